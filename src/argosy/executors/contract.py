@@ -1,0 +1,118 @@
+"""The contract for a driver: many jobs on one batch system, submitted, watched and cancelled.
+
+A driver is asyncio; PSI/J's JobExecutor is a synchronous face on one, and the service uses it directly. It
+reports what it sees and decides nothing about activities.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from argosy.batch.contract import Control
+from argosy.model import ArgosyError, JobSpec, Outcome, Phase, Share, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """A job to submit. `tag` is unique for ever: submitting the same tag again never runs it twice.
+
+    `directory` is where it runs; None means what the specification says.
+    """
+
+    tag: str
+    spec: JobSpec
+    directory: str | None = None
+    rerunnable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """A job that the batch system has accepted."""
+
+    tag: str
+    native_id: str
+    rerunnable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A change that was seen. `time` is when it happened (seconds since the epoch), the system's own where known.
+
+    `message` is for people, in the batch system's words. With `phase` ENDED there is always an `outcome`, and an
+    `exit_code` where that is EXITED. `run` counts the batch system's own requeues of the job.
+    """
+
+    tag: str
+    native_id: str
+    phase: Phase
+    time: float
+    outcome: Outcome | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    message: str | None = None
+    hosts: tuple[str, ...] = ()
+    start_estimate: float | None = None
+    usage: Usage | None = None
+    run: int = 0
+
+
+#: Called with what was seen. When it returns the reports are taken care of, and their traces may be removed.
+OnReports = Callable[[Sequence[Report]], Awaitable[None]]
+
+
+class Driver(ABC):
+    """Many jobs on one batch system. All methods belong to one event loop."""
+
+    #: The batch system's name.
+    name: str
+    #: What `control` can do.
+    controls: frozenset[Control]
+
+    @abstractmethod
+    async def open(self, on_reports: OnReports) -> None:
+        """Begin. Reports are delivered one call at a time; a call that raises is tried again."""
+
+    @abstractmethod
+    async def submit(self, requests: Sequence[JobRequest]) -> list[str | ArgosyError]:
+        """Hand jobs to the batch system and begin to watch them.
+
+        Answers for each request, in order: the native id; InvalidJobException where the job cannot be asked of this
+        system; SubmitException where it was refused, in its own words; Unavailable where it is not known whether
+        the job was accepted: ask `find` before trying again.
+        """
+
+    @abstractmethod
+    async def find(self, tags: Sequence[str]) -> dict[str, str]:
+        """Which of these jobs the batch system has or has had, with their native ids.
+
+        A tag that is absent was never accepted. Raises Unavailable where that cannot be said now.
+        """
+
+    @abstractmethod
+    def watch(self, handles: Iterable[Handle]) -> None:
+        """Report on these jobs from now on, beginning with what became of them meanwhile."""
+
+    @abstractmethod
+    async def control(self, verb: Control, handles: Sequence[Handle]) -> list[ArgosyError | None]:
+        """Do `verb` to these jobs; None for each where the request went through. The effect is reported later.
+
+        Cancelling a job that has ended is no error.
+        """
+
+    @abstractmethod
+    async def forget(self, handles: Sequence[Handle]) -> None:
+        """Stop watching these jobs and remove what was kept about them. To be called once they have ended."""
+
+    @abstractmethod
+    async def list_jobs(self) -> list[str]:
+        """The native ids of the caller's jobs that have not ended."""
+
+    @abstractmethod
+    async def shares(self) -> list[Share]:
+        """The queues as they are now. Raises Unavailable."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Stop watching. Jobs go on."""

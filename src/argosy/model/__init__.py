@@ -1,0 +1,56 @@
+"""What a job is: specifications, resources, states. Pure data; nothing here does anything."""
+
+from .activity import ActivityState
+from .attributes import JobAttributes
+from .codec import spec_from_dict, spec_to_dict
+from .command import Command, Completed
+from .description import ActivityDescription, InputFile, OutputFile
+from .errors import (
+    ArgosyError,
+    Conflict,
+    InvalidInput,
+    InvalidJobException,
+    InvalidStateException,
+    LimitExceeded,
+    NotFound,
+    SubmitException,
+    Unavailable,
+)
+from .lrms import Observation, Outcome, Phase, Share, Snapshot, Usage
+from .resources import ResourceSpec, ResourceSpecV1
+from .spec import JobSpec
+from .states import JobState, JobStateOrder
+from .status import JobStatus
+
+__all__ = [
+    "ActivityDescription",
+    "ActivityState",
+    "ArgosyError",
+    "Command",
+    "Completed",
+    "Conflict",
+    "InputFile",
+    "InvalidInput",
+    "InvalidJobException",
+    "InvalidStateException",
+    "JobAttributes",
+    "JobSpec",
+    "JobState",
+    "JobStateOrder",
+    "JobStatus",
+    "LimitExceeded",
+    "NotFound",
+    "Observation",
+    "Outcome",
+    "OutputFile",
+    "Phase",
+    "ResourceSpec",
+    "ResourceSpecV1",
+    "Share",
+    "Snapshot",
+    "SubmitException",
+    "Unavailable",
+    "Usage",
+    "spec_from_dict",
+    "spec_to_dict",
+]

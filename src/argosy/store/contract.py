@@ -1,0 +1,108 @@
+"""The contract for a store: where activities, their events and the outbox are kept."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+
+from argosy.model import Conflict
+
+from .records import Activity, Change, Chore, Created, Event, NewActivity, Query
+
+
+class Store(ABC):
+    """Durable records. When a call that writes has returned, what it wrote survives a crash of the machine.
+
+    Each element of a vector is one transaction as far as anybody can see: it is recorded whole, with its events and
+    outbox entries, or not at all, whatever happens to the others.
+    """
+
+    @abstractmethod
+    async def open(self) -> None:
+        """Open it, bringing its schema up to date."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Finish what was asked for, and close."""
+
+    # -- activities -------------------------------------------------------------------------------
+
+    @abstractmethod
+    async def create(self, new: Sequence[NewActivity]) -> list[Created | Conflict]:
+        """Record new activities. A key that its owner has used answers with the first activity; with another digest,
+        or where that activity has been purged, with Conflict."""
+
+    @abstractmethod
+    async def get(self, ids: Sequence[str]) -> dict[str, Activity]:
+        """Those that exist."""
+
+    @abstractmethod
+    async def description(self, id: str) -> bytes | None:
+        """The description of an activity, as it was recorded."""
+
+    @abstractmethod
+    async def list(self, query: Query) -> tuple[list[Activity], str | None]:
+        """A page of activities, newest first, and what to pass as `Query.after` for the next; None at the end."""
+
+    @abstractmethod
+    async def count(self, states: Sequence[str] = ()) -> int:
+        """How many activities there are in these states and their sub-states; all of them where none is named."""
+
+    @abstractmethod
+    async def change(self, changes: Sequence[Change]) -> list[Activity | Conflict]:
+        """Record changes. Answers with the new record, its version one higher; Conflict where the version was not
+        the newest any more or the activity is gone."""
+
+    @abstractmethod
+    async def purge(self, ids: Sequence[str], chores: Sequence[tuple[str, dict[str, object]]]) -> None:
+        """Remove activities with their events and descriptions, and add outbox entries, in one transaction. Keys stay
+        until they expire, so that a late repeat does not run again."""
+
+    @abstractmethod
+    async def expired(self, now: float, limit: int) -> list[str]:
+        """The final activities whose `expires` has passed. Expired keys are removed on the way."""
+
+    # -- work -------------------------------------------------------------------------------------
+
+    @abstractmethod
+    async def beat(self, worker: str, until: float) -> None:
+        """This worker is alive until then, whatever happens."""
+
+    @abstractmethod
+    async def take(self, worker: str, now: float, limit: int) -> list[Activity]:
+        """Put unfinished activities that no living worker has into this worker's hands, oldest first."""
+
+    @abstractmethod
+    async def retire(self, worker: str) -> None:
+        """This worker stops; others may take what it had at once."""
+
+    # -- events and outbox ------------------------------------------------------------------------
+
+    @abstractmethod
+    async def events(self, activity: str, *, after: int = 0, limit: int = 1000) -> list[Event]:
+        """The events of one activity in order, those after `seq` `after`."""
+
+    @abstractmethod
+    async def feed(self, owner: str | None, *, after: int, limit: int = 1000) -> list[Event]:
+        """The events of all activities of an owner (None: of everybody) in order, those after `seq` `after`."""
+
+    @abstractmethod
+    async def last_seq(self) -> int:
+        """The `seq` of the newest event, 0 where there is none."""
+
+    @abstractmethod
+    def subscribe(self, listener: Callable[[Sequence[Event], dict[str, Activity]], None]) -> Callable[[], None]:
+        """Call `listener` in the event loop after each commit that wrote events, with these and the records they are about, until the
+        returned function is called. Calls are in the order of `seq`."""
+
+    @abstractmethod
+    async def chores(self, now: float, limit: int) -> list[Chore]:
+        """Outbox entries that are due."""
+
+    @abstractmethod
+    async def chore_done(self, ids: Sequence[int]) -> None:
+        """Remove outbox entries: done."""
+
+    @abstractmethod
+    async def chore_later(self, id: int, due: float) -> None:
+        """Try this outbox entry again at `due`, counting the attempt."""

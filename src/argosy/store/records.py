@@ -1,0 +1,137 @@
+"""The durable records: activities and their events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from argosy.model import ActivityState, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """The service's record of one requested job. Times are seconds since the epoch (UTC).
+
+    `version` grows by one with each change; a change names the version it was decided on, so that two workers
+    cannot both change the same state. `worker` is the worker that has it in hand.
+    """
+
+    id: str
+    owner: str
+    state: ActivityState
+    version: int
+    created: float
+    changed: float
+    name: str | None = None
+    resource: str | None = None
+    """The resource it goes to, e.g. ``slurm``."""
+    queue: str | None = None
+    """The queue within the resource, where one was chosen."""
+    session: str = ""
+    """The session directory, an absolute path on the service's host."""
+    intended: float | None = None
+    """When the intention to submit was recorded. From then on the batch system is asked before it is submitted."""
+    native_id: str | None = None
+    submitted: float | None = None
+    started: float | None = None
+    ended: float | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    reason: str | None = None
+    """Why it is in this state, for people."""
+    hosts: tuple[str, ...] = ()
+    start_estimate: float | None = None
+    usage: Usage | None = None
+    final_at: float | None = None
+    """When it reached a final state."""
+    expires: float | None = None
+    """When it may be purged."""
+    worker: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+    terminate_by: str | None = None
+    """Who asked for it to be ended."""
+
+    def but(self, **changes: Any) -> Activity:
+        """A copy with some fields changed."""
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened to an activity.
+
+    `seq` orders all events of the service; `kind` is a word for programs (``state``, ``submit-intended``, ``unavailable``,
+    ``input-received``, ...); `state` is the state after it; `message` is for people; `by` is who asked, where somebody did.
+    """
+
+    activity: str
+    time: float
+    kind: str
+    state: ActivityState
+    message: str | None = None
+    by: str | None = None
+    detail: dict[str, Any] | None = None
+    seq: int = 0
+    """Given by the store."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewActivity:
+    """What `Store.create` records in one transaction.
+
+    `description` is the activity description as JSON. `key` is the client's submission id, unique for each owner until
+    `key_expires`; `digest` tells whether a repeat asks for the same.
+    """
+
+    activity: Activity
+    description: bytes
+    events: tuple[Event, ...]
+    key: str | None = None
+    digest: bytes = b""
+    key_expires: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """The answer for one `NewActivity`: the record, and whether it was made now or by an earlier request."""
+
+    activity: Activity
+    existed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A decided change of one activity: its new record, whose `version` is that it was decided on, and the events."""
+
+    activity: Activity
+    events: tuple[Event, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which activities to list. All that is given must hold; `states` match with their sub-states (``running``)."""
+
+    owner: str | None = None
+    states: tuple[str, ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
+    resource: str | None = None
+    name: str | None = None
+    created_from: float | None = None
+    created_before: float | None = None
+    after: str | None = None
+    """The id after which the page begins, newest first."""
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """Something to be done after its activity is gone, kept until it is done: the outbox's entry.
+
+    `kind` says what (``remove-session``), `payload` with what.
+    """
+
+    id: int
+    kind: str
+    payload: dict[str, Any]
+    attempts: int
+    due: float
