@@ -41,7 +41,7 @@ class Store(ABC):
         """The description of an activity, as it was recorded."""
 
     @abstractmethod
-    async def list(self, query: Query) -> tuple[list[Activity], str | None]:
+    async def page(self, query: Query) -> tuple[list[Activity], str | None]:
         """A page of activities, newest first, and what to pass as `Query.after` for the next; None at the end."""
 
     @abstractmethod
@@ -92,8 +92,10 @@ class Store(ABC):
 
     @abstractmethod
     def subscribe(self, listener: Callable[[Sequence[Event], dict[str, Activity]], None]) -> Callable[[], None]:
-        """Call `listener` in the event loop after each commit that wrote events, with these and the records they are about, until the
-        returned function is called. Calls are in the order of `seq`."""
+        """Call `listener` in the event loop after each commit that wrote events, until the returned function is called.
+
+        It is given the events, in the order of `seq`, and the records they are about by id.
+        """
 
     @abstractmethod
     async def chores(self, now: float, limit: int) -> list[Chore]:

@@ -60,8 +60,9 @@ class Activity:
 class Event:
     """One thing that happened to an activity.
 
-    `seq` orders all events of the service; `kind` is a word for programs (``state``, ``submit-intended``, ``unavailable``,
-    ``input-received``, ...); `state` is the state after it; `message` is for people; `by` is who asked, where somebody did.
+    `seq` orders all events of the service; `kind` is a word for programs (``state``, ``submit-intended``,
+    ``unavailable``, ``input-received``, ...); `state` is the state after it; `message` is for people; `by` is who
+    asked, where somebody did.
     """
 
     activity: str
