@@ -1,0 +1,1 @@
+"""Description languages, to the model and back. `native` is ours; each other one is a file of its own."""

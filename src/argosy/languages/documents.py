@@ -1,0 +1,144 @@
+"""The documents that the native REST interface answers with, shared by the endpoint and the client.
+
+Times are RFC 3339 texts in UTC; sizes are bytes; durations are seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+
+class UsageDocument(Struct, omit_defaults=True, kw_only=True):
+    """What a job used."""
+
+    cpu_seconds: float | None = None
+    wall_seconds: float | None = None
+    max_rss: int | None = None
+
+
+class ActivityDocument(Struct, omit_defaults=True, kw_only=True):
+    """An activity as it is now."""
+
+    id: str
+    state: str
+    """GES's hierarchical state, e.g. ``running:lrms:queued``."""
+    psij_state: str
+    """The same in PSI/J's words, e.g. ``QUEUED``."""
+    final: bool = False
+    owner: str
+    created: str
+    changed: str
+    version: int
+    name: str | None = None
+    share: str | None = None
+    native_id: str | None = None
+    submitted: str | None = None
+    started: str | None = None
+    ended: str | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    reason: str | None = None
+    hosts: list[str] = []
+    start_estimate: str | None = None
+    usage: UsageDocument | None = None
+    expires: str | None = None
+    tags: dict[str, str] = {}
+    links: dict[str, str] = {}
+    """``self``, ``events``, ``files`` (where to push input and fetch output), ``description``."""
+
+
+class ActivityPage(Struct, kw_only=True):
+    """A page of activities, newest first; pass `next` as ``cursor`` for the following one."""
+
+    items: list[ActivityDocument]
+    next: str | None = None
+
+
+class EventDocument(Struct, omit_defaults=True, kw_only=True):
+    """One thing that happened to an activity."""
+
+    seq: int
+    activity: str
+    time: str
+    kind: str
+    state: str
+    message: str | None = None
+    by: str | None = None
+    detail: dict[str, Any] | None = None
+
+
+class EventPage(Struct, kw_only=True):
+    """Events in order; pass the last one's `seq` as ``after`` for the following ones."""
+
+    items: list[EventDocument]
+
+
+class FileDocument(Struct, omit_defaults=True, kw_only=True):
+    """One entry of a session directory."""
+
+    path: str
+    type: str
+    """``file``, ``directory``, ``link`` or ``other``."""
+    size: int = 0
+    modified: str = ""
+    executable: bool = False
+
+
+class FilePage(Struct, kw_only=True):
+    """The entries of a directory, by name; pass `next` as ``cursor`` for the following ones."""
+
+    items: list[FileDocument]
+    next: str | None = None
+
+
+class ShareDocument(Struct, omit_defaults=True, kw_only=True):
+    """A resource's queue, as it was last seen."""
+
+    share: str
+    """What to put into a description's ``share``."""
+    resource: str
+    queue: str | None = None
+    system: str = ""
+    """The kind of batch system."""
+    available: bool = True
+    default: bool = False
+    why_not: str | None = None
+    nodes: int | None = None
+    cores: int | None = None
+    cores_per_node: int | None = None
+    free_cores: int | None = None
+    memory_per_node: int | None = None
+    gpus_per_node: int = 0
+    max_nodes: int | None = None
+    max_wall: int | None = None
+
+
+class Problem(Struct, omit_defaults=True, kw_only=True):
+    """What went wrong (RFC 9457). `code` is stable; `element` is the path of the field at fault."""
+
+    title: str
+    status: int
+    detail: str
+    type: str = "about:blank"
+    code: str = ""
+    element: str | None = None
+    instance: str | None = None
+
+
+class Result(Struct, omit_defaults=True, kw_only=True):
+    """The answer for one element of a vector: an activity or a problem."""
+
+    activity: ActivityDocument | None = None
+    problem: Problem | None = None
+
+
+class ServiceDocument(Struct, omit_defaults=True, kw_only=True):
+    """The service itself."""
+
+    name: str
+    version: str
+    time: str
+    shares: list[ShareDocument]
+    activities: dict[str, int] = {}

@@ -1,0 +1,196 @@
+"""Our own description language: JSON, strict, one document an activity.
+
+Every field has one name and one unit; an unknown field or a wrong type is refused with its path. `Description` is
+also what the OpenAPI document shows.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from argosy.model import (
+    ActivityDescription,
+    InputFile,
+    InvalidInput,
+    JobAttributes,
+    JobSpec,
+    OutputFile,
+    ResourceSpecV1,
+)
+
+Count = Annotated[int, Meta(ge=1)]
+Path = Annotated[str, Meta(min_length=1, max_length=4096)]
+
+
+class Resources(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """What the job needs. Whatever is left out is for the batch system to choose."""
+
+    nodes: Annotated[int | None, Meta(ge=1, description="Nodes.")] = None
+    processes: Annotated[int | None, Meta(ge=1, description="Processes in all.")] = None
+    processes_per_node: Annotated[int | None, Meta(ge=1, description="Processes on each node.")] = None
+    cores_per_process: Annotated[int | None, Meta(ge=1, description="CPU cores for each process.")] = None
+    gpus_per_process: Annotated[int | None, Meta(ge=0, description="GPUs for each process.")] = None
+    memory: Annotated[int | None, Meta(ge=1, description="Memory for the whole job, in bytes.")] = None
+    exclusive: Annotated[bool, Meta(description="Nobody else's jobs on its nodes.")] = False
+
+
+class Input(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """A file that the client puts into the session directory before the job starts."""
+
+    path: Path
+    size: Annotated[int | None, Meta(ge=0, description="Bytes; checked.")] = None
+    sha256: Annotated[str | None, Meta(pattern="^[0-9a-f]{64}$", description="Checked.")] = None
+    executable: bool = False
+
+
+class Output(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """A file that the job must leave in the session directory."""
+
+    path: Path
+    optional: bool = False
+
+
+class Description(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """What to run, with what, and where. Relative paths are in the activity's session directory, where it runs."""
+
+    executable: Annotated[str, Meta(min_length=1, description="A path, or a name that is looked up on PATH.")]
+    arguments: list[str] = []
+    name: Annotated[str | None, Meta(min_length=1, max_length=200)] = None
+    directory: Annotated[Path | None, Meta(description="Absolute, or ~/...; default: the session directory.")] = None
+    environment: dict[str, str] = {}
+    inherit_environment: bool = True
+    stdin: Path | None = None
+    stdout: Annotated[Path, Meta(description="Default: stdout")] = "stdout"
+    stderr: Annotated[Path, Meta(description="Default: stderr")] = "stderr"
+    launcher: str | None = None
+    pre_launch: Path | None = None
+    post_launch: Path | None = None
+    resources: Resources | None = None
+    duration: Annotated[
+        float | UnsetType | None,
+        Meta(gt=0, description="Wall time in seconds; default 600; null leaves it to the batch system."),
+    ] = UNSET
+    account: str | None = None
+    reservation: str | None = None
+    custom: Annotated[dict[str, str | int | float | bool], Meta(description="e.g. slurm.constraint")] = {}
+    share: Annotated[str | None, Meta(description="RESOURCE or RESOURCE/QUEUE, e.g. slurm/debug.")] = None
+    inputs: list[Input] = []
+    outputs: list[Output] = []
+    tags: dict[str, str] = {}
+    rerunnable: Annotated[bool, Meta(description="Whether a requeue by the batch system may run it again.")] = False
+    held: Annotated[bool, Meta(description="Create it, and start it only when told.")] = False
+
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+_decoder = msgspec.json.Decoder(Description)
+
+
+def to_model(wire: Description) -> ActivityDescription:
+    """The description in the model's terms, checked. Raises InvalidInput naming the element as this language does."""
+    needs = wire.resources
+    queue = wire.share.partition("/")[2] if wire.share else ""
+    try:
+        description = ActivityDescription(
+            spec=JobSpec(
+                executable=wire.executable,
+                arguments=wire.arguments,
+                directory=wire.directory,
+                name=wire.name,
+                inherit_environment=wire.inherit_environment,
+                environment=wire.environment,
+                stdin_path=wire.stdin,
+                stdout_path=wire.stdout,
+                stderr_path=wire.stderr,
+                resources=None
+                if needs is None
+                else ResourceSpecV1(
+                    node_count=needs.nodes,
+                    process_count=needs.processes,
+                    processes_per_node=needs.processes_per_node,
+                    cpu_cores_per_process=needs.cores_per_process,
+                    gpu_cores_per_process=needs.gpus_per_process,
+                    exclusive_node_use=needs.exclusive,
+                    memory=needs.memory,
+                ),
+                attributes=JobAttributes(
+                    duration=JobAttributes().duration
+                    if wire.duration is UNSET
+                    else None
+                    if wire.duration is None
+                    else timedelta(seconds=wire.duration),
+                    queue_name=queue or None,
+                    account=wire.account,
+                    reservation_id=wire.reservation,
+                    custom_attributes=dict(wire.custom),
+                ),
+                pre_launch=wire.pre_launch,
+                post_launch=wire.post_launch,
+                launcher=wire.launcher,
+            ),
+            inputs=[InputFile(f.path, f.size, f.sha256, f.executable) for f in wire.inputs],
+            outputs=[OutputFile(f.path, f.optional) for f in wire.outputs],
+            share=wire.share,
+            tags=wire.tags,
+            rerunnable=wire.rerunnable,
+            held=wire.held,
+        )
+        description.check()
+    except InvalidInput as error:
+        error.element = _renamed(error.element)
+        raise
+    return description
+
+
+#: Where this language's names differ from the model's.
+_NAMES = {
+    "stdin_path": "stdin",
+    "stdout_path": "stdout",
+    "stderr_path": "stderr",
+    "resources.node_count": "resources.nodes",
+    "resources.process_count": "resources.processes",
+    "resources.cpu_cores_per_process": "resources.cores_per_process",
+    "resources.gpu_cores_per_process": "resources.gpus_per_process",
+    "resources.exclusive_node_use": "resources.exclusive",
+    "attributes.duration": "duration",
+    "attributes.queue_name": "share",
+    "attributes.account": "account",
+    "attributes.reservation_id": "reservation",
+    "attributes.custom_attributes": "custom",
+}
+
+
+def _renamed(element: str | None) -> str | None:
+    if element is None:
+        return None
+    for model_name, name in _NAMES.items():
+        if element == model_name or element.startswith(model_name + "."):
+            return name + element[len(model_name) :]
+    return element
+
+
+def decode(data: bytes) -> Description:
+    """One document. Raises InvalidInput naming the element."""
+    try:
+        return _decoder.decode(data)
+    except msgspec.ValidationError as error:
+        raise invalid(error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"this is not JSON: {error}") from None
+
+
+def invalid(error: msgspec.ValidationError) -> InvalidInput:
+    """What msgspec found wrong, as our own error: the sentence apart from the element's path."""
+    message, _, path = str(error).partition(" - at `$")
+    element = path.rstrip("`").removeprefix(".") or None
+    if element is None and "field `" in message:
+        element = message.split("field `")[1].split("`")[0]
+    return InvalidInput(message, element=element)
+
+
+def encode(wire: Description) -> bytes:
+    """The document as JSON; equal descriptions give equal bytes."""
+    return _encoder.encode(wire)

@@ -1,0 +1,129 @@
+"""What the service offers to endpoints: the operations of GES 3.1 to 3.5, in vectors.
+
+Each element of a vector is answered in order, by a result or by the error that concerns it alone. An activity of
+somebody else answers as one that does not exist.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+
+from argosy.languages.native import Description
+from argosy.model import ArgosyError, Share
+from argosy.store import Activity, Created, Event, Query
+
+from .caller import Caller
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRequest:
+    """One activity to create. `key` is the client's own submission id: a repeat answers with the first activity."""
+
+    description: Description
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceShare:
+    """A queue of a resource, and which kind of batch system it is of."""
+
+    resource: str
+    system: str
+    share: Share
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """An entry of a session directory. `path` is relative to it; `modified` is seconds since the epoch."""
+
+    path: str
+    type: str
+    size: int
+    modified: float
+    executable: bool
+    etag: str
+
+
+@dataclass(slots=True)
+class OpenFile:
+    """A file opened for reading. `read` gives at most `size` bytes from `offset`; whoever has it calls `close`."""
+
+    info: FileInfo
+    read: Callable[[int, int], bytes]
+    close: Callable[[], None]
+
+
+class Operations(ABC):
+    """The service. Raises and answers the errors of `argosy.model.errors` only."""
+
+    @abstractmethod
+    async def create(self, caller: Caller, requests: Sequence[CreateRequest]) -> list[Created | ArgosyError]:
+        """Record activities and begin to work on them. A bad one is refused with its element and recorded nowhere."""
+
+    @abstractmethod
+    async def start(self, caller: Caller, ids: Sequence[str]) -> list[Activity | ArgosyError]:
+        """Let activities go that were created held."""
+
+    @abstractmethod
+    async def status(self, caller: Caller, ids: Sequence[str]) -> list[Activity | ArgosyError]:
+        """The records as they are now."""
+
+    @abstractmethod
+    async def description(self, caller: Caller, id: str) -> Description:
+        """What was asked for."""
+
+    @abstractmethod
+    async def page(self, caller: Caller, query: Query) -> tuple[list[Activity], str | None]:
+        """A page of the caller's activities, newest first, and the cursor of the next. `query.owner` is ignored."""
+
+    @abstractmethod
+    async def events(self, caller: Caller, id: str, *, after: int = 0, limit: int = 1000) -> list[Event]:
+        """The history of one activity."""
+
+    @abstractmethod
+    def stream(
+        self, caller: Caller, ids: Sequence[str] = (), *, after: int | None = None
+    ) -> AsyncIterator[Sequence[Event]]:
+        """The caller's events (of these activities only, where some are named) as they happen, those after `after`
+        first.
+
+        None begins now. The stream ends when the service stops, or when all of the activities named have reached a final state.
+        """
+
+    @abstractmethod
+    async def terminate(self, caller: Caller, ids: Sequence[str]) -> list[Activity | ArgosyError]:
+        """Begin to end activities, and answer at once. Ending one that has ended, or is ending, changes nothing."""
+
+    @abstractmethod
+    async def purge(self, caller: Caller, ids: Sequence[str], *, terminate: bool = False) -> list[ArgosyError | None]:
+        """Remove activities and all that belongs to them. One that has not ended is refused, or with `terminate` ended
+        first (this call waits for it)."""
+
+    @abstractmethod
+    async def shares(self, caller: Caller) -> list[ResourceShare]:
+        """Where jobs may go, as it was last seen."""
+
+    # -- session directories (GES 3.5) ------------------------------------------------------------
+
+    @abstractmethod
+    async def list_files(
+        self, caller: Caller, id: str, path: str, *, after: str | None = None, limit: int = 1000
+    ) -> tuple[list[FileInfo], str | None]:
+        """The entries of a directory by name, those after the name `after`, and the name to go on from."""
+
+    @abstractmethod
+    async def open_file(self, caller: Caller, id: str, path: str) -> FileInfo | OpenFile:
+        """Open a file for reading; for a directory, its FileInfo."""
+
+    @abstractmethod
+    async def put_file(
+        self, caller: Caller, id: str, path: str, content: AsyncIterator[bytes], *, executable: bool = False
+    ) -> FileInfo:
+        """Write a file whole or not at all. Only before the job has been submitted; a declared size or
+        checksum must fit."""
+
+    @abstractmethod
+    async def delete_file(self, caller: Caller, id: str, path: str) -> None:
+        """Remove a file, under the same conditions."""
