@@ -30,7 +30,9 @@ class Store(ABC):
     @abstractmethod
     async def create(self, new: Sequence[NewActivity]) -> list[Created | Conflict]:
         """Record new activities. A key that its owner has used answers with the first activity; with another digest,
-        or where that activity has been purged, with Conflict."""
+        or where that activity has been purged, with Conflict. A key is free again for an activity created when it has
+        expired or later. Raises ValueError where an id is used already: that element is not recorded, the others are.
+        """
 
     @abstractmethod
     async def get(self, ids: Sequence[str]) -> dict[str, Activity]:
@@ -51,7 +53,10 @@ class Store(ABC):
     @abstractmethod
     async def change(self, changes: Sequence[Change]) -> list[Activity | Conflict]:
         """Record changes. Answers with the new record, its version one higher; Conflict where the version was not
-        the newest any more or the activity is gone."""
+        the newest any more or the activity is gone. Owner and time of creation stay as they are.
+
+        Raises ValueError where a state cannot follow (`argosy.model.activity.may_follow`): that element is not
+        recorded, the others are."""
 
     @abstractmethod
     async def purge(self, ids: Sequence[str], chores: Sequence[tuple[str, dict[str, object]]]) -> None:
@@ -70,7 +75,9 @@ class Store(ABC):
 
     @abstractmethod
     async def take(self, worker: str, now: float, limit: int) -> list[Activity]:
-        """Put unfinished activities that no living worker has into this worker's hands, oldest first."""
+        """Put unfinished activities that no living worker has into this worker's hands, oldest first.
+
+        Their version grows by one, so that what another worker decided about them before is refused."""
 
     @abstractmethod
     async def retire(self, worker: str) -> None:

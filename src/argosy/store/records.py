@@ -50,6 +50,8 @@ class Activity:
     tags: dict[str, str] = field(default_factory=dict)
     terminate_by: str | None = None
     """Who asked for it to be ended."""
+    noted: float = 0.0
+    """The time of its newest event."""
 
     def but(self, **changes: Any) -> Activity:
         """A copy with some fields changed."""
@@ -102,7 +104,11 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A decided change of one activity: its new record, whose `version` is that it was decided on, and the events."""
+    """A decided change of one activity: its new record, whose `version` is that it was decided on, and the events.
+
+    It may be several transitions at once: the events name the states between the old and the new one, and each
+    step must be one that the state model allows.
+    """
 
     activity: Activity
     events: tuple[Event, ...] = ()
@@ -110,7 +116,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which activities to list. All that is given must hold; `states` match with their sub-states (``running``)."""
+    """Which activities to list. All that is given must hold; `states` match with their sub-states (``running``).
+
+    The order is that of the ids, which must be that of `created` but for a minute of disagreement between clocks.
+    """
 
     owner: str | None = None
     states: tuple[str, ...] = ()

@@ -1,0 +1,18 @@
+"""The fixed queries, read from ``sql/sqlite/queries.sql``."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+
+_NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
+
+
+def _load() -> dict[str, str]:
+    text = files("argosy.store").joinpath("sql", "sqlite", "queries.sql").read_text("utf-8")
+    _, *parts = _NAME.split(text)
+    return {name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)}
+
+
+#: Each query by its name.
+SQL: dict[str, str] = _load()

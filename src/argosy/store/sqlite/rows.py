@@ -1,0 +1,153 @@
+"""Activities and events to and from rows. Columns for what is searched by, one JSON text for the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from argosy.model import ActivityState, InvalidInput, Usage
+from argosy.store.records import Activity, Chore, Event
+
+
+class _Rest(msgspec.Struct, omit_defaults=True):
+    queue: str | None = None
+    session: str = ""
+    intended: float | None = None
+    native_id: str | None = None
+    submitted: float | None = None
+    started: float | None = None
+    ended: float | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    reason: str | None = None
+    hosts: tuple[str, ...] = ()
+    start_estimate: float | None = None
+    usage: Usage | None = None
+    final_at: float | None = None
+    terminate_by: str | None = None
+    noted: float = 0.0
+
+
+_FIELDS = _Rest.__struct_fields__
+_STATES = {state.value: state for state in ActivityState}
+_encoder = msgspec.json.Encoder()
+_rest = msgspec.json.Decoder(_Rest)
+_tags = msgspec.json.Decoder(dict[str, str])
+_object = msgspec.json.Decoder(dict[str, Any])
+
+
+def json_text(value: Any) -> str:
+    """A value as JSON. Raises TypeError for what JSON cannot hold, InvalidInput for text that is not Unicode."""
+    try:
+        return _encoder.encode(value).decode()
+    except UnicodeEncodeError as error:
+        raise _not_unicode(error) from error
+
+
+def storable(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The row itself, once its texts are known to be Unicode. Raises InvalidInput.
+
+    Asked before a row is queued: in the writer it would make a whole batch run again.
+    """
+    for value in row:
+        if type(value) is str and not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError as error:
+                raise _not_unicode(error) from error
+    return row
+
+
+def _not_unicode(error: UnicodeEncodeError) -> InvalidInput:
+    return InvalidInput(f"{error.object!r} is not Unicode text: it holds half of a surrogate pair; leave it out")
+
+
+def state_of(text: str) -> ActivityState:
+    """The state that a column holds."""
+    return _STATES[text]
+
+
+def rest_text(activity: Activity) -> str:
+    """The fields that have no column of their own."""
+    return json_text(_Rest(*[getattr(activity, name) for name in _FIELDS]))
+
+
+def tags_text(activity: Activity) -> str | None:
+    """The tags as they are shown, None where there are none; equal tags give equal texts."""
+    return json_text(dict(sorted(activity.tags.items()))) if activity.tags else None
+
+
+def activity_row(activity: Activity) -> tuple[Any, ...]:
+    """The values of `insert_activity`."""
+    state = activity.state
+    return (
+        activity.id,
+        activity.owner,
+        state.value,
+        int(state.final),
+        activity.version,
+        activity.created,
+        activity.changed,
+        activity.name,
+        activity.resource,
+        activity.expires,
+        activity.worker,
+        tags_text(activity),
+        rest_text(activity),
+    )
+
+
+def read_activity(row: tuple[Any, ...]) -> Activity:
+    """The record of a row of `select_activity`."""
+    owner, state, version, created, changed, name, resource, expires, worker, tags, rest_json = row[1:]
+    rest = _rest.decode(rest_json)
+    return Activity(
+        id=row[0],
+        owner=owner,
+        state=_STATES[state],
+        version=version,
+        created=created,
+        changed=changed,
+        name=name,
+        resource=resource,
+        expires=expires,
+        worker=worker,
+        tags=_tags.decode(tags) if tags else {},
+        queue=rest.queue,
+        session=rest.session,
+        intended=rest.intended,
+        native_id=rest.native_id,
+        submitted=rest.submitted,
+        started=rest.started,
+        ended=rest.ended,
+        exit_code=rest.exit_code,
+        signal=rest.signal,
+        reason=rest.reason,
+        hosts=rest.hosts,
+        start_estimate=rest.start_estimate,
+        usage=rest.usage,
+        final_at=rest.final_at,
+        terminate_by=rest.terminate_by,
+        noted=rest.noted,
+    )
+
+
+def event_row(event: Event, owner: str) -> tuple[Any, ...]:
+    """The values of `insert_event` that follow the activity."""
+    detail = None if event.detail is None else json_text(event.detail)
+    return (owner, event.time, event.kind, event.state.value, event.message, event.by, detail)
+
+
+def read_event(row: tuple[Any, ...]) -> Event:
+    """The event of a row of `events_of_…`."""
+    activity, time, kind, state, message, by, detail, seq = row
+    return Event(
+        activity, time, kind, _STATES[state], message, by, None if detail is None else _object.decode(detail), seq
+    )
+
+
+def read_chore(row: tuple[Any, ...]) -> Chore:
+    """The outbox entry of a row of `select_chores`."""
+    number, kind, payload, attempts, due = row
+    return Chore(number, kind, _object.decode(payload), attempts, due)

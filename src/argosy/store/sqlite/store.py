@@ -1,0 +1,197 @@
+"""The store in one SQLite file."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from argosy.model import Conflict, Unavailable
+from argosy.store.contract import Store
+from argosy.store.records import Activity, Change, Chore, Created, Event, NewActivity, Query
+
+from . import operations
+from .connections import open_writer
+from .listing import HIGHEST, LOWEST, concrete, listing
+from .migrations import SchemaError
+from .queries import SQL
+from .reader import Reader
+from .rows import json_text, read_activity, read_chore, read_event
+from .writer import Writer
+
+Listener = Callable[[Sequence[Event], dict[str, Activity]], None]
+
+#: How many ids `get` looks up in the event loop; more are looked up in a thread.
+_AT_ONCE = 4
+#: Clocks are set back now and then: ids and times of creation are trusted to agree only across this many seconds.
+_CLOCK_SLACK = 60.0
+
+
+class SQLiteStore(Store):
+    """Records in the SQLite database `path`, which is made where it is not there (mode 0600, its directory 0700).
+
+    All methods belong to one event loop. `fault` is called in the writer's thread at named points: ``before-commit``,
+    ``after-commit``; tests use it to kill the process there.
+    """
+
+    def __init__(self, path: str | Path, *, fault: Callable[[str], None] | None = None) -> None:
+        self._path = Path(path).absolute()
+        self._fault = fault
+        self._listeners: list[Listener] = []
+        self._open: tuple[Writer, Reader] | None = None
+
+    async def open(self) -> None:
+        """Open it, bringing its schema up to date. Raises SchemaError, or Unavailable where the file cannot be used."""
+        if self._open is not None:
+            raise RuntimeError(f"the store {self._path} is open already")
+        writer = Writer(lambda: open_writer(self._path), self._announce, self._fault)
+        try:
+            await writer.open()
+            try:
+                self._open = (writer, Reader(self._path))
+            except BaseException:
+                await writer.close()
+                raise
+        except sqlite3.OperationalError as error:
+            raise Unavailable(f"the store {self._path} cannot be opened: {error}") from error
+        except sqlite3.DatabaseError as error:
+            raise SchemaError(f"the store {self._path} is not a whole SQLite database: {error}") from error
+
+    async def close(self) -> None:
+        if self._open is None:
+            return
+        (writer, reader), self._open = self._open, None
+        await writer.close()
+        await reader.close()
+
+    @property
+    def _writer(self) -> Writer:
+        if self._open is None:
+            raise Unavailable("the store is closed")
+        return self._open[0]
+
+    @property
+    def _reader(self) -> Reader:
+        if self._open is None:
+            raise Unavailable("the store is closed")
+        return self._open[1]
+
+    # -- activities -------------------------------------------------------------------------------
+
+    async def create(self, new: Sequence[NewActivity]) -> list[Created | Conflict]:
+        return await self._writer.submit([operations.create(one) for one in new])
+
+    async def get(self, ids: Sequence[str]) -> dict[str, Activity]:
+        reader = self._reader
+        if len(ids) <= _AT_ONCE:
+            try:
+                rows = [reader.row_at_once(SQL["select_activity"], (one,)) for one in ids]
+            except sqlite3.OperationalError:
+                rows = None  # it would have to wait: in a thread it may, and what is really wrong is said there
+            if rows is not None:
+                return {row[0]: read_activity(row) for row in rows if row is not None}
+        found = await reader.rows(SQL["select_activities"], (json_text(list(ids)),))
+        return {row[0]: read_activity(row) for row in found}
+
+    async def description(self, id: str) -> bytes | None:
+        rows = await self._reader.rows(SQL["select_description"], (id,))
+        return rows[0][0] if rows else None
+
+    async def page(self, query: Query) -> tuple[list[Activity], str | None]:
+        if query.limit < 1:
+            raise ValueError(f"a page holds at least one activity, not {query.limit}")
+        return await self._reader.run(lambda db: _page(db, query))
+
+    async def count(self, states: Sequence[str] = ()) -> int:
+        if states:
+            rows = await self._reader.rows(SQL["count_states"], (json_text(concrete(states)),))
+        else:
+            rows = await self._reader.rows(SQL["count_all"])
+        return int(rows[0][0])
+
+    async def change(self, changes: Sequence[Change]) -> list[Activity | Conflict]:
+        return await self._writer.submit([operations.change(one) for one in changes])
+
+    async def purge(self, ids: Sequence[str], chores: Sequence[tuple[str, dict[str, object]]]) -> None:
+        await self._writer.submit([operations.purge(ids, chores)])
+
+    async def expired(self, now: float, limit: int) -> list[str]:
+        rows = await self._reader.rows(SQL["select_expired"], (now, limit))
+        if (await self._reader.rows(SQL["any_expired_key"], (now,)))[0][0]:
+            await self._writer.submit([operations.remove_expired_keys(now)])
+        return [row[0] for row in rows]
+
+    # -- work -------------------------------------------------------------------------------------
+
+    async def beat(self, worker: str, until: float) -> None:
+        await self._writer.submit([operations.statement("beat", (worker, until))])
+
+    async def take(self, worker: str, now: float, limit: int) -> list[Activity]:
+        (taken,) = await self._writer.submit([operations.take(worker, now, limit)])
+        return list(taken)
+
+    async def retire(self, worker: str) -> None:
+        await self._writer.submit([operations.statement("retire", (worker,))])
+
+    # -- events and outbox ------------------------------------------------------------------------
+
+    async def events(self, activity: str, *, after: int = 0, limit: int = 1000) -> list[Event]:
+        rows = await self._reader.rows(SQL["events_of_activity"], (activity, after, limit))
+        return [read_event(row) for row in rows]
+
+    async def feed(self, owner: str | None, *, after: int, limit: int = 1000) -> list[Event]:
+        if owner is None:
+            rows = await self._reader.rows(SQL["events_of_all"], (after, limit))
+        else:
+            rows = await self._reader.rows(SQL["events_of_owner"], (owner, after, limit))
+        return [read_event(row) for row in rows]
+
+    async def last_seq(self) -> int:
+        return int((await self._reader.rows(SQL["last_seq"]))[0][0])
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        self._listeners.append(listener)
+
+        def unsubscribe() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return unsubscribe
+
+    def _announce(self, events: list[Event], records: dict[str, Activity]) -> None:
+        for listener in tuple(self._listeners):
+            try:
+                listener(events, records)
+            except Exception as error:  # one listener's fault is not that of who wrote
+                asyncio.get_running_loop().call_exception_handler(
+                    {"message": "a listener of the store failed", "exception": error}
+                )
+
+    async def chores(self, now: float, limit: int) -> list[Chore]:
+        return [read_chore(row) for row in await self._reader.rows(SQL["select_chores"], (now, limit))]
+
+    async def chore_done(self, ids: Sequence[int]) -> None:
+        if ids:
+            await self._writer.submit([operations.statement("delete_chores", (json_text(list(ids)),))])
+
+    async def chore_later(self, id: int, due: float) -> None:
+        await self._writer.submit([operations.statement("defer_chore", (due, id))])
+
+
+def _page(db: sqlite3.Connection, query: Query) -> tuple[list[Activity], str | None]:
+    above, below = LOWEST, HIGHEST
+    if query.created_from is not None:
+        row = db.execute(SQL["last_created_before"], (query.created_from - _CLOCK_SLACK,)).fetchone()
+        above = row[0] if row else above
+    if query.created_before is not None:
+        row = db.execute(SQL["first_created_from"], (query.created_before + _CLOCK_SLACK,)).fetchone()
+        below = row[0] if row else below
+    if query.after is not None:
+        below = min(below, query.after)
+    made = listing(query, above=above, below=below)
+    if made is None:
+        return [], None
+    rows = db.execute(*made).fetchall()
+    page = [read_activity(row) for row in rows[: query.limit]]
+    return page, page[-1].id if len(rows) > query.limit else None

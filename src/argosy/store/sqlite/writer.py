@@ -1,0 +1,247 @@
+"""The one thread that writes: group commit.
+
+Steps queue up while a commit is under way, then all run in one transaction and share its flush to disk. They run bare;
+where one raises, all is rolled back and they run again one by one, each in a transaction of its own, so that only the
+bad one fails. What came of a batch is handed to the event loop in one call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from argosy.model import Unavailable
+from argosy.store.records import Activity, Event
+
+_log = logging.getLogger(__name__)
+
+#: The most steps in one transaction: it bounds how long the first of them waits for the last.
+MAX_BATCH = 512
+
+
+@dataclass(slots=True)
+class Written:
+    """What a transaction did that listeners are told: events in the order of `seq`, and the records they are about."""
+
+    db: sqlite3.Connection
+    events: list[Event] = field(default_factory=list)
+    records: dict[str, Activity] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The answer of a step that refused before it wrote anything; its caller gets the error."""
+
+    error: Exception
+
+
+#: One transaction's worth of work.
+Step = Callable[[Written], object]
+
+
+class _Call:
+    """Steps asked for together, and where their results go."""
+
+    __slots__ = ("future", "left", "results", "steps")
+
+    def __init__(self, steps: Sequence[Step], future: asyncio.Future[list[Any]]) -> None:
+        self.steps = steps
+        self.future = future
+        self.left = len(steps)
+        self.results: list[object] = [None] * self.left
+
+    def deliver(self) -> None:
+        if self.future.done():  # whoever asked has gone away
+            return
+        for result in self.results:
+            if isinstance(result, Failed):
+                self.future.set_exception(result.error)
+                return
+        self.future.set_result(self.results)
+
+
+class Writer:
+    """The writer thread of one database.
+
+    `connect` opens its connection, in the thread. `announce` is called in the event loop after each commit that wrote
+    events, before the callers get their answers. `fault` is called at the named points, for tests.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], sqlite3.Connection],
+        announce: Callable[[list[Event], dict[str, Activity]], None],
+        fault: Callable[[str], None] | None = None,
+    ) -> None:
+        self._connect = connect
+        self._announce = announce
+        self._fault = fault
+        self._loop = asyncio.get_running_loop()
+        self._queue: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        self._waiting: deque[tuple[_Call, int]] = deque()
+        self._thread = threading.Thread(target=self._run, name="argosy-store-writer", daemon=True)
+        self._opened: asyncio.Future[None] = self._loop.create_future()
+        self._closed: asyncio.Future[None] = self._loop.create_future()
+        self._closing = False
+
+    async def open(self) -> None:
+        """Start. Raises what `connect` raises."""
+        self._thread.start()
+        await self._opened
+
+    async def close(self) -> None:
+        """Finish what was asked for, and stop."""
+        if not self._closing:
+            self._closing = True
+            self._queue.put(None)
+        await asyncio.shield(self._closed)
+        self._thread.join()
+
+    async def submit(self, steps: Sequence[Step]) -> list[Any]:
+        """Run the steps, and answer with their results once they are on disk.
+
+        Where a step fails the others are recorded all the same, and the first error is raised.
+        """
+        if self._closing:
+            raise Unavailable("the store is closed")
+        if not steps:
+            return []
+        call = _Call(steps, self._loop.create_future())
+        self._queue.put(call)
+        return await call.future
+
+    # -- in the thread ------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            db = self._connect()
+        except Exception as error:  # handed to whoever opens
+            self._tell(_set_exception, self._opened, error)
+            return
+        self._tell(_set_result, self._opened)
+        try:
+            more = True
+            while more or self._waiting:
+                more = self._fill(more)
+                if self._waiting:
+                    self._batch(db, [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))])
+        finally:
+            db.close()
+            self._tell(_set_result, self._closed)
+
+    def _fill(self, more: bool) -> bool:
+        """Take what has queued up, waiting only where there is nothing to do. False once there will be no more."""
+        while more and len(self._waiting) < MAX_BATCH:
+            try:
+                call = self._queue.get(block=not self._waiting)
+            except queue.Empty:
+                break
+            if call is None:
+                return False
+            self._waiting.extend((call, index) for index in range(call.left))
+        return more
+
+    def _batch(self, db: sqlite3.Connection, batch: list[tuple[_Call, int]]) -> None:
+        written = Written(db)
+        try:
+            self._transaction(written, batch)
+        except _StepError as failure:
+            if len(batch) == 1:
+                _fail(batch, failure.error)
+            else:
+                written = self._one_by_one(db, batch)
+        except Exception as error:  # BEGIN or COMMIT failed: nobody's step is to blame, all are told
+            written = Written(db)
+            _fail(batch, error)
+        finished = []
+        for call, _ in batch:
+            call.left -= 1
+            if not call.left:
+                finished.append(call)
+        self._tell(self._deliver, finished, written)
+
+    def _transaction(self, written: Written, batch: list[tuple[_Call, int]]) -> None:
+        db = written.db
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            for call, index in batch:
+                try:
+                    call.results[index] = call.steps[index](written)
+                except Exception as error:
+                    raise _StepError(error) from error
+            if self._fault:
+                self._fault("before-commit")
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:  # some errors (disk full, ...) make SQLite roll back by itself
+                db.execute("ROLLBACK")
+            written.events.clear()
+            written.records.clear()
+            raise
+        if self._fault:
+            self._fault("after-commit")
+
+    def _one_by_one(self, db: sqlite3.Connection, batch: list[tuple[_Call, int]]) -> Written:
+        together = Written(db)
+        for position, item in enumerate(batch):
+            written = Written(db)
+            try:
+                self._transaction(written, [item])
+            except _StepError as failure:
+                _fail([item], failure.error)
+            except Exception as error:  # what stops one transaction would stop each of the rest
+                _fail(batch[position:], error)
+                break
+            together.events += written.events
+            together.records |= written.records
+        return together
+
+    def _tell(self, function: Callable[..., object], *arguments: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(function, *arguments)
+        except RuntimeError:
+            # The loop was closed before the store was: what was asked for is on disk, and nobody is left to be told.
+            _log.warning("the event loop ended before the store was closed")
+
+    # -- in the loop --------------------------------------------------------------------------------
+
+    def _deliver(self, finished: list[_Call], written: Written) -> None:
+        if written.events:
+            self._announce(written.events, written.records)
+        for call in finished:
+            call.deliver()
+
+
+class _StepError(Exception):
+    """A step raised `error`."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def _fail(items: Sequence[tuple[_Call, int]], error: Exception) -> None:
+    if isinstance(error, sqlite3.OperationalError):
+        words = f"the store's database did not take it: {error}; look at its disk, then ask again"
+        told = Unavailable(words)
+        told.__cause__ = error
+        error = told
+    for call, index in items:
+        call.results[index] = Failed(error)
+
+
+def _set_result(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _set_exception(future: asyncio.Future[None], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
