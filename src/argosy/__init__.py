@@ -1,1 +1,76 @@
-"""x"""
+"""Run a job on any computing resource, and know what became of it.
+
+The library is PSI/J's interface:
+
+    from argosy import Job, JobSpec, JobExecutor
+
+    job = Job(JobSpec("/bin/date", stdout_path="out.txt"))
+    JobExecutor.get_instance("local").submit(job)
+    status = job.wait()
+
+Names are imported when they are first used, so that importing the package costs little.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from .executors.executor import JobExecutor, JobExecutorConfig
+    from .executors.job import Job, JobStatusCallback
+    from .model import (
+        ArgosyError,
+        InvalidInput,
+        InvalidJobException,
+        InvalidStateException,
+        JobAttributes,
+        JobSpec,
+        JobState,
+        JobStatus,
+        ResourceSpec,
+        ResourceSpecV1,
+        SubmitException,
+        spec_from_dict,
+        spec_to_dict,
+    )
+
+_WHERE = {
+    "Job": "executors.job",
+    "JobStatusCallback": "executors.job",
+    "JobExecutor": "executors.executor",
+    "JobExecutorConfig": "executors.executor",
+}
+
+__all__ = [
+    "ArgosyError",
+    "InvalidInput",
+    "InvalidJobException",
+    "InvalidStateException",
+    "Job",
+    "JobAttributes",
+    "JobExecutor",
+    "JobExecutorConfig",
+    "JobSpec",
+    "JobState",
+    "JobStatus",
+    "JobStatusCallback",
+    "ResourceSpec",
+    "ResourceSpecV1",
+    "SubmitException",
+    "__version__",
+    "spec_from_dict",
+    "spec_to_dict",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module 'argosy' has no attribute {name!r}")
+    value: object = getattr(import_module(f".{_WHERE.get(name, 'model')}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -101,6 +101,13 @@ class Driver(ABC):
         Cancelling a job that has ended is no error.
         """
 
+    async def settled(self, handles: Sequence[Handle]) -> None:
+        """The end of these jobs has been recorded for good: what was kept only to tell of it may go.
+
+        What keeps a job from running twice stays until `forget`, where a second copy of it can exist.
+        """
+        del handles
+
     @abstractmethod
     async def forget(self, handles: Sequence[Handle]) -> None:
         """Stop watching these jobs and remove what was kept about them. To be called once they have ended."""

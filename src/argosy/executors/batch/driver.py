@@ -1,0 +1,290 @@
+"""The driver of a batch system through a transport."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import uuid
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from argosy.batch import BatchSystem, Control, Group, Submission
+from argosy.batch.script import command_text
+from argosy.executors.contract import Driver, Handle, JobRequest, OnReports
+from argosy.launchers.registry import get_launcher
+from argosy.model import (
+    ArgosyError,
+    Command,
+    Completed,
+    InvalidJobException,
+    InvalidStateException,
+    Share,
+    SubmitException,
+    Unavailable,
+)
+from argosy.transport import Transport
+
+from .reconcile import Policy
+from .spool import Spool, decode_group, encode_group
+from .watcher import Watcher
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchConfig:
+    """How a batch system is used. Times are seconds.
+
+    `gather` is how long single submissions wait for others to share a command with; `smallest_array` the fewest jobs
+    that are worth an array; `poll` the time between bulk queries (the spool tells of starts and ends at once).
+    """
+
+    gather: float = 0.01
+    smallest_array: int = 4
+    submits_at_once: int = 4
+    poll: float = 10.0
+    command_timeout: float = 60.0
+    policy: Policy = field(default_factory=Policy)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A submission that waits for company."""
+
+    submission: Submission
+    directives: tuple[str, ...]
+    accepted: asyncio.Future[str]
+
+
+class BatchDriver(Driver):
+    """Any `BatchSystem` through any `Transport`, with a status spool at `spool` on the transport's host."""
+
+    def __init__(
+        self,
+        system: BatchSystem,
+        transport: Transport,
+        spool: str,
+        config: BatchConfig | None = None,
+        *,
+        fault: Callable[[str], None] | None = None,
+    ) -> None:
+        self.name = system.name
+        self.controls = system.controls
+        self._system = system
+        self._transport = transport
+        self._spool = Spool(spool)
+        self._config = config or BatchConfig()
+        self._fault = fault or (lambda point: None)
+        self._waiting: list[_Waiting] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(self._config.submits_at_once)
+        self._opened = False
+        self._watcher = Watcher(system, transport, self._spool, self._run, self._config.policy, self._config.poll)
+
+    async def open(self, on_reports: OnReports) -> None:
+        await self._prepare()
+        await self._watcher.open(on_reports)
+
+    async def _prepare(self) -> None:
+        if not self._opened:
+            await self._transport.make_directories(self._spool.directories())
+            self._opened = True
+
+    async def _run(self, command: Command) -> Completed:
+        return await self._transport.run(command, timeout=self._config.command_timeout)
+
+    # -- submitting -------------------------------------------------------------------------------
+
+    async def submit(self, requests: Sequence[JobRequest]) -> list[str | ArgosyError]:
+        answers: list[str | ArgosyError | asyncio.Future[str]] = []
+        loop = asyncio.get_running_loop()
+        for request in requests:
+            if (known := self._watcher.native_id(request.tag)) is not None:
+                answers.append(known)
+                continue
+            try:
+                submission = _submission(request)
+                waiting = _Waiting(submission, self._system.directives(submission), loop.create_future())
+            except ArgosyError as error:
+                answers.append(error)
+                continue
+            if not self._waiting:
+                loop.call_later(self._config.gather, self._flush)
+            self._waiting.append(waiting)
+            answers.append(waiting.accepted)
+        pending = [answer for answer in answers if isinstance(answer, asyncio.Future)]
+        if pending:
+            await asyncio.wait(pending)
+        return [_outcome(answer) if isinstance(answer, asyncio.Future) else answer for answer in answers]
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        alike: dict[tuple[str, ...], list[_Waiting]] = {}
+        for item in waiting:
+            alike.setdefault(item.directives, []).append(item)
+        size = self._system.max_array
+        for items in alike.values():
+            if size > 1 and len(items) >= self._config.smallest_array:
+                for start in range(0, len(items), size):
+                    self._start(self._submit_group(items[start : start + size]))
+            else:
+                for item in items:
+                    self._start(self._submit_group([item]))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _submit_group(self, items: list[_Waiting]) -> None:
+        members = tuple(item.submission for item in items)
+        group = Group(members[0].tag if len(members) == 1 else f"g-{uuid.uuid4().hex}", members)
+        try:
+            async with self._slots:
+                ids = await self._submit_command(group)
+        except (SubmitException, InvalidJobException) as error:
+            if group.is_array and not (isinstance(error, SubmitException) and error.transient):
+                # It may be the array that is refused and not its jobs: let the first one try alone.
+                await self._submit_group(items[:1])
+                if items[0].accepted.exception() is None:
+                    await asyncio.gather(*(self._submit_group([item]) for item in items[1:]))
+                    return
+            _settle(items, error)
+        except ArgosyError as error:
+            _settle(items, error)
+        except BaseException:
+            _settle(items, Unavailable("the submission was interrupted; whether the job was accepted is not known"))
+            raise
+        else:
+            self._watcher.watch(
+                Handle(member.tag, native_id, member.rerunnable) for member, native_id in zip(members, ids, strict=True)
+            )
+            for item, native_id in zip(items, ids, strict=True):
+                if not item.accepted.done():
+                    item.accepted.set_result(native_id)
+
+    async def _submit_command(self, group: Group) -> list[str]:
+        await self._prepare()
+        if group.is_array:
+            # Before the array exists, so that each of its members can be found again after a crash.
+            await self._transport.write(
+                self._spool.group(group.tag), encode_group([member.tag for member in group.members])
+            )
+        self._fault("before-submit")
+        done = await self._run(self._system.submit(self._system.script(group, self._spool.root)))
+        self._fault("after-submit")
+        return self._system.parse_submit(done, group)
+
+    async def find(self, tags: Sequence[str]) -> dict[str, str]:
+        await self._prepare()
+        found = {tag: known for tag in tags if (known := self._watcher.native_id(tag)) is not None}
+        wanted = {tag: (tag, -1) for tag in tags if tag not in found}
+        if not wanted:
+            return found
+        for name, data in await self._transport.collect(self._spool.groups, limit=1_000_000):
+            try:
+                members = decode_group(data)
+            except ValueError as odd:
+                log.error("the list of the array %s cannot be read: %s: %r", name, odd, data[:200])  # noqa: TRY400
+                continue
+            for index, member in enumerate(members):
+                if member in wanted:
+                    wanted[member] = (name, index)
+        groups = sorted({group for group, _ in wanted.values()})
+        known_ids = await self._find_groups(groups)
+        for tag, (group, index) in wanted.items():
+            if (native_id := known_ids.get(group)) is not None:
+                found[tag] = native_id if index < 0 else self._system.element_id(native_id, index)
+        return found
+
+    async def _find_groups(self, groups: Sequence[str]) -> dict[str, str]:
+        """What the batch system knows of these groups; its queue must answer, its accounting may be away."""
+        first, *others = self._system.find(groups)
+        known = self._system.parse_find(await self._run(first), groups)
+        for command in others:
+            if len(known) == len(groups):
+                break
+            with contextlib.suppress(Unavailable):
+                known = self._system.parse_find(await self._run(command), groups) | known
+        return known
+
+    # -- watching and acting ----------------------------------------------------------------------
+
+    def watch(self, handles: Iterable[Handle]) -> None:
+        self._watcher.watch(handles)
+
+    async def control(self, verb: Control, handles: Sequence[Handle]) -> list[ArgosyError | None]:
+        if verb not in self._system.controls:
+            error = InvalidStateException(f"{self.name} cannot {verb} jobs")
+            return [error for _ in handles]
+        if not handles:
+            return []
+        ids = [handle.native_id for handle in handles]
+        try:
+            refused = self._system.parse_control(verb, await self._run(self._system.control(verb, ids)), ids)
+        except ArgosyError as failed:
+            return [failed for _ in handles]
+        if verb is Control.CANCEL:
+            self._watcher.cancelling(handle.tag for handle in handles if handle.native_id not in refused)
+        self._watcher.look_soon()
+        return [InvalidStateException(refused[native_id]) if native_id in refused else None for native_id in ids]
+
+    async def forget(self, handles: Sequence[Handle]) -> None:
+        tags = {handle.tag for handle in handles}
+        self._watcher.drop(tags)
+        await self._transport.remove([self._spool.claim(tag) for tag in tags])
+        for name, data in await self._transport.collect(self._spool.groups):
+            with contextlib.suppress(ValueError):
+                members = set(decode_group(data))
+                if members & tags and not [tag for tag in members - tags if await self._has_claim(tag)]:
+                    await self._transport.remove([self._spool.group(name)])
+
+    async def _has_claim(self, tag: str) -> bool:
+        return bool(await self._transport.collect(self._spool.claim(tag), limit=1))
+
+    async def list_jobs(self) -> list[str]:
+        return self._system.parse_list(await self._run(self._system.list_jobs()))
+
+    async def shares(self) -> list[Share]:
+        return self._system.parse_shares([await self._run(command) for command in self._system.shares()])
+
+    async def close(self) -> None:
+        if self._waiting:
+            self._flush()
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=self._config.command_timeout)
+        await self._watcher.close()
+        await self._transport.close()
+
+
+def _submission(request: JobRequest) -> Submission:
+    spec = request.spec
+    spec.check()
+    launcher = get_launcher(spec.launcher or "single")
+    directory = request.directory
+    if directory is None and spec.directory is not None:
+        directory = str(spec.directory)
+    return Submission(
+        tag=request.tag,
+        spec=spec,
+        launch=launcher.render(command_text(spec), spec),
+        directory=directory,
+        rerunnable=request.rerunnable,
+    )
+
+
+def _settle(items: Sequence[_Waiting], error: ArgosyError) -> None:
+    for item in items:
+        if not item.accepted.done():
+            item.accepted.set_exception(error)
+
+
+def _outcome(accepted: asyncio.Future[str]) -> str | ArgosyError:
+    error = accepted.exception()
+    if error is None:
+        return accepted.result()
+    if isinstance(error, ArgosyError):
+        return error
+    raise error

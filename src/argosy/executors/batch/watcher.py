@@ -1,0 +1,312 @@
+"""Watching many jobs: the spool tells at once, one bulk query behind it tells what the spool cannot."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any
+
+from argosy.batch import BatchSystem
+from argosy.batch.records import Record, RecordKind, parse_record
+from argosy.executors.contract import Handle, OnReports, Report
+from argosy.model import ArgosyError, Command, Completed, Observation, Phase, Unavailable
+from argosy.transport import Transport
+
+from .reconcile import Policy, Watched, on_duplicate, on_exit, on_seen, on_start, on_unseen
+from .spool import Spool
+
+log = logging.getLogger(__name__)
+
+#: The first look after something was submitted, cancelled, or ended in a way that the batch system must explain.
+_SOON = 0.3
+#: After a failure to deliver reports.
+_AGAIN = 1.0
+#: Tags whose end was told, kept so that records which come late are known to be of no use.
+_REMEMBERED = 100_000
+
+
+class Watcher:
+    """The jobs of one driver. Everything but `watch` and the like runs in its own tasks."""
+
+    def __init__(
+        self,
+        system: BatchSystem,
+        transport: Transport,
+        spool: Spool,
+        run: Callable[[Command], Awaitable[Completed]],
+        policy: Policy,
+        poll: float,
+    ) -> None:
+        self._system = system
+        self._transport = transport
+        self._spool = spool
+        self._run = run
+        self._policy = policy
+        self._poll = poll
+        self._jobs: dict[str, Watched] = {}
+        self._told: dict[str, None] = {}
+        self._strays: dict[str, str] = {}
+        self._in_hand: set[str] = set()
+        self._outgoing: list[tuple[Report | None, str | None]] = []
+        self._outgoing_ready = asyncio.Event()
+        self._spool_changed = asyncio.Event()
+        self._look = asyncio.Event()
+        self._next_look = 0.0
+        self._pace = _SOON
+        self._away: str | None = None
+        self._stop_watching: Callable[[], None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def open(self, on_reports: OnReports) -> None:
+        """Begin; the spool's directories exist."""
+        self._stop_watching = await self._transport.watch(self._spool.new, self._spool_changed.set)
+        self._spool_changed.set()
+        for work in (self._read_spool(), self._ask(), self._deliver(on_reports)):
+            self._tasks.append(asyncio.create_task(_logged(work)))
+
+    async def close(self) -> None:
+        """Stop. What was not delivered is found again by the next one."""
+        if self._stop_watching is not None:
+            self._stop_watching()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # -- what the driver says ---------------------------------------------------------------------
+
+    def native_id(self, tag: str) -> str | None:
+        """The native id of a job that is being watched."""
+        job = self._jobs.get(tag)
+        return None if job is None else job.handle.native_id
+
+    def watch(self, handles: Iterable[Handle]) -> None:
+        """Watch these too."""
+        now = time.time()
+        fresh: set[str] = set()
+        for handle in handles:
+            if handle.tag not in self._jobs:
+                # `since` 0: nothing is known yet, so no observation can be older than what is known.
+                self._jobs[handle.tag] = Watched(handle, since=0.0)
+                self._told.pop(handle.tag, None)
+                fresh.add(handle.tag)
+        if fresh.intersection(self._strays.values()):
+            self._strays = {name: tag for name, tag in self._strays.items() if tag not in fresh}
+            self._spool_changed.set()
+        if fresh:
+            self.look_soon(now)
+
+    def cancelling(self, tags: Iterable[str]) -> None:
+        """A cancel of these went through to the batch system."""
+        for tag in tags:
+            if tag in self._jobs:
+                self._jobs[tag].cancel_asked = True
+
+    def drop(self, tags: set[str]) -> None:
+        """Do not watch these any more; their records are of no use."""
+        for tag in tags:
+            self._jobs.pop(tag, None)
+            self._remember(tag)
+        for name in [name for name, tag in self._strays.items() if tag in tags]:
+            del self._strays[name]
+        self._spool_changed.set()
+
+    def look_soon(self, now: float | None = None) -> None:
+        """Something is about to change: look at the queue soon, and at shorter intervals for a while."""
+        self._pace = _SOON
+        due = (time.time() if now is None else now) + _SOON
+        if not self._next_look or due < self._next_look:
+            self._next_look = due
+        self._look.set()
+
+    # -- the spool --------------------------------------------------------------------------------
+
+    async def _read_spool(self) -> None:
+        while True:
+            # Behind the notification there is a look from time to time: not every file system notifies.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._spool_changed.wait(), self._poll)
+            self._spool_changed.clear()
+            try:
+                files = await self._transport.collect(self._spool.new)
+            except Unavailable as error:
+                log.warning("the status spool cannot be read: %s", error)
+                continue
+            now = time.time()
+            # A start before an end, so that a short job is seen to have run.
+            for name, data in sorted(files, key=lambda file: (not file[0].endswith(RecordKind.START), file[0])):
+                if name not in self._in_hand and name not in self._strays:
+                    self._take_record(name, data, now)
+
+    def _take_record(self, name: str, data: bytes, now: float) -> None:
+        try:
+            record = parse_record(name, data)
+        except ValueError as odd:
+            log.error("a record in the spool cannot be read and is left there: %s: %r", odd, data[:500])  # noqa: TRY400
+            self._strays[name] = ""
+            return
+        job = self._jobs.get(record.tag)
+        if job is None:
+            if record.tag in self._told:
+                self._send(None, name)
+            else:
+                self._strays[name] = record.tag
+            return
+        report = self._judge(job, record, now)
+        if report is None and job.record is record:
+            self._strays[name] = record.tag  # kept until the batch system has had its say
+            self.look_soon(now)
+            return
+        self._send(report, name)
+
+    def _judge(self, job: Watched, record: Record, now: float) -> Report | None:
+        if job.concluded:
+            return None
+        if record.kind is RecordKind.DUPLICATE:
+            if record.native_id == job.handle.native_id and record.owner and not record.repeated:
+                # What is watched is the copy that did nothing; the one that holds the claim is the job.
+                job.handle = Handle(job.handle.tag, record.owner, job.handle.rerunnable)
+            return on_duplicate(job, record)
+        if record.native_id != job.handle.native_id:
+            job.handle = Handle(job.handle.tag, record.native_id, job.handle.rerunnable)
+        if record.kind is RecordKind.START:
+            return on_start(job, record, now)
+        started = None if job.phase is Phase.RUNNING or not record.ran else _start_of(job, record)
+        if started is not None:
+            self._send(started, None)
+        return on_exit(job, record, now)
+
+    # -- the queue --------------------------------------------------------------------------------
+
+    async def _ask(self) -> None:
+        while True:
+            delay = self._next_look - time.time()
+            if not self._jobs:
+                self._look.clear()
+                await self._look.wait()
+            elif delay > 0:
+                self._look.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._look.wait(), delay)
+            else:
+                self._pace = min(self._pace * 2, self._poll)
+                self._next_look = time.time() + self._pace
+                await self._look_at_queue()
+
+    async def _look_at_queue(self) -> None:
+        asked = time.time()
+        jobs = {job.handle.native_id: job for job in self._jobs.values() if not job.concluded}
+        if not jobs:
+            return
+        ids = list(jobs)
+        try:
+            snapshot = self._system.parse_status(await self._run(self._system.status(ids)), ids)
+        except ArgosyError as error:
+            self._is_away(str(error))
+            return
+        self._is_away(None)
+        for native_id, line in snapshot.unreadable:
+            log.error("%s: a line about job %s cannot be read: %r", self._system.name, native_id or "?", line)
+        unseen = [native_id for native_id in ids if native_id not in snapshot.jobs]
+        accounted = await self._account(unseen)
+        now = time.time()
+        for native_id, job in jobs.items():
+            if job.concluded or job.handle.native_id != native_id:
+                continue
+            seen = snapshot.jobs.get(native_id)
+            if seen is not None:
+                report = on_seen(job, seen, asked, now, self._policy)
+            elif asked <= job.since:
+                continue
+            else:
+                report = on_unseen(job, accounted.get(native_id), now, self._policy)
+            if report is not None:
+                self._send(report, None)
+            elif job.record is not None or job.ended_at is not None or job.unseen_since is not None:
+                self._next_look = min(self._next_look, now + min(max(self._pace, _SOON), 2.0))
+
+    async def _account(self, ids: list[str]) -> dict[str, Observation]:
+        command = self._system.accounting(ids) if ids else None
+        if command is None:
+            return {}
+        try:
+            snapshot = self._system.parse_accounting(await self._run(command), ids)
+        except Unavailable as error:
+            log.debug("%s: accounting does not answer: %s", self._system.name, error)
+            return {}
+        for native_id, line in snapshot.unreadable:
+            log.error("%s: an accounting line about %s cannot be read: %r", self._system.name, native_id or "?", line)
+        return snapshot.jobs
+
+    def _is_away(self, words: str | None) -> None:
+        if words is not None and self._away is None:
+            log.warning("%s does not answer; its jobs are left as they were last seen: %s", self._system.name, words)
+        elif words is None and self._away is not None:
+            log.warning("%s answers again", self._system.name)
+        self._away = words
+
+    # -- reporting --------------------------------------------------------------------------------
+
+    def _send(self, report: Report | None, name: str | None) -> None:
+        if name is not None:
+            self._in_hand.add(name)
+        self._outgoing.append((report, name))
+        self._outgoing_ready.set()
+
+    async def _deliver(self, on_reports: OnReports) -> None:
+        while True:
+            await self._outgoing_ready.wait()
+            self._outgoing_ready.clear()
+            outgoing, self._outgoing = self._outgoing, []
+            reports = [report for report, _ in outgoing if report is not None]
+            while reports:
+                try:
+                    await on_reports(reports)
+                    break
+                except Exception:
+                    log.exception("%d reports could not be handed on; they are kept and offered again", len(reports))
+                    await asyncio.sleep(_AGAIN)
+            names = [name for _, name in outgoing if name is not None]
+            for report in reports:
+                if report.phase is Phase.ENDED:
+                    self._jobs.pop(report.tag, None)
+                    self._remember(report.tag)
+                    names += [name for name, tag in self._strays.items() if tag == report.tag]
+            await self._remove(names)
+
+    async def _remove(self, names: list[str]) -> None:
+        if not names:
+            return
+        try:
+            await self._transport.remove([self._spool.record(name) for name in names])
+        except Unavailable as error:
+            log.warning("records that were dealt with cannot be removed: %s", error)
+            return
+        self._in_hand.difference_update(names)
+        for name in names:
+            self._strays.pop(name, None)
+
+    def _remember(self, tag: str) -> None:
+        self._told[tag] = None
+        if len(self._told) > _REMEMBERED:
+            del self._told[next(iter(self._told))]
+
+
+def _start_of(job: Watched, record: Record) -> Report | None:
+    """The start of a job whose end was seen first, from what its exit record says."""
+    wall = record.usage.wall_seconds if record.usage else None
+    begun = record.time - (wall or 0.0)
+    job.phase, job.hosts = Phase.RUNNING, record.hosts
+    return Report(job.handle.tag, job.handle.native_id, Phase.RUNNING, begun, hosts=record.hosts, run=record.run)
+
+
+async def _logged(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except asyncio.CancelledError:
+        raise
+    except Exception:
+        log.exception("watching jobs has stopped by a defect")
+        raise

@@ -1,0 +1,184 @@
+"""PSI/J's Job: a handle on one job of this process."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from argosy.model import JobSpec, JobState, JobStatus, SubmitException
+from argosy.model.states import PASSED_THROUGH
+
+if TYPE_CHECKING:
+    from .executor import JobExecutor
+
+log = logging.getLogger(__name__)
+
+
+class JobStatusCallback(ABC):
+    """What is told of status changes (PSI/J, JobStatusCallback). A plain function does as well."""
+
+    @abstractmethod
+    def job_status_changed(self, job: Job, status: JobStatus) -> None:
+        """Called from a thread of the library, in the order of the states. It must return quickly."""
+
+
+Callback = JobStatusCallback | Callable[["Job", JobStatus], None]
+
+#: Guards every job's status: changes are short, and jobs are many.
+_lock = threading.Lock()
+
+
+class Job:
+    """What to run, and what became of it.
+
+    A job begins in the state NEW and is handed to a `JobExecutor`; its status then only ever moves forward in PSI/J's
+    partial order, and states that were not seen but must have been passed through are reported all the same.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_callback",
+        "_id",
+        "_native_id",
+        "_status",
+        "_waiting",
+        "executor",
+        "spec",
+        "uncertain",
+    )
+
+    def __init__(self, spec: JobSpec | None = None) -> None:
+        self.spec = spec
+        self.executor: JobExecutor | None = None
+        self.uncertain = False
+        """Whether an earlier submission may have been accepted without an answer."""
+        self._id: str | None = None
+        self._native_id: str | None = None
+        self._status = JobStatus(JobState.NEW)
+        self._callback: Callback | None = None
+        self._waiting: list[tuple[tuple[JobState, ...], threading.Event, list[JobStatus]]] | None = None
+
+    @property
+    def id(self) -> str:
+        """A name of this job that is unique everywhere (a UUID)."""
+        if self._id is None:
+            self._id = str(uuid.uuid4())
+        return self._id
+
+    @property
+    def native_id(self) -> str | None:
+        """The batch system's own id, once it has accepted the job."""
+        return self._native_id
+
+    @native_id.setter
+    def native_id(self, value: str | None) -> None:
+        self._native_id = value
+
+    @property
+    def status(self) -> JobStatus:
+        """The present status."""
+        return self._status
+
+    @status.setter
+    def status(self, status: JobStatus) -> None:
+        self._advance(status)
+
+    def set_job_status_callback(self, callback: Callback | None) -> None:
+        """Tell `callback` of this job's status changes from now on; None: nobody."""
+        self._callback = callback
+
+    def cancel(self) -> None:
+        """Ask for the job to be cancelled. Its status changes when that has happened.
+
+        A job that has ended is left as it is. Raises SubmitException where the job was never submitted.
+        """
+        if self._status.final:
+            return
+        if self.executor is None:
+            raise SubmitException("the job has not been submitted, so there is nothing to cancel")
+        self.executor.cancel(self)
+
+    def wait(
+        self,
+        timeout: timedelta | None = None,
+        target_states: JobState | Sequence[JobState] | None = None,
+    ) -> JobStatus | None:
+        """Wait until the job has reached one of `target_states`, or a later one, or any final state.
+
+        Without target states: a final state. Returns the status that ended the waiting, or None where `timeout`
+        passed first.
+        """
+        if target_states is None:
+            targets: tuple[JobState, ...] = ()
+        elif isinstance(target_states, JobState):
+            targets = (target_states,)
+        else:
+            targets = tuple(target_states)
+        with _lock:
+            if _reached(self._status.state, targets):
+                return self._status
+            event = threading.Event()
+            answer: list[JobStatus] = []
+            waiter = (targets, event, answer)
+            if self._waiting is None:
+                self._waiting = []
+            self._waiting.append(waiter)
+        if event.wait(None if timeout is None else max(timeout.total_seconds(), 0.0)):
+            return answer[0]
+        with _lock:
+            if answer:
+                return answer[0]
+            self._waiting.remove(waiter)
+        return None
+
+    def _advance(self, status: JobStatus) -> None:
+        """Move on to a status, through the states that lie between; what is not greater than the present is ignored."""
+        steps: list[JobStatus] = []
+        with _lock:
+            for state in (*PASSED_THROUGH[status.state], status.state):
+                if not state.is_greater_than(self._status.state):
+                    continue
+                step = status if state is status.state else JobStatus(state, time=status.time)
+                self._status = step
+                steps.append(step)
+                self._wake(step)
+        for step in steps:
+            notify(self._callback, self, step)
+            if self.executor is not None:
+                notify(self.executor.callback, self, step)
+
+    def _wake(self, status: JobStatus) -> None:
+        if self._waiting:
+            for waiter in list(self._waiting):
+                targets, event, answer = waiter
+                if _reached(status.state, targets):
+                    answer.append(status)
+                    event.set()
+                    self._waiting.remove(waiter)
+
+    def __str__(self) -> str:
+        return f"Job[id={self.id}, native_id={self._native_id}, executor={self.executor}, status={self._status}]"
+
+    __repr__ = __str__
+
+
+def _reached(state: JobState, targets: tuple[JobState, ...]) -> bool:
+    return state.final or any(state is target or state.is_greater_than(target) for target in targets)
+
+
+def notify(callback: Callback | None, job: Job, status: JobStatus) -> None:
+    """Tell a callback; what it raises is logged, since nobody could catch it."""
+    if callback is None:
+        return
+    try:
+        if isinstance(callback, JobStatusCallback):
+            callback.job_status_changed(job, status)
+        else:
+            callback(job, status)
+    except Exception:
+        log.exception("a job status callback failed for %s", job.id)

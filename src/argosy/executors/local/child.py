@@ -1,0 +1,190 @@
+"""Start one process and learn how it ended. Standard library only: the reaper runs this without the rest of Argosy.
+
+`subprocess.Popen` starts processes with vfork, which does not copy the caller's page tables, as long as neither a
+`preexec_fn` nor another user is asked for. The Popen object is dropped at once: waiting is done with wait4, which
+tells the usage too.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import stat
+import subprocess
+from collections.abc import Mapping
+from typing import NamedTuple
+
+#: The exit codes of a shell that cannot start a program (POSIX.1-2017, XCU 2.8.2).
+NOT_FOUND = 127
+NOT_EXECUTABLE = 126
+
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class NotStarted(Exception):
+    """The process could not be started. The message is in the operating system's words; `exit_code` is a shell's."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.exit_code = exit_code
+
+
+class Prepared(NamedTuple):
+    """All that is needed to start a process, nothing left to be looked up.
+
+    The environment is `base` overlaid with `changes`; many processes may share one `base`. Streams are absolute paths
+    or relative to `directory`; None is ``/dev/null``.
+    """
+
+    argv: tuple[str, ...]
+    directory: str | None
+    base: Mapping[str, str] | None
+    changes: Mapping[str, str]
+    stdin: str | None = None
+    stdout: str | None = None
+    stderr: str | None = None
+
+
+class Started(NamedTuple):
+    """A process that was started. The caller closes `pidfd`; `start_time` is in clock ticks since boot (proc(5))."""
+
+    pid: int
+    pidfd: int
+    start_time: int
+
+
+class Ended(NamedTuple):
+    """How a process ended: `exit_code` is 128 + `signal` where a signal ended it.
+
+    CPU time is in seconds and `max_rss` in bytes, both with the descendants that were waited for. `max_rss` is None
+    where it does not exceed this process's own: the kernel counts the memory of whoever started it.
+    """
+
+    exit_code: int
+    signal: int | None
+    cpu_seconds: float
+    max_rss: int | None
+
+
+def start(prepared: Prepared) -> Started:
+    """Start it as the leader of a new session. Raises NotStarted."""
+    pid = launch(prepared)
+    # The process cannot be gone: it stays a zombie until it is reaped, which only the caller does.
+    return Started(pid, os.pidfd_open(pid), start_time(pid))
+
+
+def launch(prepared: Prepared) -> int:
+    """As `start`, and answer with the process id alone."""
+    null = _null()
+    streams = [null, null, null]
+    try:
+        _open_streams(prepared, streams)
+        process = subprocess.Popen(
+            prepared.argv,
+            cwd=prepared.directory,
+            env={**prepared.base, **prepared.changes} if prepared.base else prepared.changes,
+            stdin=streams[0],
+            stdout=streams[1],
+            stderr=streams[2],
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise _not_started(error, prepared) from error
+    except (ValueError, TypeError) as error:  # a text that cannot be passed on, e.g. with a NUL in it
+        raise NotStarted(str(error), NOT_EXECUTABLE) from error
+    finally:
+        for fd in set(streams) - {null}:
+            os.close(fd)
+    process.returncode = 0  # so that the dropped object neither waits nor complains
+    return process.pid
+
+
+def reap(pid: int) -> Ended:
+    """Wait for a child process and learn how it ended. Returns at once where its pidfd is readable."""
+    _, status, usage = os.wait4(pid, 0)
+    return ended(status, usage)
+
+
+def ended(status: int, usage: resource.struct_rusage) -> Ended:
+    """What the answer of wait4 means."""
+    code = os.waitstatus_to_exitcode(status)
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return Ended(
+        exit_code=128 - code if code < 0 else code,
+        signal=-code if code < 0 else None,
+        cpu_seconds=usage.ru_utime + usage.ru_stime,
+        max_rss=usage.ru_maxrss * 1024 if usage.ru_maxrss > own else None,
+    )
+
+
+def start_time(pid: int) -> int:
+    """When a process was started, in clock ticks since boot; with the pid it names a process for good.
+
+    Raises ProcessLookupError where there is none (field 22 of /proc/PID/stat).
+    """
+    try:
+        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH)) from None
+    try:
+        text = os.read(fd, 4096)
+    finally:
+        os.close(fd)
+    return int(text[text.rindex(b")") + 2 :].split(b" ", 20)[19])
+
+
+_null_fd = -1
+
+
+def _null() -> int:
+    global _null_fd
+    if _null_fd < 0:
+        _null_fd = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    return _null_fd
+
+
+def _open_streams(prepared: Prepared, fds: list[int]) -> None:
+    seen: os.stat_result | None = None
+    for index, path in enumerate(prepared[4:7]):
+        if path is None:
+            continue
+        if prepared.directory is not None:
+            path = os.path.join(prepared.directory, path)
+        try:
+            fds[index] = os.open(path, _WRITE if index else _READ, 0o644)
+        except OSError as error:
+            _check_directory(prepared.directory)
+            raise NotStarted(f"{error.strerror}: {path}", NOT_FOUND) from error
+        status = os.fstat(fds[index])
+        if not stat.S_ISREG(status.st_mode):
+            if stat.S_ISDIR(status.st_mode):
+                raise NotStarted(f"{os.strerror(errno.EISDIR)}: {path}", NOT_FOUND)
+            # Opening must not wait for the other end of a pipe; what the process does with it may.
+            os.set_blocking(fds[index], True)
+        if index == 2 and seen is not None and os.path.samestat(seen, status):
+            os.close(fds[2])
+            fds[2] = fds[1]
+        seen = status if index == 1 else None
+
+
+def _check_directory(directory: str | None) -> None:
+    if directory is not None:
+        try:
+            os.close(os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
+        except OSError as error:
+            raise NotStarted(f"{error.strerror}: {directory}", NOT_FOUND) from error
+
+
+def _not_started(error: OSError, prepared: Prepared) -> NotStarted:
+    executable = prepared.argv[0]
+    if error.filename is None or (error.filename == prepared.directory and error.filename != executable):
+        return NotStarted(f"{error.strerror}: {error.filename or executable}", NOT_FOUND)
+    message = f"{error.strerror}: {executable}"
+    if error.errno != errno.ENOENT:
+        return NotStarted(message, NOT_EXECUTABLE)
+    if "/" in executable and os.path.exists(os.path.join(prepared.directory or "", executable)):
+        message += " (it is there, but the interpreter that its first line names is not)"
+    return NotStarted(message, NOT_FOUND)

@@ -1,0 +1,108 @@
+"""From a job specification to a process: what to run, with which environment, where its streams go.
+
+A job without launcher and scripts is started directly, with no shell between; otherwise a shell runs the text of
+`shell_text`. `start` and `reap` are those of `child`, for whoever needs no reaper.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Mapping
+
+from argosy.batch.script import command_text
+from argosy.launchers.registry import get_launcher
+from argosy.model import JobSpec, Usage
+from argosy.model.shell import quote, substitute
+
+from .child import Ended, NotStarted, Prepared, Started, reap, start
+
+__all__ = [
+    "TAG_VARIABLE",
+    "Ended",
+    "NotStarted",
+    "Prepared",
+    "Started",
+    "prepare",
+    "reap",
+    "shell_text",
+    "start",
+    "usage",
+]
+
+#: The environment variable that marks a job's processes.
+TAG_VARIABLE = "ARGOSY_JOB_TAG"
+
+# bash, because what sites put into the environment (`module`) is made of its functions, which other shells drop.
+_SHELL = "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
+
+
+def prepare(spec: JobSpec, directory: str | None, environ: Mapping[str, str], tag: str) -> Prepared:
+    """What starts the job of this specification in `directory` (where None, in that which it names).
+
+    `environ` is what it inherits where it does; the specification's own variables are set in their order, each seeing
+    those before it. Raises InvalidJobException for a launcher that is not known.
+    """
+    inherited: Mapping[str, str] | None = environ if spec.inherit_environment else None
+    changes: dict[str, str] = {}
+    if spec.environment:
+        for name, value in spec.environment.items():
+            changes[name] = substitute(value, {**environ, **changes}) if "${" in value else value
+    changes[TAG_VARIABLE] = tag
+    where = directory if directory is not None else _path(spec._directory, environ)
+    if spec.launcher in (None, "single") and spec._pre_launch is None and spec._post_launch is None:
+        arguments = spec.arguments or ()
+        if any("${" in argument for argument in arguments):
+            variables = {**(inherited or {}), **changes}
+            arguments = [substitute(argument, variables) for argument in arguments]
+        argv = (spec.executable or "", *arguments)
+    else:
+        argv = (_SHELL, "-c", shell_text(spec, environ, where), spec.name or "job")
+    return Prepared(
+        argv,
+        where,
+        inherited,
+        changes,
+        _path(spec._stdin_path, environ),
+        _path(spec._stdout_path, environ),
+        _path(spec._stderr_path, environ),
+    )
+
+
+def shell_text(spec: JobSpec, environ: Mapping[str, str], directory: str | None) -> str:
+    """The shell text of a job that needs one: `pre_launch`, what its launcher writes, `post_launch`.
+
+    Scripts whose paths are relative are looked for in `directory`, wherever one of them goes. The text ends with the
+    exit status of what was launched. A `pre_launch` that cannot be read, or fails, ends it before.
+    """
+    lines: list[str] = []
+    before = _path(spec._pre_launch, environ)
+    after = _path(spec._post_launch, environ)
+    if before is not None:
+        lines.append(f". {quote(_dotted(before, directory))} || exit $?")
+    # In a subshell: what the launcher writes may end with `exit`.
+    lines.append("(\n" + get_launcher(spec.launcher or "single").render(command_text(spec), spec) + "\n)")
+    if after is not None:
+        # In a subshell too: whatever it does, the status is that of what was launched.
+        lines += ["argosy_status=$?", f"(. {quote(_dotted(after, directory))})", 'exit "$argosy_status"']
+    return "\n".join(lines)
+
+
+def usage(ended: Ended, wall_seconds: float | None) -> Usage:
+    """What a process used."""
+    return Usage(cpu_seconds=ended.cpu_seconds, wall_seconds=wall_seconds, max_rss=ended.max_rss)
+
+
+def _dotted(path: str, directory: str | None) -> str:
+    # `.` looks a name without a slash up on PATH.
+    return os.path.join("." if directory is None else directory, path)
+
+
+def _path(value: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> str | None:
+    if value is None:
+        return None
+    path = os.fspath(value)
+    if path == "~" or path.startswith("~/"):
+        home = environ.get("HOME") or pwd.getpwuid(os.geteuid()).pw_dir
+        return home + path[1:]
+    return path

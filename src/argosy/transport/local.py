@@ -1,0 +1,203 @@
+"""This machine as a transport."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from asyncinotify import Inotify, Mask
+
+from argosy.model import Command, Completed, Unavailable
+
+from .contract import Transport
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+#: Commands under way at once. Schedulers answer fastest to a handful (measured: 4 give twice what 1 gives).
+_AT_ONCE = 8
+
+
+class LocalTransport(Transport):
+    """Runs commands as child processes. `environ` is what they start with; None means this process's own."""
+
+    where = "this machine"
+
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        self._environ = dict(os.environ if environ is None else environ)
+        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="argosy-transport")
+        self._children: set[subprocess.Popen[bytes]] = set()
+        self._closed = False
+
+    async def run(self, command: Command, *, timeout: float) -> Completed:
+        return await self._in_thread(self._run, command, timeout)
+
+    def _run(self, command: Command, timeout: float) -> Completed:
+        environ = dict(self._environ)
+        for name, value in command.environment.items():
+            if value is None:
+                environ.pop(name, None)
+            else:
+                environ[name] = value
+        argv = command.argv
+        try:
+            child = subprocess.Popen(
+                argv,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=environ,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise Unavailable(f"{argv[0]} cannot be run on {self.where}: {error.strerror or error}") from error
+        self._children.add(child)
+        try:
+            with child:
+                try:
+                    out, err = child.communicate(command.stdin.encode("utf-8", "surrogateescape"), timeout=timeout)
+                except subprocess.TimeoutExpired:
+                    _kill_group(child)
+                    child.communicate()
+                    raise Unavailable(f"{argv[0]} gave no answer within {timeout:g} s on {self.where}") from None
+        finally:
+            self._children.discard(child)
+        return Completed(argv, child.returncode, _text(out), _text(err))
+
+    async def home(self) -> str:
+        return self._environ.get("HOME") or str(Path.home())
+
+    async def make_directories(self, paths: Sequence[str]) -> None:
+        await self._in_thread(_make_directories, paths)
+
+    async def write(self, path: str, data: bytes, *, mode: int = 0o600) -> None:
+        await self._in_thread(_write, path, data, mode)
+
+    async def read(self, path: str) -> bytes | None:
+        return await self._in_thread(_read, path)
+
+    async def collect(self, directory: str, *, limit: int = 10_000) -> list[tuple[str, bytes]]:
+        return await self._in_thread(_collect, directory, limit)
+
+    async def remove(self, paths: Sequence[str]) -> None:
+        await self._in_thread(_remove, paths)
+
+    async def watch(self, directory: str, changed: Callable[[], None]) -> Callable[[], None] | None:
+        try:
+            inotify = Inotify()
+        except OSError:  # the user's limit of watches is reached: polling goes on without
+            return None
+        try:
+            inotify.add_watch(directory, Mask.MOVED_TO | Mask.CREATE)
+        except OSError:
+            inotify.close()
+            return None
+        loop = asyncio.get_running_loop()
+
+        def readable() -> None:
+            # Which files appeared does not matter: whoever is told looks at the directory.
+            with contextlib.suppress(BlockingIOError):
+                os.read(inotify.fd, 1 << 16)
+            changed()
+
+        os.set_blocking(inotify.fd, False)
+        loop.add_reader(inotify.fd, readable)
+
+        def stop() -> None:
+            loop.remove_reader(inotify.fd)
+            inotify.close()
+
+        return stop
+
+    async def close(self) -> None:
+        self._closed = True
+        for child in list(self._children):
+            _kill_group(child)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _in_thread(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        if self._closed:
+            raise Unavailable(f"the transport to {self.where} is closed")
+        return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: function(*args, **kwargs))
+
+
+def _kill_group(child: subprocess.Popen[bytes]) -> None:
+    # The child leads a session of its own: whatever it started goes with it.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _make_directories(paths: Sequence[str]) -> None:
+    for path in paths:
+        try:
+            os.makedirs(path, mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise Unavailable(f"{path} cannot be made: {error.strerror}") from error
+
+
+def _write(path: str, data: bytes, mode: int) -> None:
+    temporary = f"{path}.{os.getpid()}.{os.urandom(6).hex()}.tmp"
+    try:
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        try:
+            with open(fd, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(fd)
+            os.rename(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _read(path: str) -> bytes | None:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _collect(directory: str, limit: int) -> list[tuple[str, bytes]]:
+    found: list[tuple[str, bytes]] = []
+    try:
+        with os.scandir(directory) as entries:
+            names = [entry.name for entry, _ in zip(entries, range(limit), strict=False) if entry.is_file()]
+    except FileNotFoundError:
+        return found
+    except OSError as error:
+        raise Unavailable(f"{directory} cannot be read: {error.strerror}") from error
+    for name in names:
+        data = _read(os.path.join(directory, name))
+        if data is not None:
+            found.append((name, data))
+    return found
+
+
+def _remove(paths: Sequence[str]) -> None:
+    for path in paths:
+        try:
+            os.unlink(path)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except IsADirectoryError:
+            shutil.rmtree(path, ignore_errors=False)
+        except OSError as error:
+            raise Unavailable(f"{path} cannot be removed: {error.strerror}") from error
