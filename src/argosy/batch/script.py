@@ -1,0 +1,171 @@
+"""The body of a job script, the same for every batch system (bash 4.2 or later).
+
+What it does, in this order: it finds which job it is; claims the run, so that no second copy ever runs the
+application; writes a record of the start; enters the directory; opens the streams; sets the environment; sources
+``pre_launch``; starts the application; sources ``post_launch``; writes a record of the end, and ends with the
+application's exit status. `argosy.batch.records` tells what the records say.
+
+Decided here:
+
+- The claim is the file ``claims/TAG/owner``: native id, run and a nonce. It is linked from a file that is already
+  written, so there is no instant at which a claim exists and its owner is not known, and a script that dies before
+  leaves nothing claimed. Any later claimant runs nothing, leaves a ``duplicate`` record naming the owner and exits 0.
+  A rerunnable job's later runs are let through where the owner is the same native id and ``claims/TAG/run.N`` could be
+  made.
+- Where the script cannot do its part (claim, directory, streams, ``pre_launch``) the application is not run, the record
+  says why and the script ends with `records.NOT_RUN`. ``pre_launch`` has failed when its last exit status is not 0.
+  A ``post_launch`` that fails is noted; the exit status stays the application's.
+- Signals: what a batch system sends goes to all processes of a job. The script's shells take note and go on
+  waiting; the application gets the signal with its usual meaning. A TERM that comes before the application is
+  started keeps it from being started: exit status 143.
+- Without ``inherit_environment`` every variable and exported function is removed, except those by which a batch system
+  tells what was allocated and launchers find each other (`KEPT`). ``PATH`` is then still used to find the launcher
+  and the executable, and is not passed on. Not removed are ``_``, which every shell sets, and variables whose
+  names no shell can name.
+- Variables that bash gives a meaning of its own (``UID``, ``IFS``, ``POSIXLY_CORRECT``, ...) are handed to the
+  application by env(1), and so reach it unchanged, but not the launcher or ``pre_launch``.
+- Users' functions and aliases never replace what the script itself runs; names ``argosy_*`` are the script's own, and
+  are not passed on.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from argosy.model import InvalidJobException, JobSpec
+from argosy.model.shell import expand, quote
+
+from .contract import Group, Submission
+from .script_text import CLEAR, MAIN, PROLOGUE
+
+#: Variables that stay without ``inherit_environment``, as shell patterns.
+KEPT = (
+    "SLURM_*", "SLURMD_*", "PMI_*", "PMI2_*", "PMIX_*", "OMPI_*", "PRTE_*", "I_MPI_HYDRA_*", "HYDRA_*", "PALS_*",
+    "PBS_*", "LSB_*", "LSF_*", "LS_*", "SGE_*", "PE", "PE_HOSTFILE", "NSLOTS", "NHOSTS", "JOB_ID", "FLUX_*", "COBALT_*",
+    "CUDA_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK", "TMPDIR",
+)  # fmt: skip
+
+# Variables that bash keeps to itself, computes, or changes its own ways by: set by env(1) instead.
+_OWN = frozenset((
+    "_", "CDPATH", "CHILD_MAX", "COLUMNS", "COMP_WORDBREAKS", "DIRSTACK", "ENV", "EPOCHREALTIME", "EPOCHSECONDS",
+    "EUID", "EXECIGNORE", "FUNCNAME", "FUNCNEST", "GLOBIGNORE", "GROUPS", "HISTCMD", "IFS", "IGNOREEOF", "LINENO",
+    "LINES", "OLDPWD", "OPTARG", "OPTERR", "OPTIND", "PIPESTATUS", "POSIXLY_CORRECT", "POSIX_PEDANTIC", "PPID", "PS4",
+    "PWD", "RANDOM", "SECONDS", "SHELLOPTS", "SHLVL", "SRANDOM", "TIMEFORMAT", "TMOUT", "UID",
+))  # fmt: skip
+
+
+def _is_own(name: str) -> bool:
+    return name in _OWN or name.startswith(("BASH", "argosy_", "ARGOSY_JOB_TAG", "ARGOSY_NATIVE_ID"))
+
+
+def command_text(spec: JobSpec) -> str:
+    """Shell text of one process of the job: the executable and its arguments, as plain words.
+
+    ``${NAME}`` in arguments is replaced when the text is run; everything else arrives byte for byte.
+    """
+    words = [quote(spec.executable or ""), *map(expand, spec.arguments or ())]
+    own = [f"{name}={expand(value)}" for name, value in (spec.environment or {}).items() if _is_own(name)]
+    if not own:
+        return " ".join(words)
+    if "=" in (spec.executable or ""):
+        raise InvalidJobException(
+            f"an executable with '=' in its name cannot be started with {own[0].partition('=')[0]} set; rename it",
+            element="executable",
+        )
+    return " ".join(["/usr/bin/env", *own, *words])
+
+
+def body(
+    group: Group,
+    spool: str,
+    native_id: str,
+    run: str,
+    index: str,
+    *,
+    hosts: str = '"$HOSTNAME"',
+    start_directory: str = '"$PWD"',
+) -> str:
+    """The script's text after its directives.
+
+    `native_id`, `run`, `index`, `hosts` and `start_directory` are shell expressions (words, quoted as needed) of
+    the batch system: this job's own id, how often it was requeued before, which element of the array it is,
+    its hosts, and where jobs run that name no directory. `spool` is an absolute path.
+    """
+    members = [_settings(member, start_directory) for member in group.members]
+    common = [text for text in members[0] if all(text in other for other in members[1:])]
+    parts = [
+        PROLOGUE,
+        f"argosy_spool={quote(spool)}",
+        f"argosy_id={native_id}",
+        f"argosy_run_number={run}",
+        f"argosy_hosts={hosts}",
+        *common,
+    ]
+    if group.is_array:
+        parts.append(f"case {index} in")
+        for number, settings in enumerate(members):
+            parts += [f"{number})", *(text for text in settings if text not in common), ";;"]
+        parts.append("*)\nbuiltin echo 'argosy: this array has no such element' >&2\nbuiltin exit 125\n;;\nesac")
+    if any(not member.spec.inherit_environment for member in group.members):
+        parts.append(CLEAR.replace("KEPT", "|".join(KEPT)))
+    parts.append(MAIN)
+    return "\n".join(parts)
+
+
+def _settings(member: Submission, start_directory: str) -> list[str]:
+    """What the body is told about one job: assignments and two functions."""
+    spec = member.spec
+    return [
+        f"argosy_tag={quote(member.tag)}",
+        f"argosy_rerunnable={int(member.rerunnable)}",
+        f"argosy_directory={_directory(member.directory, start_directory)}",
+        f"argosy_stdin={quote(_path(spec.stdin_path))}",
+        f"argosy_stdout={quote(_path(spec.stdout_path))}",
+        f"argosy_stderr={quote(_path(spec.stderr_path))}",
+        f"argosy_pre={quote(_path(spec.pre_launch))}",
+        f"argosy_post={quote(_path(spec.post_launch))}",
+        _function("argosy_environment", _environment(spec)),
+        _function("argosy_launch", [member.launch]),
+    ]
+
+
+def _function(name: str, lines: Sequence[str]) -> str:
+    return "\n".join([f"{name}() {{", *(lines or [":"]), "}"])
+
+
+def _environment(spec: JobSpec) -> list[str]:
+    lines = [] if spec.inherit_environment else ["argosy_clear"]
+    lines.append('export ARGOSY_JOB_TAG="$argosy_tag" ARGOSY_NATIVE_ID="$argosy_id"')
+    for name, value in (spec.environment or {}).items():
+        if not _is_own(name):
+            lines.append(f"export {name}={expand(value)}")
+    return lines
+
+
+def _directory(directory: str | None, start_directory: str) -> str:
+    if directory is None:
+        return start_directory
+    if directory == "~" or directory.startswith("~/"):
+        rest = directory[1:]
+        return '"${HOME:?}"' + (quote(rest) if rest else "")
+    return quote(directory)
+
+
+def _path(path: Path | None) -> str:
+    """A path as the shell's redirections and ``.`` take it: relative ones begin with ``./``; empty where none."""
+    if path is None:
+        return ""
+    text = os.fspath(path)
+    return text if posixpath.isabs(text) else "./" + text
+
+
+def protect_line_ends(script: str) -> str:
+    """The script without the pair CR LF, which some batch systems refuse, and with the same meaning.
+
+    CR can only come from a value, and so stands between single quotes: they are closed and opened again.
+    """
+    return re.sub("\r(?=\n)", "\r''", script)

@@ -1,0 +1,35 @@
+"""Launchers by name: Argosy's own and those of other installed packages (entry points ``argosy.launchers``)."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+
+from argosy.model import InvalidJobException
+
+from .contract import Launcher
+
+GROUP = "argosy.launchers"
+
+
+@cache
+def _registered() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
+
+
+@cache
+def get_launcher(name: str) -> Launcher:
+    """The launcher of that name. Raises InvalidJobException, naming those there are, where there is none."""
+    entry = _registered().get(name)
+    if entry is None:
+        known = ", ".join(sorted(_registered())) or "none"
+        raise InvalidJobException(f"there is no launcher {name!r}; there are: {known}", element="launcher")
+    try:
+        launcher = entry.load()()
+    except Exception as error:
+        raise InvalidJobException(
+            f"the launcher {name!r} ({entry.value}) could not be loaded: {error}", error, element="launcher"
+        ) from error
+    if not isinstance(launcher, Launcher):
+        raise InvalidJobException(f"{entry.value}, registered as {name!r}, is no launcher", element="launcher")
+    return launcher
