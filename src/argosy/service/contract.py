@@ -86,10 +86,10 @@ class Operations(ABC):
     def stream(
         self, caller: Caller, ids: Sequence[str] = (), *, after: int | None = None
     ) -> AsyncIterator[Sequence[Event]]:
-        """The caller's events (of these activities only, where some are named) as they happen, those after `after`
-        first.
+        """The caller's events as they happen (those of some activities only, where `ids` names some).
 
-        None begins now. The stream ends when the service stops, or when all of the activities named have reached a final state.
+        Those after the sequence number `after` come first; None begins now. The stream ends when the service
+        stops, or when all of the activities named have reached a final state.
         """
 
     @abstractmethod

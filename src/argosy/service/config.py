@@ -1,0 +1,134 @@
+"""The service's configuration: one TOML file, all of it optional.
+
+    [service]
+    host = "127.0.0.1"
+    port = 0                    # any that is free
+    retention = 604800          # seconds; and the other fields of ServicePolicy
+
+    [resources.local]
+    type = "local"
+    slots = 4                   # CPU cores for jobs; default: all that this process may use
+
+    [resources.cluster]         # the name that users ask for: --to cluster, or --to cluster/QUEUE
+    type = "slurm"
+    poll = 10                   # seconds between bulk queries
+    spool = "/shared/argosy"    # where job scripts report; must be seen by the compute nodes
+
+Without a file there is `local`, and each batch system whose commands are found on PATH.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from argosy.model import InvalidInput
+
+from .policy import ServicePolicy
+
+#: What to look for on PATH to offer a batch system without being told.
+_SUBMIT_COMMANDS = {"slurm": "sbatch"}
+
+
+class ResourceConfig(Struct, forbid_unknown_fields=True, kw_only=True):
+    """One resource."""
+
+    type: str
+    slots: Annotated[int | None, Meta(ge=1)] = None
+    poll: Annotated[float, Meta(gt=0)] = 10.0
+    command_timeout: Annotated[float, Meta(gt=0)] = 60.0
+    lost_after: Annotated[float, Meta(ge=0)] = 300.0
+    spool: str | None = None
+
+
+class _File(Struct, forbid_unknown_fields=True, kw_only=True):
+    service: dict[str, Any] = {}
+    resources: dict[Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")], ResourceConfig] = {}
+
+
+class ServiceConfig(Struct, kw_only=True):
+    """Everything that a service is started with."""
+
+    directory: str
+    host: str = "127.0.0.1"
+    port: int = 0
+    policy: ServicePolicy
+    resources: dict[str, ResourceConfig]
+
+
+def default_directory() -> Path:
+    """The private directory of this user's own service: ``$ARGOSY_HOME``, or ``argosy`` in the XDG data directory."""
+    if home := os.environ.get("ARGOSY_HOME"):
+        return Path(home).expanduser().absolute()
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "argosy"
+
+
+def load_config(
+    directory: str | os.PathLike[str] | None = None,
+    file: str | os.PathLike[str] | None = None,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+) -> ServiceConfig:
+    """The configuration: what is given here, over `file` (or ``argosy.toml`` in the directory), over the defaults.
+
+    Raises InvalidInput naming the file and the element.
+    """
+    where = Path(directory).expanduser().absolute() if directory is not None else default_directory()
+    path = Path(file) if file is not None else where / "argosy.toml"
+    read = _File() if file is None and not path.exists() else _read(path)
+    service = dict(read.service)
+    network = {"host": service.pop("host", "127.0.0.1"), "port": service.pop("port", 0)}
+    if not isinstance(network["host"], str) or not isinstance(network["port"], int):
+        raise InvalidInput(f"{path}: service.host is a text and service.port a number", element="service")
+    return ServiceConfig(
+        directory=str(where),
+        host=host if host is not None else network["host"],
+        port=port if port is not None else network["port"],
+        policy=_policy(service, path),
+        resources=read.resources or default_resources(),
+    )
+
+
+def default_resources() -> dict[str, ResourceConfig]:
+    """This machine, and the batch systems that it has."""
+    found = {"local": ResourceConfig(type="local")}
+    for system, command in _SUBMIT_COMMANDS.items():
+        if shutil.which(command):
+            found[system] = ResourceConfig(type=system)
+    return found
+
+
+def _read(path: Path) -> _File:
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text("utf-8")), type=_File)
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} is not TOML: {error}") from error
+    except msgspec.ValidationError as error:
+        message, _, at = str(error).partition(" - at `$.")
+        raise InvalidInput(f"{path}: {message}", element=at.rstrip("`") or None) from error
+
+
+def _policy(values: dict[str, Any], path: Path) -> ServicePolicy:
+    known = {field.name for field in fields(ServicePolicy)}
+    for name, value in values.items():
+        if name not in known:
+            raise InvalidInput(
+                f"{path}: service.{name} is not known; there are host, port, {', '.join(sorted(known))}",
+                element=f"service.{name}",
+            )
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise InvalidInput(f"{path}: service.{name} must be a number, not {value!r}", element=f"service.{name}")
+    try:
+        return ServicePolicy(**values)
+    except ValueError as error:
+        raise InvalidInput(f"{path}: {error}", element="service") from error

@@ -1,0 +1,56 @@
+"""Named points at which the service can be killed, to show that it survives it.
+
+The points are passed in normal operation and cost one comparison. `arm` makes one of them fatal: the process kills
+itself there, as a crash would. It is armed only by the tests, through an environment variable.
+
+    create-before   the request is checked, nothing is recorded
+    create-after    the activity and the intention to submit are recorded, the client has no answer
+    submit-before   the batch system is about to be asked
+    submit-after    the batch system has accepted, its id is not stored
+    accepted        the batch system's id is stored
+    reported        a report has arrived, nothing of it is stored
+    stage-in        an upload is complete and has not got its name
+    stage-out       the output files are about to be looked at
+    cancel-before   a termination is recorded, the batch system has not been told
+    cancel-after    the batch system has been told to cancel, nothing of it is stored
+    final           a final state is recorded
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+POINTS = (
+    "create-before",
+    "create-after",
+    "submit-before",
+    "submit-after",
+    "accepted",
+    "reported",
+    "stage-in",
+    "stage-out",
+    "cancel-before",
+    "cancel-after",
+    "final",
+)
+
+
+class Faults:
+    """The points of one process. `armed` is ``POINT`` or ``POINT:N``, N being how often it is passed unharmed first."""
+
+    def __init__(self, armed: str | None = None) -> None:
+        point, _, count = (armed or "").partition(":")
+        if armed and point not in POINTS:
+            raise ValueError(f"there is no fault point {point!r}; there are {', '.join(POINTS)}")
+        self._armed = point
+        self._left = int(count or 0)
+
+    def __call__(self, point: str) -> None:
+        """Pass a point."""
+        if point != self._armed:
+            return
+        if self._left:
+            self._left -= 1
+            return
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,354 @@
+"""The life of an activity, as a pure function: what it is and what happened give what it becomes and what to do.
+
+Nothing here does anything: the engine performs the instructions, each of which may be performed again after a crash,
+and posts what came of them as the next thing that happened. `resume` gives the instruction that an activity needs
+whose worker has died, whatever it was doing.
+
+    pending -> stage-in:staging -> stage-in:staged -> lrms:* -> lrms:finished -> stage-out:staging -> finished
+    any of these -> terminating -> terminated, and any of these -> failed
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from argosy.executors.contract import Report
+from argosy.model import ActivityState, Outcome, Phase
+from argosy.model.activity import may_follow
+from argosy.store import Activity, Event
+
+_S = ActivityState
+
+
+class Instruction(StrEnum):
+    """What the engine is to do."""
+
+    CHECK_INPUT = "check-input"
+    """See which declared input files are there; answer `InputChecked`."""
+    SUBMIT = "submit"
+    """Hand it to the batch system; the intention is recorded, and this is the first try."""
+    RECOVER = "recover"
+    """Ask the batch system whether it has the job; watch it, or submit it."""
+    WATCH = "watch"
+    """Follow the job in the batch system."""
+    CANCEL = "cancel"
+    """Cancel the job in the batch system, which has it or may have it. Where a submission is under way, its answer
+    comes first."""
+    CHECK_OUTPUT = "check-output"
+    """See which declared output files are there; answer `OutputChecked`."""
+
+
+# -- what can happen -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """It may begin: it was created, or let go."""
+
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InputChecked:
+    """The declared input files that are not there yet."""
+
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The batch system has accepted the job."""
+
+    native_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The batch system refused the job for good, in these words."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """The batch system could not be reached, in these words; it will be tried again."""
+
+    words: str
+    doing: str
+
+
+@dataclass(frozen=True, slots=True)
+class Never:
+    """The batch system does not have the job and never had it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """The batch system, or the job's own record, told something."""
+
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class OutputChecked:
+    """The declared output files, not optional, that are not there."""
+
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TerminateAsked:
+    """Its owner, or somebody who may, wants it ended."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class TooLate:
+    """Something that was waited for did not come in time."""
+
+    reason: str
+
+
+Happening = (
+    Begun | InputChecked | Accepted | Refused | Away | Never | Reported | OutputChecked | TerminateAsked | TooLate
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What the description asks of the stages around the job."""
+
+    inputs: bool
+    outputs: bool
+
+
+@dataclass(slots=True)
+class Decision:
+    """The activity as it is to be, the events that tell of it, and what to do once they are recorded."""
+
+    activity: Activity
+    events: list[Event]
+    instructions: list[Instruction]
+
+    def move(self, state: ActivityState, now: float, message: str | None = None, **more: Any) -> None:
+        """Go to a state, with an event."""
+        old = self.activity
+        if state is not old.state and not may_follow(old.state, state):
+            raise AssertionError(f"{old.id} cannot go from {old.state} to {state}; so far {self.events}")
+        by = more.pop("by", None)
+        time = more.pop("time", now)
+        detail = more.pop("detail", None)
+        self.activity = old.but(state=state, changed=now, reason=message, **more)
+        self.note("state", time, message, by=by, detail=detail)
+
+    def note(
+        self,
+        kind: str,
+        time: float,
+        message: str | None = None,
+        *,
+        by: str | None = None,
+        detail: dict[str, Any] | None = None,
+    ) -> None:
+        """Tell of something."""
+        # The clocks of job hosts differ, and reports come late; the history stays in order all the same.
+        time = max(time, self.activity.noted)
+        self.activity = self.activity.but(noted=time)
+        self.events.append(Event(self.activity.id, time, kind, self.activity.state, message, by, detail))
+
+
+def decide(activity: Activity, happened: Happening, needs: Needs, now: float, retention: float) -> Decision:
+    """What follows from what happened. What comes late, twice, or no longer matters changes nothing."""
+    decision = Decision(activity, [], [])
+    if activity.state.final:
+        return decision
+    match happened:
+        case TerminateAsked(by):
+            _terminate(decision, by, now)
+        case TooLate(reason):
+            decision.move(_S.FAILED, now, reason)
+        case Begun(by):
+            if activity.state is _S.HELD:
+                decision.move(_S.PENDING, now, by=by)
+            if decision.activity.state is _S.PENDING:
+                _stage_in(decision, needs, now)
+        case InputChecked(missing):
+            if activity.state is _S.STAGING_IN and not missing:
+                _staged(decision, now)
+        case Accepted(native_id):
+            _accepted(decision, native_id, now)
+        case Refused(words):
+            if activity.state is _S.STAGED_IN:
+                decision.move(_S.FAILED, now, words)
+            elif activity.state is _S.TERMINATING:
+                decision.move(_S.TERMINATED, now, words)
+        case Away(words, doing):
+            if activity.reason != words:
+                decision.activity = activity.but(reason=words)
+                decision.note("unavailable", now, words, detail={"doing": doing})
+        case Never():
+            if activity.state is _S.TERMINATING:
+                decision.move(_S.TERMINATED, now)
+            elif activity.state is _S.STAGED_IN:
+                decision.instructions.append(Instruction.SUBMIT)
+        case Reported(report):
+            _reported(decision, report, needs, now)
+        case OutputChecked(missing):
+            if activity.state is _S.STAGING_OUT:
+                _staged_out(decision, missing, now)
+    final = decision.activity
+    if final.state.final:
+        decision.activity = final.but(final_at=now, expires=now + retention, worker=None, start_estimate=None)
+    return decision
+
+
+def resume(activity: Activity) -> Instruction | Begun | None:
+    """What an activity needs whose worker has died, or None where it waits for its owner."""
+    state = activity.state
+    if state is _S.PENDING:
+        return Begun()
+    if state is _S.STAGING_IN:
+        return Instruction.CHECK_INPUT
+    if state is _S.STAGED_IN:
+        return Instruction.RECOVER
+    if state.in_lrms:
+        return Instruction.WATCH
+    if state is _S.STAGING_OUT:
+        return Instruction.CHECK_OUTPUT
+    if state is _S.TERMINATING:
+        return Instruction.CANCEL
+    return None
+
+
+# -- the stages ----------------------------------------------------------------------------------------
+
+
+def _stage_in(decision: Decision, needs: Needs, now: float) -> None:
+    if needs.inputs:
+        decision.move(_S.STAGING_IN, now, "waiting for its input files")
+        decision.instructions.append(Instruction.CHECK_INPUT)
+    else:
+        _staged(decision, now)
+
+
+def _staged(decision: Decision, now: float) -> None:
+    """The intention to submit is recorded here, with the transition: from now on the batch system is asked first."""
+    decision.move(_S.STAGED_IN, now, intended=now)
+    decision.note("submit-intended", now)
+    decision.instructions.append(Instruction.SUBMIT)
+
+
+def _accepted(decision: Decision, native_id: str, now: float) -> None:
+    activity = decision.activity
+    if activity.state is _S.STAGED_IN:
+        decision.move(_S.SUBMITTED, now, native_id=native_id, submitted=now, detail={"native_id": native_id})
+    elif activity.state is _S.TERMINATING:
+        if activity.native_id is None:
+            decision.activity = activity.but(native_id=native_id, submitted=now)
+            decision.note("submitted", now, detail={"native_id": native_id})
+        decision.instructions.append(Instruction.CANCEL)
+
+
+def _terminate(decision: Decision, by: str, now: float) -> None:
+    activity = decision.activity
+    if activity.state is _S.TERMINATING:
+        return
+    decision.move(_S.TERMINATING, now, by=by, terminate_by=by)
+    if activity.intended is None or activity.state in (_S.STAGING_OUT, _S.STAGED_OUT, _S.LRMS_FINISHED):
+        # The batch system has never heard of it, or is done with it.
+        decision.move(_S.TERMINATED, now, by=by)
+    else:
+        decision.instructions.append(Instruction.CANCEL)
+
+
+_PHASES = {
+    Phase.QUEUED: _S.QUEUED,
+    Phase.HELD: _S.LRMS_HOLD,
+    Phase.RUNNING: _S.LRMS_RUNNING,
+    Phase.SUSPENDED: _S.SUSPENDED,
+    Phase.OTHER: _S.LRMS_OTHER,
+}
+
+
+def _reported(decision: Decision, report: Report, needs: Needs, now: float) -> None:
+    if decision.activity.state is _S.STAGED_IN:
+        # It began before the answer to its submission was read.
+        _accepted(decision, report.native_id, now)
+    activity = decision.activity
+    if activity.native_id != report.native_id and (activity.state.in_lrms or activity.state is _S.TERMINATING):
+        decision.activity = activity.but(native_id=report.native_id)
+        decision.note("native-id", now, detail={"native_id": report.native_id, "was": activity.native_id})
+    if report.phase is Phase.ENDED:
+        _ended(decision, report, needs, now)
+    elif activity.state.in_lrms and (state := _PHASES.get(report.phase)) is not None:
+        _in_lrms(decision, report, state, now)
+
+
+def _in_lrms(decision: Decision, report: Report, state: ActivityState, now: float) -> None:
+    activity = decision.activity
+    if report.phase is Phase.RUNNING and activity.started is None:
+        decision.activity = activity = activity.but(started=report.time)
+    if report.hosts:
+        decision.activity = activity = activity.but(hosts=report.hosts)
+    if report.start_estimate != activity.start_estimate:
+        decision.activity = activity = activity.but(start_estimate=report.start_estimate)
+    detail = {"hosts": list(report.hosts)} if report.hosts else None
+    if state is not activity.state:
+        decision.move(state, now, report.message, time=report.time, detail=detail)
+    elif report.message != activity.reason:
+        decision.activity = activity.but(reason=report.message, changed=now)
+        decision.note("reason", now, report.message)
+
+
+def _ended(decision: Decision, report: Report, needs: Needs, now: float) -> None:
+    activity = decision.activity
+    if not (activity.state.in_lrms or activity.state is _S.TERMINATING):
+        return
+    known: dict[str, Any] = {
+        "ended": report.time,
+        "exit_code": report.exit_code,
+        "signal": report.signal,
+        "usage": report.usage,
+        "hosts": report.hosts or activity.hosts,
+    }
+    detail = _end_detail(report)
+    if activity.state is _S.TERMINATING:
+        decision.move(_S.TERMINATED, now, report.message, by=activity.terminate_by, detail=detail, **known)
+    elif report.outcome is Outcome.EXITED:
+        if activity.state is not _S.LRMS_RUNNING:
+            decision.move(_S.LRMS_RUNNING, now, time=activity.started or report.time)
+        decision.move(_S.LRMS_FINISHED, now, report.message, time=report.time, detail=detail, **known)
+        decision.move(_S.STAGING_OUT, now)
+        if needs.outputs:
+            decision.instructions.append(Instruction.CHECK_OUTPUT)
+        else:
+            _staged_out(decision, (), now)
+    else:
+        decision.move(_S.FAILED, now, report.message, detail=detail, **known)
+
+
+def _end_detail(report: Report) -> dict[str, Any]:
+    detail: dict[str, Any] = {"outcome": str(report.outcome)}
+    if report.exit_code is not None:
+        detail["exit_code"] = report.exit_code
+    if report.signal is not None:
+        detail["signal"] = report.signal
+    return detail
+
+
+def _staged_out(decision: Decision, missing: tuple[str, ...], now: float) -> None:
+    if missing:
+        names = ", ".join(missing)
+        exit_code = decision.activity.exit_code
+        decision.move(_S.FAILED, now, f"the job ended with exit code {exit_code} and left no {names}")
+    else:
+        decision.move(_S.STAGED_OUT, now)
+        decision.move(_S.FINISHED, now, _last_reason(decision))
+
+
+def _last_reason(decision: Decision) -> str | None:
+    signal = decision.activity.signal
+    return f"ended by signal {signal}" if signal is not None else None

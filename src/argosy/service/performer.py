@@ -1,0 +1,243 @@
+"""What performs the lifecycle's instructions. Each may be performed again after a crash at any instant."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import msgspec
+
+from argosy.batch import Control
+from argosy.executors.contract import Handle, JobRequest, Report
+from argosy.languages import native
+from argosy.model import ActivityDescription, ArgosyError, JobSpec, SubmitException, Unavailable
+from argosy.store import Activity, Store
+
+from .engine import Engine, Live
+from .lifecycle import Accepted, Away, InputChecked, Instruction, Never, OutputChecked, Refused, Reported, TooLate
+from .resources import Resource
+from .sessions import Sessions
+
+log = logging.getLogger(__name__)
+
+#: A cancel that went through is looked at again after so many seconds, in case nothing came of it.
+_CANCEL_AGAIN = 60.0
+
+
+class Performer:
+    """Performs instructions of all activities of one worker, many at a time where the batch system takes many."""
+
+    def __init__(
+        self,
+        store: Store,
+        sessions: Sessions,
+        resources: dict[str, Resource],
+        fault: Callable[[str], None],
+    ) -> None:
+        self._store = store
+        self._sessions = sessions
+        self._resources = resources
+        self._fault = fault
+        self.engine: Engine
+        self._gathered: dict[tuple[Instruction, str], list[Live]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._submitting: set[str] = set()
+
+    def perform(self, instruction: Instruction, live: Live) -> None:
+        """Begin to perform an instruction. Those for one resource that come together are performed together."""
+        key = (instruction, live.record.resource or "")
+        if key not in self._gathered:
+            self._gathered[key] = []
+            asyncio.get_running_loop().call_soon(self._flush, key)
+        self._gathered[key].append(live)
+
+    def _flush(self, key: tuple[Instruction, str]) -> None:
+        instruction, name = key
+        lives = [live for live in self._gathered.pop(key) if not live.record.state.final]
+        if not lives:
+            return
+        resource = self._resources.get(name)
+        if resource is None:
+            for live in lives:
+                self._away(live, instruction, f"the resource {name!r} is not configured any more")
+            return
+        if not resource.opened and instruction not in (Instruction.CHECK_INPUT, Instruction.CHECK_OUTPUT):
+            for live in lives:
+                self._away(live, instruction, f"the resource {name!r} cannot be used yet")
+            return
+        work: dict[Instruction, Callable[[Resource, list[Live]], Coroutine[Any, Any, None]]] = {
+            Instruction.CHECK_INPUT: self._check_input,
+            Instruction.SUBMIT: self._submit,
+            Instruction.RECOVER: self._recover,
+            Instruction.WATCH: self._watch,
+            Instruction.CANCEL: self._cancel,
+            Instruction.CHECK_OUTPUT: self._check_output,
+        }
+        task = asyncio.create_task(self._guarded(instruction, lives, work[instruction](resource, lives)))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, instruction: Instruction, lives: list[Live], work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except ArgosyError as error:
+            for live in lives:
+                self._away(live, instruction, error.message)
+        except Exception as error:
+            # A defect must not leave activities lying: it is told, and tried again until it is too late.
+            log.exception("%s failed for %d activities", instruction, len(lives))
+            for live in lives:
+                self._away(live, instruction, f"internal error while doing {instruction}: {error!r}")
+
+    async def stop(self) -> None:
+        """Stop what is under way. It will be done again by the next worker."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _away(self, live: Live, instruction: Instruction, words: str) -> None:
+        """An outside fault: say so in the activity's history, and try again later."""
+        id = live.record.id
+        if instruction is Instruction.SUBMIT:
+            instruction = Instruction.RECOVER  # it may have been accepted: ask first
+        if self.engine.again(live, instruction):
+            self.engine.post(id, Away(words, str(instruction)))
+        else:
+            self.engine.post(id, TooLate(words))
+
+    # -- stage-in and stage-out -------------------------------------------------------------------
+
+    async def _check_input(self, resource: Resource, lives: list[Live]) -> None:
+        del resource
+        for live in lives:
+            description = await self._description(live)
+            await asyncio.to_thread(self._sessions.make, [live.record.id])
+            paths = [file.path for file in description.inputs]
+            missing = await asyncio.to_thread(self._sessions.missing, live.record.session, paths)
+            self.engine.post(live.record.id, InputChecked(tuple(missing)))
+
+    async def _check_output(self, resource: Resource, lives: list[Live]) -> None:
+        del resource
+        self._fault("stage-out")
+        for live in lives:
+            description = await self._description(live)
+            paths = [file.path for file in description.outputs if not file.optional]
+            missing = await asyncio.to_thread(self._sessions.missing, live.record.session, paths)
+            self.engine.post(live.record.id, OutputChecked(tuple(missing)))
+
+    async def _description(self, live: Live) -> ActivityDescription:
+        if live.description is None:
+            data = await self._store.description(live.record.id)
+            if data is None:
+                raise Unavailable(f"the description of {live.record.id} is not in the store")
+            live.description = native.to_model(msgspec.json.decode(data, type=native.Description))
+        return live.description
+
+    # -- the batch system -------------------------------------------------------------------------
+
+    async def _submit(self, resource: Resource, lives: list[Live]) -> None:
+        requests: list[JobRequest] = []
+        for live in lives:
+            description = await self._description(live)
+            spec = session_spec(description.spec, live.record.session)
+            requests.append(JobRequest(live.record.id, spec, str(spec.directory), description.rerunnable))
+        await asyncio.to_thread(self._sessions.make, [live.record.id for live in lives])
+        self._fault("submit-before")
+        self._submitting.update(live.record.id for live in lives)
+        try:
+            answers = await resource.driver.submit(requests)
+        finally:
+            self._submitting.difference_update(live.record.id for live in lives)
+        self._fault("submit-after")
+        for live, answer in zip(lives, answers, strict=True):
+            id = live.record.id
+            if isinstance(answer, str):
+                self.engine.went_well(live)
+                if not live.needs.outputs:
+                    live.description = None
+                self.engine.post(id, Accepted(answer))
+            elif isinstance(answer, Unavailable) or (isinstance(answer, SubmitException) and answer.transient):
+                self._away(live, Instruction.SUBMIT, answer.message)
+            else:
+                self.engine.post(id, Refused(answer.message))
+
+    async def _recover(self, resource: Resource, lives: list[Live]) -> None:
+        found = await resource.driver.find([live.record.id for live in lives])
+        for live in lives:
+            native_id = found.get(live.record.id)
+            if native_id is None:
+                self.engine.post(live.record.id, Never())
+            else:
+                self.engine.went_well(live)
+                self.engine.post(live.record.id, Accepted(native_id))
+                resource.driver.watch([Handle(live.record.id, native_id)])
+
+    async def _watch(self, resource: Resource, lives: list[Live]) -> None:
+        resource.driver.watch([Handle(live.record.id, live.record.native_id or "") for live in lives])
+
+    async def _cancel(self, resource: Resource, lives: list[Live]) -> None:
+        unknown = [live for live in lives if live.record.native_id is None and live.record.id not in self._submitting]
+        if unknown:
+            await self._recover(resource, unknown)
+        known = [live for live in lives if live.record.native_id is not None]
+        handles = [Handle(live.record.id, live.record.native_id or "") for live in known]
+        resource.driver.watch(handles)
+        self._fault("cancel-before")
+        answers = await resource.driver.control(Control.CANCEL, handles)
+        self._fault("cancel-after")
+        for live, error in zip(known, answers, strict=True):
+            if error is None:
+                self.engine.again(live, Instruction.CANCEL, delay=_CANCEL_AGAIN)
+            else:
+                self._away(live, Instruction.CANCEL, error.message)
+
+    async def on_reports(self, reports: Sequence[Report]) -> None:
+        """What a driver saw. Returns when what follows has been recorded."""
+        self._fault("reported")
+        waiting = [
+            future for report in reports if (future := self.engine.posted(report.tag, Reported(report))) is not None
+        ]
+        if waiting:
+            await asyncio.wait(waiting)
+            for future in waiting:
+                with contextlib.suppress(ArgosyError):  # in another worker's hands: that one will be told
+                    future.result()
+
+    async def settled(self, activities: Sequence[Activity]) -> None:
+        """Final states have been recorded."""
+        by_resource: dict[str, list[Handle]] = {}
+        for activity in activities:
+            if activity.native_id is not None and activity.resource in self._resources:
+                by_resource.setdefault(activity.resource, []).append(Handle(activity.id, activity.native_id))
+        for name, handles in by_resource.items():
+            try:
+                await self._resources[name].driver.settled(handles)
+            except ArgosyError as error:
+                log.warning("%s keeps records of %d ended jobs for now: %s", name, len(handles), error)
+
+
+def session_spec(spec: JobSpec, session: str) -> JobSpec:
+    """The specification with every relative path made one of the session directory."""
+
+    def beneath(path: object) -> str | None:
+        return None if path is None else f"{session}/{path}" if not str(path).startswith(("/", "~")) else str(path)
+
+    return JobSpec(
+        executable=spec.executable,
+        arguments=spec.arguments,
+        directory=str(spec.directory) if spec.directory is not None else session,
+        name=spec.given_name,
+        inherit_environment=spec.inherit_environment,
+        environment=spec.environment,
+        stdin_path=beneath(spec.stdin_path),
+        stdout_path=beneath(spec.stdout_path),
+        stderr_path=beneath(spec.stderr_path),
+        resources=spec.resources,
+        attributes=spec.attributes,
+        pre_launch=beneath(spec.pre_launch),
+        post_launch=beneath(spec.post_launch),
+        launcher=spec.launcher,
+    )

@@ -1,0 +1,34 @@
+"""The service's times and limits, in seconds where nothing else is said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePolicy:
+    """What the owner of the service decides."""
+
+    retention: float = 7 * 86_400
+    """How long a finished activity is kept before it is purged by itself; at least a day."""
+    key_lifetime: float = 7 * 86_400
+    """How long a repeat of a client's submission id answers with the first activity."""
+    input_wait: float = 7 * 86_400
+    """How long an activity waits for its input files before it is failed."""
+    give_up_after: float = 7 * 86_400
+    """How long a submission is tried while the batch system is away before the activity is failed."""
+    retry_first: float = 2.0
+    """The wait before the second try of what failed for an outside fault; it doubles up to `retry_most`."""
+    retry_most: float = 300.0
+    worker_ttl: float = 30.0
+    """How long a worker that says nothing is taken for alive."""
+    housekeeping: float = 30.0
+    """Between looks at what has expired and who has died."""
+    shares_refresh: float = 60.0
+    """Between looks at the queues."""
+    vector_limit: int = 10_000
+    """The most elements in one request."""
+
+    def __post_init__(self) -> None:
+        if self.retention < 86_400:
+            raise ValueError("retention must be at least 86400 seconds: a job's status stays available for 24 hours")

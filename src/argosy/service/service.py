@@ -1,0 +1,324 @@
+"""The execution service: records what is asked for, and answers for it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
+
+import msgspec
+
+from argosy.languages import native
+from argosy.languages.native import Description
+from argosy.model import (
+    ActivityDescription,
+    ActivityState,
+    ArgosyError,
+    InvalidStateException,
+    LimitExceeded,
+    NotFound,
+    Unavailable,
+)
+from argosy.store import Activity, Created, Event, NewActivity, Query, Store
+
+from .caller import Caller
+from .contract import CreateRequest, FileInfo, OpenFile, Operations, ResourceShare
+from .engine import Engine
+from .housekeeping import Housekeeping
+from .ids import new_id
+from .lifecycle import Begun, Decision, Instruction, Needs, TerminateAsked, decide
+from .matching import check_fit, split_share
+from .performer import Performer
+from .policy import ServicePolicy
+from .resources import Resource, find_resource
+from .sessions import Sessions
+from .streams import Streams
+
+log = logging.getLogger(__name__)
+
+#: States in which a client may still change what is in the session directory.
+_WRITABLE = frozenset({ActivityState.HELD, ActivityState.PENDING, ActivityState.STAGING_IN})
+
+
+class ExecutionService(Operations):
+    """The operations over one store, one root of session directories and some resources."""
+
+    def __init__(
+        self,
+        store: Store,
+        sessions_root: str,
+        resources: dict[str, Resource],
+        policy: ServicePolicy | None = None,
+        fault: Callable[[str], None] = lambda point: None,
+    ) -> None:
+        if not resources:
+            raise ValueError("a service needs at least one resource")
+        self._store = store
+        self._resources = resources
+        self._policy = policy or ServicePolicy()
+        self._fault = fault
+        self._sessions = Sessions(sessions_root, fault)
+        self._performer = Performer(store, self._sessions, resources, fault)
+        self._engine = Engine(store, self._policy, self._performer.perform, self._performer.settled, fault)
+        self._performer.engine = self._engine
+        self._streams = Streams(store)
+        worker = f"{socket.gethostname()}:{os.getpid()}:{new_id()[-8:]}"
+        self._housekeeping = Housekeeping(
+            store, self._engine, self._performer, self._sessions, resources, self._policy, worker
+        )
+        self._worker = worker
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Begin: open the store, take up what was left unfinished, and keep house."""
+        os.makedirs(self._sessions.root, mode=0o700, exist_ok=True)
+        await self._store.open()
+        self._engine.start()
+        self._streams.start()
+        await self._housekeeping.start()
+
+    async def close(self) -> None:
+        """Stop. Jobs go on; the next service takes up everything where it was."""
+        self._streams.stop()
+        await self._housekeeping.stop()
+        for resource in self._resources.values():
+            await resource.driver.close()
+        await self._performer.stop()
+        await self._engine.stop()
+        await self._store.retire(self._worker)
+        await self._store.close()
+
+    # -- GES 3.1 ----------------------------------------------------------------------------------
+
+    async def create(self, caller: Caller, requests: Sequence[CreateRequest]) -> list[Created | ArgosyError]:
+        self._check_vector(requests)
+        answers: list[Created | ArgosyError | None] = []
+        prepared: list[tuple[int, NewActivity, ActivityDescription, Decision]] = []
+        for index, request in enumerate(requests):
+            try:
+                new, description, decision = self._prepare(caller, request)
+            except ArgosyError as error:
+                answers.append(error)
+                continue
+            answers.append(None)
+            prepared.append((index, new, description, decision))
+        self._fault("create-before")
+        results = await self._store.create([new for _, new, _, _ in prepared]) if prepared else []
+        self._fault("create-after")
+        made = [result.activity.id for result in results if isinstance(result, Created) and not result.existed]
+        if made:
+            await asyncio.to_thread(self._sessions.make, made)
+        for (index, _, description, decision), result in zip(prepared, results, strict=True):
+            answers[index] = result
+            if isinstance(result, Created) and not result.existed:
+                first = decision.instructions[0] if decision.instructions else None
+                self._engine.created(result.activity, _needs(description), description, first)
+        return [answer for answer in answers if answer is not None]
+
+    def _prepare(self, caller: Caller, request: CreateRequest) -> tuple[NewActivity, ActivityDescription, Decision]:
+        """Everything that can be wrong is found here, before anything is recorded."""
+        description = native.to_model(request.description)
+        name, queue = split_share(description.share) if description.share else (None, None)
+        resource = find_resource(self._resources, name)
+        check_fit(description.spec, resource.name, queue, resource.shares)
+        now = time.time()
+        id = new_id()
+        activity = Activity(
+            id=id,
+            owner=caller.name,
+            state=ActivityState.PENDING,
+            version=0,
+            created=now,
+            changed=now,
+            name=description.spec.given_name,
+            resource=resource.name,
+            queue=queue,
+            session=self._sessions.path(id),
+            worker=self._worker,
+            tags=dict(description.tags),
+        )
+        decision = Decision(activity, [], [])
+        decision.note("state", now, by=caller.name)
+        if description.held:
+            decision.move(ActivityState.HELD, now, "waiting for its owner to let it start", by=caller.name)
+        else:
+            began = decide(activity, Begun(), _needs(description), now, self._policy.retention)
+            decision = Decision(began.activity, decision.events + began.events, began.instructions)
+        encoded = native.encode(request.description)
+        new = NewActivity(
+            decision.activity,
+            encoded,
+            tuple(decision.events),
+            key=request.key,
+            digest=hashlib.sha256(encoded).digest(),
+            key_expires=now + self._policy.key_lifetime,
+        )
+        return new, description, decision
+
+    async def start(self, caller: Caller, ids: Sequence[str]) -> list[Activity | ArgosyError]:
+        async def one(activity: Activity) -> Activity:
+            if activity.state is not ActivityState.HELD:
+                raise InvalidStateException(f"it is {activity.state}; only a held activity can be started")
+            return await self._post(activity, Begun(caller.name))
+
+        return await self._each(caller, ids, one)
+
+    async def terminate(self, caller: Caller, ids: Sequence[str]) -> list[Activity | ArgosyError]:
+        async def one(activity: Activity) -> Activity:
+            if activity.state.final:
+                return activity
+            return await self._post(activity, TerminateAsked(caller.name))
+
+        return await self._each(caller, ids, one)
+
+    async def purge(self, caller: Caller, ids: Sequence[str], *, terminate: bool = False) -> list[ArgosyError | None]:
+        if terminate:
+            await self.terminate(caller, ids)
+            await self._streams.until_final(caller.name, ids)
+        answers: list[ArgosyError | None] = []
+        gone: list[Activity] = []
+        for found in await self.status(caller, ids):
+            if isinstance(found, ArgosyError):
+                answers.append(found)
+            elif not found.state.final:
+                answers.append(
+                    InvalidStateException(f"it is {found.state}; terminate it first, or ask for that with the purge")
+                )
+            else:
+                answers.append(None)
+                gone.append(found)
+        await self._housekeeping.purge(gone)
+        return answers
+
+    async def _post(self, activity: Activity, happened: Begun | TerminateAsked) -> Activity:
+        future = self._engine.posted(activity.id, happened)
+        if future is not None:
+            return await future
+        (now,) = (await self._store.get([activity.id])).values()
+        if now.state.final:
+            return now
+        raise Unavailable("another worker has this activity in hand; ask again in a moment")
+
+    async def _each(
+        self,
+        caller: Caller,
+        ids: Sequence[str],
+        one: Callable[[Activity], asyncio.Future[Activity] | object],
+    ) -> list[Activity | ArgosyError]:
+        async def answer(found: Activity | ArgosyError) -> Activity | ArgosyError:
+            if isinstance(found, ArgosyError):
+                return found
+            try:
+                return await one(found)  # type: ignore[misc,no-any-return]
+            except ArgosyError as error:
+                return error
+
+        return list(await asyncio.gather(*(answer(found) for found in await self.status(caller, ids))))
+
+    # -- GES 3.2 ----------------------------------------------------------------------------------
+
+    async def status(self, caller: Caller, ids: Sequence[str]) -> list[Activity | ArgosyError]:
+        self._check_vector(ids)
+        live = {id: held.record for id in ids if (held := self._engine.get(id)) is not None}
+        stored = [id for id in ids if id not in live]
+        known = {**live, **(await self._store.get(stored) if stored else {})}
+        answers: list[Activity | ArgosyError] = []
+        for id in ids:
+            activity = known.get(id)
+            answers.append(activity if activity is not None and activity.owner == caller.name else _no_such(id))
+        return answers
+
+    async def _mine(self, caller: Caller, id: str) -> Activity:
+        (found,) = await self.status(caller, [id])
+        if isinstance(found, ArgosyError):
+            raise found
+        return found
+
+    async def description(self, caller: Caller, id: str) -> Description:
+        await self._mine(caller, id)
+        data = await self._store.description(id)
+        if data is None:
+            raise _no_such(id)
+        return msgspec.json.decode(data, type=Description)
+
+    async def page(self, caller: Caller, query: Query) -> tuple[list[Activity], str | None]:
+        return await self._store.page(replace(query, owner=caller.name))
+
+    async def events(self, caller: Caller, id: str, *, after: int = 0, limit: int = 1000) -> list[Event]:
+        await self._mine(caller, id)
+        return await self._store.events(id, after=after, limit=limit)
+
+    async def stream(
+        self, caller: Caller, ids: Sequence[str] = (), *, after: int | None = None
+    ) -> AsyncIterator[Sequence[Event]]:
+        for id in ids:
+            await self._mine(caller, id)
+        async for events in self._streams.follow(caller.name, ids, after):
+            yield events
+
+    # -- GES 3.4 ----------------------------------------------------------------------------------
+
+    async def shares(self, caller: Caller) -> list[ResourceShare]:
+        del caller
+        return [
+            ResourceShare(resource.name, resource.driver.name, share)
+            for resource in self._resources.values()
+            for share in resource.shares
+        ]
+
+    # -- GES 3.5 ----------------------------------------------------------------------------------
+
+    async def list_files(
+        self, caller: Caller, id: str, path: str, *, after: str | None = None, limit: int = 1000
+    ) -> tuple[list[FileInfo], str | None]:
+        activity = await self._mine(caller, id)
+        return await asyncio.to_thread(self._sessions.entries, activity.session, path, after, limit)
+
+    async def open_file(self, caller: Caller, id: str, path: str) -> FileInfo | OpenFile:
+        activity = await self._mine(caller, id)
+        return await asyncio.to_thread(self._sessions.open, activity.session, path)
+
+    async def put_file(
+        self, caller: Caller, id: str, path: str, content: AsyncIterator[bytes], *, executable: bool = False
+    ) -> FileInfo:
+        activity = await self._writable(caller, id)
+        data = await self._store.description(id)
+        if data is None:
+            raise _no_such(id)
+        inputs = native.to_model(msgspec.json.decode(data, type=Description)).inputs
+        declared = next((file for file in inputs if file.path == path), None)
+        info = await self._sessions.put(activity.session, path, content, declared=declared, executable=executable)
+        live = self._engine.get(id)
+        if live is not None and live.record.state is ActivityState.STAGING_IN:
+            self._performer.perform(Instruction.CHECK_INPUT, live)
+        return info
+
+    async def delete_file(self, caller: Caller, id: str, path: str) -> None:
+        activity = await self._writable(caller, id)
+        await asyncio.to_thread(self._sessions.delete, activity.session, path)
+
+    async def _writable(self, caller: Caller, id: str) -> Activity:
+        activity = await self._mine(caller, id)
+        if activity.state not in _WRITABLE:
+            raise InvalidStateException(
+                f"it is {activity.state}; files can be put into the session directory only while it is held "
+                "or waits for its input"
+            )
+        return activity
+
+    def _check_vector(self, items: Sequence[object]) -> None:
+        if len(items) > self._policy.vector_limit:
+            raise LimitExceeded(f"{len(items)} elements in one request; the most are {self._policy.vector_limit}")
+
+
+def _needs(description: ActivityDescription) -> Needs:
+    return Needs(inputs=bool(description.inputs), outputs=any(not file.optional for file in description.outputs))
+
+
+def _no_such(id: str) -> NotFound:
+    return NotFound(f"there is no activity {id!r}")

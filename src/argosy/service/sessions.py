@@ -1,0 +1,220 @@
+"""Session directories: one for each activity, from its creation to its purge (GES 3.5)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import shutil
+import stat
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from heapq import nsmallest
+
+from argosy.model import InputFile, InvalidInput, NotFound, Unavailable
+
+from .beneath import parent_of
+from .contract import FileInfo, OpenFile
+
+#: Where uploads are written before they get their name; no client can reach it.
+_PARTIAL = ".argosy-upload-"
+
+
+class Sessions:
+    """The session directories below one root. They belong to this user alone (mode 0700)."""
+
+    def __init__(self, root: str, fault: Callable[[str], None]) -> None:
+        self.root = root
+        self._fault = fault
+
+    def path(self, id: str) -> str:
+        """Where the session directory of an activity is. Spread over 256 directories by the id's end."""
+        return os.path.join(self.root, id[-2:], id)
+
+    def make(self, ids: Sequence[str]) -> None:
+        """Make session directories; those that exist stay as they are."""
+        for id in ids:
+            path = self.path(id)
+            try:
+                os.mkdir(path, 0o700)
+            except FileExistsError:
+                continue
+            except FileNotFoundError:
+                os.makedirs(path, mode=0o700, exist_ok=True)
+
+    def remove(self, path: str) -> None:
+        """Remove a session directory with all it holds. `path` is that of `Activity.session`."""
+        if os.path.commonpath([self.root, path]) != self.root or path == self.root:
+            raise ValueError(f"{path} is no session directory")
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(path, onerror=_make_removable)
+
+    def missing(self, session: str, paths: Sequence[str]) -> list[str]:
+        """Which of these files are not there."""
+        return [path for path in paths if not self._exists(session, path)]
+
+    def _exists(self, session: str, path: str) -> bool:
+        try:
+            with parent_of(session, path) as (fd, name):
+                os.stat(name, dir_fd=fd, follow_symlinks=False)
+        except (NotFound, FileNotFoundError, InvalidInput):
+            return False
+        return True
+
+    def entries(self, session: str, path: str, after: str | None, limit: int) -> tuple[list[FileInfo], str | None]:
+        """The entries of a directory by name, and the name to go on from. Memory is bounded by `limit`."""
+        prefix = "" if path in ("", ".", "/") else path.rstrip("/") + "/"
+        with self._opened(session, path, os.O_RDONLY | os.O_DIRECTORY) as directory:
+            with os.scandir(directory) as entries:
+                names = nsmallest(
+                    limit + 1,
+                    (
+                        entry.name
+                        for entry in entries
+                        if (after is None or entry.name > after) and not entry.name.startswith(_PARTIAL)
+                    ),
+                )
+            found: list[FileInfo] = []
+            for name in names[:limit]:
+                with contextlib.suppress(FileNotFoundError):  # gone since it was listed
+                    found.append(_info(prefix + name, os.stat(name, dir_fd=directory, follow_symlinks=False)))
+        return found, names[limit - 1] if len(names) > limit else None
+
+    def open(self, session: str, path: str) -> FileInfo | OpenFile:
+        """Open a file for reading; of anything that is no file, its description."""
+        with parent_of(session, path) as (parent, name):
+            try:
+                # Not blocking: a named pipe must not hold us up. What is no plain file is not read.
+                fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=parent)
+            except OSError as error:
+                raise _no_such(path, error) from None
+        info = _info(path, os.fstat(fd))
+        if info.type != "file":
+            os.close(fd)
+            return info
+        return OpenFile(info, lambda offset, size: os.pread(fd, size, offset), lambda: os.close(fd))
+
+    @contextlib.contextmanager
+    def _opened(self, session: str, path: str, flags: int) -> Iterator[int]:
+        with parent_of(session, path) as (parent, name):
+            try:
+                fd = os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+            except OSError as error:
+                raise _no_such(path, error) from None
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
+    async def put(
+        self,
+        session: str,
+        path: str,
+        content: AsyncIterator[bytes],
+        *,
+        declared: InputFile | None = None,
+        executable: bool = False,
+    ) -> FileInfo:
+        """Write a file whole or not at all: under another name, checked against what was declared, then renamed."""
+        executable = executable or (declared is not None and declared.executable)
+        digest = hashlib.sha256() if declared is not None and declared.sha256 is not None else None
+        size = 0
+        partial = f"{_PARTIAL}{os.urandom(8).hex()}"
+        with parent_of(session, path, make=True) as (parent, name):
+            if name == ".":
+                raise InvalidInput("a file needs a name", element="path")
+            mode = 0o700 if executable else 0o600
+            fd = os.open(
+                partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=parent
+            )
+            try:
+                try:
+                    async for chunk in content:
+                        size += len(chunk)
+                        if declared is not None and declared.size is not None and size > declared.size:
+                            raise InvalidInput(
+                                f"{path!r} is longer than the {declared.size} bytes declared", element=path
+                            )
+                        await asyncio.to_thread(_write_all, fd, chunk, digest)
+                    _check_declared(path, size, digest.hexdigest() if digest else None, declared)
+                    await asyncio.to_thread(os.fsync, fd)
+                finally:
+                    os.close(fd)
+                self._fault("stage-in")
+                os.rename(partial, name, src_dir_fd=parent, dst_dir_fd=parent)
+            except BaseException as error:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(partial, dir_fd=parent)
+                if isinstance(error, IsADirectoryError):
+                    raise InvalidInput(f"{path!r} is a directory", element="path") from None
+                if isinstance(error, OSError):
+                    raise Unavailable(f"{path!r} cannot be written: {error.strerror or error}") from error
+                raise
+            return _info(path, os.stat(name, dir_fd=parent, follow_symlinks=False))
+
+    def delete(self, session: str, path: str) -> None:
+        """Remove a file, or an empty directory."""
+        with parent_of(session, path) as (parent, name):
+            try:
+                try:
+                    os.unlink(name, dir_fd=parent)
+                except IsADirectoryError:
+                    os.rmdir(name, dir_fd=parent)
+            except OSError as error:
+                raise _no_such(path, error) from None
+
+
+def _write_all(fd: int, chunk: bytes, digest: hashlib._Hash | None) -> None:
+    if digest is not None:
+        digest.update(chunk)
+    view = memoryview(chunk)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _check_declared(path: str, size: int, sha256: str | None, declared: InputFile | None) -> None:
+    if declared is None:
+        return
+    if declared.size is not None and size != declared.size:
+        raise InvalidInput(f"{path!r} has {size} bytes; {declared.size} were declared", element=path)
+    if declared.sha256 is not None and sha256 != declared.sha256:
+        raise InvalidInput(f"{path!r} has the SHA-256 {sha256}; {declared.sha256} was declared", element=path)
+
+
+def _no_such(path: str, error: OSError) -> NotFound | InvalidInput:
+    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        return NotFound(f"there is no {path!r} in the session directory")
+    return InvalidInput(f"{path!r}: {error.strerror}", element="path")
+
+
+def _info(path: str, status: os.stat_result) -> FileInfo:
+    mode = status.st_mode
+    if stat.S_ISREG(mode):
+        kind = "file"
+    elif stat.S_ISDIR(mode):
+        kind = "directory"
+    else:
+        kind = "link" if stat.S_ISLNK(mode) else "other"
+    return FileInfo(
+        path=path,
+        type=kind,
+        size=status.st_size,
+        modified=status.st_mtime,
+        executable=kind == "file" and bool(mode & 0o100),
+        etag=f'"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"',
+    )
+
+
+def _make_removable(function: object, path: str, error: object) -> None:
+    """A job may have left directories that even their owner cannot write to."""
+    del error
+    if function in (os.unlink, os.rmdir, os.open, os.scandir, os.lstat):
+        parent = os.path.dirname(path)
+        os.chmod(parent, 0o700)
+        if os.path.isdir(path) and not os.path.islink(path):
+            os.chmod(path, 0o700)
+            shutil.rmtree(path)
+        else:
+            os.unlink(path)
+    else:
+        raise OSError(f"{path} cannot be removed")

@@ -1,0 +1,93 @@
+"""Events as they happen, for those who follow them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from argosy.store import Activity, Event, Store
+
+_PAGE = 1000
+
+
+class _Follower:
+    """One who follows: whose events, of which activities, and whether there are new ones."""
+
+    __slots__ = ("ids", "news", "owner")
+
+    def __init__(self, owner: str, ids: frozenset[str]) -> None:
+        self.owner = owner
+        self.ids = ids
+        self.news = asyncio.Event()
+
+
+class Streams:
+    """Wakes followers when something is recorded that concerns them; what it was they read from the store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._followers: set[_Follower] = set()
+        self._stopped = False
+        self._unsubscribe: Callable[[], None] | None = None
+
+    def start(self) -> None:
+        """Begin to listen to the store."""
+        self._unsubscribe = self._store.subscribe(self._committed)
+
+    def stop(self) -> None:
+        """End all streams."""
+        self._stopped = True
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+        for follower in self._followers:
+            follower.news.set()
+
+    def _committed(self, events: Sequence[Event], activities: dict[str, Activity]) -> None:
+        if not self._followers:
+            return
+        owners = {activity.owner for activity in activities.values()}
+        for follower in self._followers:
+            if follower.owner in owners and (not follower.ids or not follower.ids.isdisjoint(activities)):
+                follower.news.set()
+
+    async def follow(self, owner: str, ids: Sequence[str], after: int | None) -> AsyncIterator[Sequence[Event]]:
+        """The owner's events after `after` (None: from now on), those of `ids` only where some are named."""
+        follower = _Follower(owner, frozenset(ids))
+        self._followers.add(follower)
+        try:
+            last = await self._store.last_seq() if after is None else after
+            open_ids = await self._unfinished(ids)
+            while not self._stopped:
+                follower.news.clear()
+                events = await self._read(follower, last)
+                if events:
+                    last = events[-1].seq
+                    open_ids.difference_update(event.activity for event in events if event.state.final)
+                    yield events
+                elif ids and not open_ids:
+                    return
+                else:
+                    await follower.news.wait()
+        finally:
+            self._followers.discard(follower)
+
+    async def _read(self, follower: _Follower, last: int) -> list[Event]:
+        if len(follower.ids) == 1:
+            (id,) = follower.ids
+            return await self._store.events(id, after=last, limit=_PAGE)
+        while True:
+            events = await self._store.feed(follower.owner, after=last, limit=_PAGE)
+            chosen = [event for event in events if not follower.ids or event.activity in follower.ids]
+            if chosen or len(events) < _PAGE:
+                return chosen
+            last = events[-1].seq
+
+    async def _unfinished(self, ids: Sequence[str]) -> set[str]:
+        known = await self._store.get(ids) if ids else {}
+        return {id for id, activity in known.items() if not activity.state.final}
+
+    async def until_final(self, owner: str, ids: Sequence[str]) -> None:
+        """Wait until all of these have reached a final state, or the service stops."""
+        if await self._unfinished(ids):
+            async for _ in self.follow(owner, list(ids), None):
+                pass
