@@ -279,9 +279,11 @@ def test_find_by_tag(cluster: Cluster) -> None:
     group = Group(cluster.tag(), tuple(cluster.submission(sh("exit 0", attributes=held)) for _ in range(2)))
     ids = SLURM.parse_submit(run(SLURM.submit(SLURM.script(group, str(cluster.spool.path)))), group)
     cluster.ids += ids
-    cluster.accounted(native_id)
     tags = [one.tag, group.tag, "no.such"]
-    queue, accounting = (SLURM.parse_find(run(command), tags) for command in SLURM.find(tags))
+    in_queue, in_accounting = SLURM.find(tags)
+    queue = SLURM.parse_find(run(in_queue), tags)
+    wait_until(lambda: one.tag in SLURM.parse_find(run(in_accounting), tags))
+    accounting = SLURM.parse_find(run(in_accounting), tags)
     array_id = ids[0].partition("_")[0]
     assert queue == {one.tag: native_id, group.tag: array_id}
     assert accounting[one.tag] == native_id
@@ -338,9 +340,9 @@ def test_a_refused_submission_is_not_found_by_its_tag(cluster: Cluster) -> None:
         cluster.submit(refused)
     accepted = cluster.submission(sh("exit 0"))
     (native_id,) = cluster.submit(accepted)
-    cluster.accounted(native_id)
     tags = [refused.tag, accepted.tag]
     for command in SLURM.find(tags):
+        wait_until(lambda command=command: SLURM.parse_find(run(command), tags))
         assert SLURM.parse_find(run(command), tags) == {accepted.tag: native_id}
 
 

@@ -43,6 +43,15 @@ async def test_a_dead_worker_is_fenced_off(store: Store) -> None:
     assert isinstance(answer, Activity)
 
 
+async def test_whoever_is_alone_may_take_everything(store: Store) -> None:
+    await store.create([new()])
+    await store.beat("dead", 1000.0)
+    assert len(await store.take("dead", 0.0, 9)) == 1
+    await store.retire_all()
+    await store.beat("alone", 1000.0)
+    assert len(await store.take("alone", 0.0, 9)) == 1
+
+
 async def test_a_promise_to_live_is_not_taken_back(store: Store) -> None:
     await store.create([new(activity(worker="v"))])
     await store.beat("v", 100.0)

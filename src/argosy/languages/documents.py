@@ -9,6 +9,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from .native import Description
+
 
 class UsageDocument(Struct, omit_defaults=True, kw_only=True):
     """What a job used."""
@@ -56,6 +58,13 @@ class ActivityPage(Struct, kw_only=True):
     next: str | None = None
 
 
+class BatchElement(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """One activity of several to create; `submission_id` is the client's own, as Idempotency-Key is for one."""
+
+    description: Description
+    submission_id: str | None = None
+
+
 class EventDocument(Struct, omit_defaults=True, kw_only=True):
     """One thing that happened to an activity."""
 
@@ -79,11 +88,16 @@ class FileDocument(Struct, omit_defaults=True, kw_only=True):
     """One entry of a session directory."""
 
     path: str
+    """Relative to the session directory. Bytes that are no UTF-8 show as U+FFFD; `href` has them exactly."""
     type: str
     """``file``, ``directory``, ``link`` or ``other``."""
     size: int = 0
     modified: str = ""
     executable: bool = False
+    etag: str = ""
+    """Changes whenever the content does."""
+    href: str = ""
+    """Where to get it, percent-encoded."""
 
 
 class FilePage(Struct, kw_only=True):

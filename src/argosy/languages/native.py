@@ -29,12 +29,12 @@ Path = Annotated[str, Meta(min_length=1, max_length=4096)]
 class Resources(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """What the job needs. Whatever is left out is for the batch system to choose."""
 
-    nodes: Annotated[int | None, Meta(ge=1, description="Nodes.")] = None
-    processes: Annotated[int | None, Meta(ge=1, description="Processes in all.")] = None
-    processes_per_node: Annotated[int | None, Meta(ge=1, description="Processes on each node.")] = None
-    cores_per_process: Annotated[int | None, Meta(ge=1, description="CPU cores for each process.")] = None
-    gpus_per_process: Annotated[int | None, Meta(ge=0, description="GPUs for each process.")] = None
-    memory: Annotated[int | None, Meta(ge=1, description="Memory for the whole job, in bytes.")] = None
+    nodes: Annotated[int, Meta(ge=1, description="Nodes.")] | None = None
+    processes: Annotated[int, Meta(ge=1, description="Processes in all.")] | None = None
+    processes_per_node: Annotated[int, Meta(ge=1, description="Processes on each node.")] | None = None
+    cores_per_process: Annotated[int, Meta(ge=1, description="CPU cores for each process.")] | None = None
+    gpus_per_process: Annotated[int, Meta(ge=0, description="GPUs for each process.")] | None = None
+    memory: Annotated[int, Meta(ge=1, description="Memory for the whole job, in bytes.")] | None = None
     exclusive: Annotated[bool, Meta(description="Nobody else's jobs on its nodes.")] = False
 
 
@@ -42,8 +42,8 @@ class Input(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True
     """A file that the client puts into the session directory before the job starts."""
 
     path: Path
-    size: Annotated[int | None, Meta(ge=0, description="Bytes; checked.")] = None
-    sha256: Annotated[str | None, Meta(pattern="^[0-9a-f]{64}$", description="Checked.")] = None
+    size: Annotated[int, Meta(ge=0, description="Bytes; checked.")] | None = None
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="Checked.")] | None = None
     executable: bool = False
 
 
@@ -59,7 +59,7 @@ class Description(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_onl
 
     executable: Annotated[str, Meta(min_length=1, description="A path, or a name that is looked up on PATH.")]
     arguments: list[str] = []
-    name: Annotated[str | None, Meta(min_length=1, max_length=200)] = None
+    name: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     directory: Annotated[Path | None, Meta(description="Absolute, or ~/...; default: the session directory.")] = None
     environment: dict[str, str] = {}
     inherit_environment: bool = True
@@ -70,14 +70,17 @@ class Description(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_onl
     pre_launch: Path | None = None
     post_launch: Path | None = None
     resources: Resources | None = None
-    duration: Annotated[
-        float | UnsetType | None,
-        Meta(gt=0, description="Wall time in seconds; default 600; null leaves it to the batch system."),
-    ] = UNSET
+    duration: (
+        Annotated[
+            float, Meta(gt=0, description="Wall time in seconds; default 600; null leaves it to the batch system.")
+        ]
+        | UnsetType
+        | None
+    ) = UNSET
     account: str | None = None
     reservation: str | None = None
     custom: Annotated[dict[str, str | int | float | bool], Meta(description="e.g. slurm.constraint")] = {}
-    share: Annotated[str | None, Meta(description="RESOURCE or RESOURCE/QUEUE, e.g. slurm/debug.")] = None
+    share: Annotated[str, Meta(description="RESOURCE or RESOURCE/QUEUE, e.g. slurm/debug.")] | None = None
     inputs: list[Input] = []
     outputs: list[Output] = []
     tags: dict[str, str] = {}
@@ -186,8 +189,9 @@ def invalid(error: msgspec.ValidationError) -> InvalidInput:
     """What msgspec found wrong, as our own error: the sentence apart from the element's path."""
     message, _, path = str(error).partition(" - at `$")
     element = path.rstrip("`").removeprefix(".") or None
-    if element is None and "field `" in message:
-        element = message.split("field `")[1].split("`")[0]
+    if "field `" in message:
+        field = message.split("field `")[1].split("`")[0]
+        element = field if element is None else f"{element}.{field}"
     return InvalidInput(message, element=element)
 
 

@@ -22,15 +22,14 @@ from .service import ExecutionService
 
 
 def assemble(config: ServiceConfig, faults: Faults) -> ExecutionService:
-    """The service that the configuration describes, not opened yet."""
+    """The service that the configuration describes, not opened yet. The caller holds the directory's lock."""
     directory = Path(config.directory)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     resources = {
         name: Resource(name, _driver(name, resource, directory)) for name, resource in config.resources.items()
     }
-    return ExecutionService(
-        SQLiteStore(directory / "argosy.db"), str(directory / "sessions"), resources, config.policy, faults
-    )
+    store = SQLiteStore(directory / "argosy.db")
+    return ExecutionService(store, str(directory / "sessions"), resources, config.policy, faults, alone=True)
 
 
 def _driver(name: str, config: ResourceConfig, directory: Path) -> Driver:

@@ -178,6 +178,8 @@ class Engine:
             if isinstance(result, Conflict):
                 self._lost(draft, result)
                 continue
+            if live.record.native_id is None and result.native_id is not None:
+                self._fault("accepted")
             live.record = result
             if result.state.final:
                 final.append(result)

@@ -55,7 +55,10 @@ class ExecutionService(Operations):
         resources: dict[str, Resource],
         policy: ServicePolicy | None = None,
         fault: Callable[[str], None] = lambda point: None,
+        *,
+        alone: bool = False,
     ) -> None:
+        """`alone`: no other process uses the store, so whoever had activities in hand before is dead."""
         if not resources:
             raise ValueError("a service needs at least one resource")
         self._store = store
@@ -72,12 +75,15 @@ class ExecutionService(Operations):
             store, self._engine, self._performer, self._sessions, resources, self._policy, worker
         )
         self._worker = worker
+        self._alone = alone
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         """Begin: open the store, take up what was left unfinished, and keep house."""
         os.makedirs(self._sessions.root, mode=0o700, exist_ok=True)
         await self._store.open()
+        if self._alone:
+            await self._store.retire_all()
         self._engine.start()
         self._streams.start()
         await self._housekeeping.start()

@@ -83,6 +83,10 @@ class Store(ABC):
     async def retire(self, worker: str) -> None:
         """This worker stops; others may take what it had at once."""
 
+    @abstractmethod
+    async def retire_all(self) -> None:
+        """No worker is alive: said by one that knows, since it has the store to itself, before its own first `beat`."""
+
     # -- events and outbox ------------------------------------------------------------------------
 
     @abstractmethod

@@ -129,9 +129,11 @@ def _with_step(job: Observation, values: Sequence[str]) -> Observation:
 
 
 def find() -> Command:
-    """The user's jobs of late, with their comments: kept where the site has ``AccountingStoreFlags=job_comment``."""
-    # Until now, as it is by default, would leave out what was submitted in this very second.
-    return _sacct("-X", "-S", FIND_SINCE, "-E", "now+1hour", "-o", "JobID,State,NodeList,Comment")
+    """The user's jobs of late, with their comments: kept where the site has ``AccountingStoreFlags=job_comment``.
+
+    It takes some seconds more for a job to be in this list than for it to be known by its id.
+    """
+    return _sacct("-X", "-S", FIND_SINCE, "-o", "JobID,State,NodeList,Comment")
 
 
 def parse_find(done: Completed, tags: Sequence[str]) -> dict[str, str]:

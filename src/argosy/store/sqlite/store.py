@@ -134,6 +134,9 @@ class SQLiteStore(Store):
     async def retire(self, worker: str) -> None:
         await self._writer.submit([operations.statement("retire", (worker,))])
 
+    async def retire_all(self) -> None:
+        await self._writer.submit([operations.statement("retire_all", ())])
+
     # -- events and outbox ------------------------------------------------------------------------
 
     async def events(self, activity: str, *, after: int = 0, limit: int = 1000) -> list[Event]:

@@ -72,6 +72,9 @@ ON CONFLICT DO UPDATE SET until = max(until, excluded.until)
 -- name: retire
 DELETE FROM worker WHERE name = ?
 
+-- name: retire_all
+DELETE FROM worker
+
 -- name: absent_workers
 -- Each worker that has unfinished activities in hand is found by one step into the index, not by reading all of it.
 WITH RECURSIVE busy (name) AS (

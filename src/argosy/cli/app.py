@@ -1,0 +1,111 @@
+"""The command's tree. Each command's module is imported only when it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from .exits import OK, USAGE, exit_code_of, report
+
+#: Commands by section: name, where it is, and what it does in a line.
+_SECTIONS: dict[str, list[tuple[str, str, str]]] = {
+    "Run jobs": [
+        ("run", "run:run", "Run a command somewhere, as if it ran here."),
+        ("submit", "submit:submit", "Submit a job and print its id."),
+        ("start", "manage:start", "Start jobs that were submitted held."),
+        ("wait", "manage:wait", "Wait until jobs have ended."),
+        ("cancel", "manage:cancel", "End jobs."),
+        ("purge", "manage:purge", "Remove jobs that have ended, with their files."),
+    ],
+    "See what became of them": [
+        ("list", "look:list_", "List your jobs, newest first."),
+        ("status", "look:status", "Show jobs in detail."),
+        ("logs", "look:logs", "Show what a job has written."),
+        ("events", "look:events", "Show what has happened to a job."),
+        ("files", "files:files", "List, fetch and upload a job's files."),
+    ],
+    "The service": [
+        ("shares", "service:shares", "Show where jobs may go."),
+        ("serve", "service:serve", "Start the service."),
+        ("version", "service:version", "Show versions."),
+    ],
+}
+_COMMANDS = {name: (place, help) for section in _SECTIONS.values() for name, place, help in section}
+
+_HELP = """Run a job on any computing resource, and know what became of it.
+
+\b
+Examples:
+  argosy serve &                          start the service on this machine
+  argosy run -- hostname                  run a command, see its output
+  argosy run --to slurm/debug -n 4 -i in.dat -o out.dat -- ./simulate in.dat
+  argosy submit --name nightly -- ./nightly.sh
+  argosy list --state running
+
+A job is named by its id, by the beginning or end of it where no other of your newest jobs has the same,
+or as @last, the newest one. With --json commands print JSON, one document a line.
+"""
+
+_EPILOG = """\b
+Exit codes: 0 done; 1 failed or refused; 2 wrong usage; 3 no service can be reached; 4 no such job or file;
+5 time is up; 125 the job did not run to its end. `argosy run` exits with the job's own code.
+
+\b
+Environment: ARGOSY_HOME is the service's private directory (default ~/.local/share/argosy);
+ARGOSY_URL with ARGOSY_TOKEN_FILE names a service elsewhere.
+"""
+
+
+class _Commands(click.Group):
+    """The commands by section, without importing them for their help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, attribute = _COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(f"{__package__}.{module}"), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for section, commands in _SECTIONS.items():
+            with formatter.section(section):
+                formatter.write_dl([(name, help) for name, _, help in commands])
+
+
+cli = _Commands(
+    "argosy",
+    help=_HELP,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with these arguments and return its exit code. Expected errors are one line on stderr."""
+    try:
+        result = cli.main(
+            args=None if arguments is None else list(arguments), prog_name="argosy", standalone_mode=False
+        )
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.UsageError as error:
+        error.show()
+        return USAGE
+    except click.ClickException as error:
+        report(error.format_message())
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        report("interrupted")
+        return 130
+    except Exception as error:
+        code = exit_code_of(error)
+        if code is None:
+            raise
+        report(str(error), element=getattr(error, "element", None))
+        return code
+    return result if isinstance(result, int) else OK

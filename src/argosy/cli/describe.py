@@ -1,0 +1,116 @@
+"""The options that describe a job, for `run` and `submit`, and the description that they make."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+from argosy.client import Description, Input, Output, Resources
+
+from .common import pairs
+from .units import Duration, Size
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OPTIONS = [
+    click.option("--to", "share", metavar="SHARE", help="Where: RESOURCE or RESOURCE/QUEUE; see `argosy shares`."),
+    click.option("-i", "--input", "inputs", metavar="FILE[=NAME]", multiple=True, help="Upload FILE (as NAME)."),
+    click.option("-o", "--output", "outputs", metavar="NAME[=FILE]", multiple=True, help="The job must leave NAME."),
+    click.option("--name", help="A name for people."),
+    click.option("-n", "--processes", type=click.IntRange(1), metavar="N", help="Processes in all."),
+    click.option("-N", "--nodes", type=click.IntRange(1), metavar="N", help="Nodes."),
+    click.option("--cores", type=click.IntRange(1), metavar="N", help="CPU cores for each process."),
+    click.option("--gpus", type=click.IntRange(0), metavar="N", help="GPUs for each process."),
+    click.option("--memory", type=Size(), metavar="SIZE", help="Memory for the whole job, e.g. 4G."),
+    click.option("--time", "duration", type=Duration(), metavar="TIME", help="Wall time, e.g. 1:00:00 or 90m."),
+    click.option("--launcher", metavar="NAME", help="How processes are started, e.g. mpirun."),
+    click.option("--account", metavar="NAME", help="The account to charge."),
+    click.option("--env", "environment", metavar="K=V", multiple=True, help="An environment variable."),
+    click.option("--tag", "tags", metavar="K=V", multiple=True, help="A tag to find it by."),
+]
+
+
+def job_options(function: F) -> F:
+    """The options of a job, and its command: everything after the command's name is the command's."""
+    function = click.argument("command", nargs=-1, type=click.UNPROCESSED)(function)
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A description, the files here that go in (name there to path here), and where what comes out goes."""
+
+    description: Description
+    uploads: dict[str, str]
+    downloads: dict[str, str]
+
+
+def job(
+    command: Sequence[str],
+    *,
+    share: str | None,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    name: str | None,
+    processes: int | None,
+    nodes: int | None,
+    cores: int | None,
+    gpus: int | None,
+    memory: int | None,
+    duration: float | None,
+    launcher: str | None,
+    account: str | None,
+    environment: Sequence[str],
+    tags: Sequence[str],
+) -> Job:
+    """What the options say."""
+    uploads = dict(_upload(value) for value in inputs)
+    downloads = dict(_download(value) for value in outputs)
+    resources = Resources(
+        nodes=nodes,
+        processes=processes,
+        cores_per_process=cores,
+        gpus_per_process=gpus,
+        memory=memory,
+    )
+    description = Description(
+        executable=command[0],
+        arguments=list(command[1:]),
+        name=name,
+        environment=pairs("--env", environment),
+        launcher=launcher,
+        resources=None if resources == Resources() else resources,
+        account=account,
+        share=share,
+        inputs=[_declared(there, here) for there, here in uploads.items()],
+        outputs=[Output(path=there) for there in downloads],
+        tags=pairs("--tag", tags),
+    )
+    if duration is not None:
+        description.duration = duration
+    return Job(description, uploads, downloads)
+
+
+def _upload(value: str) -> tuple[str, str]:
+    here, _, there = (value, "", "") if os.path.exists(value) else value.partition("=")
+    if not os.path.isfile(here):
+        raise click.BadParameter(f"{here!r} is no file here", param_hint="--input")
+    return there or os.path.basename(here), here
+
+
+def _download(value: str) -> tuple[str, str]:
+    there, _, here = value.partition("=")
+    if not there:
+        raise click.BadParameter(f"{value!r}: write NAME or NAME=FILE", param_hint="--output")
+    return there, here or os.path.basename(there)
+
+
+def _declared(there: str, here: str) -> Input:
+    status = os.stat(here)
+    return Input(path=there, size=status.st_size, executable=bool(status.st_mode & 0o111))

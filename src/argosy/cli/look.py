@@ -1,0 +1,178 @@
+"""Commands that look: list, status, logs, events."""
+
+from __future__ import annotations
+
+import sys
+from itertools import islice
+
+import click
+
+from argosy.client import Client
+from argosy.languages.documents import ActivityDocument
+from argosy.model import NotFound
+
+from .common import connect, full_id, full_ids, json_option, pairs, print_json
+from .exits import FAILED, OK
+from .tables import printable, table
+from .units import ago, size, span, utc
+
+
+@click.command(
+    "list",
+    epilog="""\b
+Examples:
+  argosy list --state running --state pending
+  argosy list --tag project=weather --limit 100
+  argosy list --json | jq -r 'select(.exit_code != 0) | .id'
+""",
+)
+@click.option("--state", "states", multiple=True, metavar="STATE", help="E.g. running, or running:lrms:queued.")
+@click.option("--tag", "tags", multiple=True, metavar="K=V", help="Only those with this tag.")
+@click.option("--name", help="Only those of this name.")
+@click.option("--to", "resource", metavar="RESOURCE", help="Only those of this resource.")
+@click.option("--limit", type=click.IntRange(1), default=25, show_default=True, help="At most so many.")
+@json_option
+def list_(
+    states: tuple[str, ...], tags: tuple[str, ...], name: str | None, resource: str | None, limit: int, as_json: bool
+) -> None:
+    """List your jobs, newest first."""
+    with connect() as client:
+        found = client.list(
+            states=states, tags=pairs("--tag", tags), name=name, resource=resource, page_size=min(limit, 200)
+        )
+        records = list(islice(found, limit))
+    if as_json:
+        for record in records:
+            print_json(record)
+        return
+    if not records:
+        filtered = states or tags or name or resource
+        click.echo("No job is like that." if filtered else "No jobs yet. Start one with: argosy run -- hostname")
+        return
+    rows = [
+        [r.id, r.name or "-", r.state, "-" if r.exit_code is None else str(r.exit_code), r.share or "-", ago(r.created)]
+        for r in records
+    ]
+    table(["ID", "NAME", "STATE", "EXIT", "SHARE", "CREATED"], rows)
+
+
+@click.command(epilog="\b\nExample:\n  argosy status @last")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@json_option
+def status(ids: tuple[str, ...], as_json: bool) -> int:
+    """Show jobs in detail. Those that do not exist are told on stderr, and the exit code is 1."""
+    code = OK
+    with connect() as client:
+        names = full_ids(client, ids)
+        if len(names) == 1:
+            found = [client.status(names[0])]
+        else:
+            found = []
+            for result in client.statuses(names):
+                if result.activity is not None:
+                    found.append(result.activity)
+                elif result.problem is not None:
+                    click.echo(f"argosy: {result.problem.detail}", err=True)
+                    code = FAILED
+    for index, record in enumerate(found):
+        if as_json:
+            print_json(record)
+        else:
+            if index:
+                click.echo()
+            _show(record)
+    return code
+
+
+def _show(record: ActivityDocument) -> None:
+    usage = record.usage
+    lines: list[tuple[str, str | None]] = [
+        ("id", record.id),
+        ("name", record.name),
+        ("state", record.state),
+        ("reason", record.reason),
+        ("exit code", None if record.exit_code is None else str(record.exit_code)),
+        ("signal", None if record.signal is None else str(record.signal)),
+        ("share", record.share),
+        ("native id", record.native_id),
+        ("hosts", ", ".join(record.hosts) or None),
+        *[(what, _time(when)) for what, when in _times(record)],
+        ("cpu time", None if usage is None or usage.cpu_seconds is None else f"{usage.cpu_seconds:.1f} s"),
+        ("wall time", None if usage is None or usage.wall_seconds is None else span(usage.wall_seconds)),
+        ("memory", None if usage is None or usage.max_rss is None else size(usage.max_rss)),
+        ("tags", ", ".join(f"{key}={value}" for key, value in record.tags.items()) or None),
+    ]
+    for what, value in lines:
+        if value is not None:
+            click.echo(f"{what:<10} {printable(value)}")
+
+
+def _times(record: ActivityDocument) -> list[tuple[str, str | None]]:
+    return [
+        ("created", record.created),
+        ("submitted", record.submitted),
+        ("starts", record.start_estimate if record.started is None else None),
+        ("started", record.started),
+        ("ended", record.ended),
+        ("expires", record.expires),
+    ]
+
+
+def _time(when: str | None) -> str | None:
+    return None if when is None else f"{utc(when)}  ({ago(when)})"
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  argosy logs @last
+  argosy logs -f --stderr 9f31
+""",
+)
+@click.argument("id")
+@click.option("-f", "--follow", is_flag=True, help="Go on until the job has ended.")
+@click.option("--stderr", "errors", is_flag=True, help="Standard error instead of standard output.")
+def logs(id: str, follow: bool, errors: bool) -> None:
+    """Show what a job has written."""
+    with connect() as client:
+        name = full_id(client, id)
+        path = _stream(client, name, errors)
+        if follow:
+            for piece in client.follow(name, path):
+                _write(piece)
+            return
+        offset = 0
+        try:
+            while piece := client.read_file(name, path, start=offset, size=1024 * 1024):
+                offset += len(piece)
+                _write(piece)
+        except NotFound:
+            record = client.status(name)
+            raise NotFound(f"the job, {record.state}, has written no {path}") from None
+
+
+def _stream(client: Client, id: str, errors: bool) -> str:
+    description = client.description(id)
+    return description.stderr if errors else description.stdout
+
+
+def _write(data: bytes) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+@click.command(epilog="\b\nExample:\n  argosy events -f @last")
+@click.argument("id")
+@click.option("-f", "--follow", is_flag=True, help="Go on until the job has ended.")
+@json_option
+def events(id: str, follow: bool, as_json: bool) -> None:
+    """Show what has happened to a job."""
+    with connect() as client:
+        name = full_id(client, id)
+        client.status(name)
+        for event in client.stream([name], after=0) if follow else client.events(name):
+            if as_json:
+                print_json(event)
+            else:
+                told = printable(" ".join(filter(None, [event.message, event.by and f"(by {event.by})"])))
+                click.echo(f"{utc(event.time)}  {event.kind:<16} {event.state:<26} {told}".rstrip())

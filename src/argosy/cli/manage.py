@@ -1,0 +1,95 @@
+"""Commands that change jobs, each of several at once: start, wait, cancel, purge."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import click
+
+from argosy.client import Client, ServiceUnreachable
+from argosy.languages.documents import ActivityDocument
+from argosy.model import ArgosyError, NotFound
+
+from .common import connect, full_id, json_option, print_json
+from .exits import FAILED, NOT_FOUND, OK, report
+from .units import Duration
+
+ids_argument = click.argument("ids", nargs=-1, required=True, metavar="ID...")
+
+
+def _each(ids: Sequence[str], act: Callable[[Client, str], ActivityDocument | None], *, as_json: bool) -> int:
+    """Do something to each of the jobs, whatever becomes of the others. Says what was refused."""
+    code = OK
+    with connect() as client:
+        for name in ids:
+            try:
+                record = act(client, full_id(client, name))
+            except ServiceUnreachable:
+                raise
+            except ArgosyError as error:
+                report(str(error), element=error.element)
+                code = max(code, NOT_FOUND if isinstance(error, NotFound) and len(ids) == 1 else FAILED)
+            else:
+                if as_json and record is not None:
+                    print_json(record)
+    return code
+
+
+@click.command(epilog="\b\nExample:\n  argosy start @last")
+@ids_argument
+@json_option
+def start(ids: tuple[str, ...], as_json: bool) -> int:
+    """Start jobs that were submitted held."""
+    return _each(ids, Client.start, as_json=as_json)
+
+
+@click.command(epilog="\b\nExamples:\n  argosy cancel @last\n  argosy cancel 01930a 01930b")
+@ids_argument
+@click.option("--wait", "wait_", is_flag=True, help="Wait until they have ended.")
+@json_option
+def cancel(ids: tuple[str, ...], wait_: bool, as_json: bool) -> int:
+    """End jobs. A job that has ended stays as it is."""
+
+    def end(client: Client, id: str) -> ActivityDocument:
+        record = client.terminate(id)
+        return client.wait(id) if wait_ else record
+
+    return _each(ids, end, as_json=as_json)
+
+
+@click.command(epilog="\b\nExample:\n  argosy purge --terminate @last")
+@ids_argument
+@click.option("--terminate", is_flag=True, help="End those first that have not ended.")
+def purge(ids: tuple[str, ...], terminate: bool) -> int:
+    """Remove jobs that have ended, with their files."""
+    return _each(ids, lambda client, name: client.purge(name, terminate=terminate), as_json=False)
+
+
+@click.command(
+    epilog="""\b
+Example:
+  argosy wait --timeout 1h $(argosy list --state running --json | jq -r .id)
+
+The exit code is 0 if every job finished with exit code 0, 5 if time was up, otherwise 1.
+""",
+)
+@ids_argument
+@click.option("--timeout", type=Duration(), metavar="TIME", help="Wait no longer, e.g. 90s or 1:00:00.")
+@json_option
+def wait(ids: tuple[str, ...], timeout: float | None, as_json: bool) -> int:
+    """Wait until jobs have ended, and say how."""
+    deadline = None if timeout is None else time.monotonic() + timeout
+    all_well = True
+
+    def await_end(client: Client, id: str) -> ActivityDocument:
+        nonlocal all_well
+        record = client.wait(id, None if deadline is None else max(0.0, deadline - time.monotonic()))
+        all_well = all_well and record.state == "finished" and record.exit_code == 0
+        if not as_json:
+            how = f"exit code {record.exit_code}" if record.exit_code is not None else record.reason or ""
+            click.echo(f"{record.id}  {record.state}  {how}".rstrip())
+        return record
+
+    code = _each(ids, await_end, as_json=as_json)
+    return code or (OK if all_well else FAILED)

@@ -1,0 +1,92 @@
+"""Commands about the service: serve, shares, version."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+from argosy._version import __version__
+
+from .common import connect, json_option, print_json
+from .tables import table
+from .units import size, span
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  argosy serve
+  argosy serve --directory /srv/argosy --port 8080 --config argosy.toml
+
+Clients on this machine find it by its private directory; others need its URL and its token.
+""",
+)
+@click.option("--directory", type=click.Path(file_okay=False), help="The private directory (default: ARGOSY_HOME).")
+@click.option("--host", help="The address to listen on (default: 127.0.0.1).")
+@click.option("--port", type=click.IntRange(0, 65535), help="The port to listen on (default: any that is free).")
+@click.option("--config", type=click.Path(exists=True, dir_okay=False), help="The configuration, in TOML.")
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="How much to log, to stderr.",
+)
+def serve(**options: Any) -> int:
+    """Start the service, and run it until it is interrupted."""
+    # Imported by name, so that the clients' part of the package stands alone.
+    result = import_module("argosy.service.runtime").main(**options)
+    return result if isinstance(result, int) else 0
+
+
+@click.command(epilog="\b\nExample:\n  argosy shares --json | jq -r 'select(.available).share'")
+@json_option
+def shares(as_json: bool) -> None:
+    """Show where jobs may go."""
+    with connect() as client:
+        offered = client.shares()
+    if as_json:
+        for share in offered:
+            print_json(share)
+        return
+    if not offered:
+        click.echo("There are no resources; the service's log says why.")
+        return
+    rows = [
+        [
+            share.share + (" (default)" if share.default else ""),
+            share.system,
+            "yes" if share.available else f"no: {share.why_not or 'not told'}",
+            _number(share.nodes),
+            _number(share.free_cores) + "/" + _number(share.cores),
+            size(share.memory_per_node),
+            "-" if share.max_wall is None else span(share.max_wall),
+        ]
+        for share in offered
+    ]
+    table(["SHARE", "SYSTEM", "OPEN", "NODES", "FREE/CORES", "MEMORY/NODE", "LONGEST"], rows)
+
+
+def _number(value: int | None) -> str:
+    return "-" if value is None else str(value)
+
+
+@click.command()
+@json_option
+def version(as_json: bool) -> None:
+    """Show the version of this command, and of the service where there is one."""
+    from argosy.model import ArgosyError
+
+    try:
+        with connect() as client:
+            answering = client.service().version
+    except ArgosyError as error:
+        answering = None
+        why = str(error)
+    if as_json:
+        print_json({"argosy": __version__, "service": answering})
+        return
+    click.echo(f"argosy {__version__}")
+    click.echo(f"service {answering}" if answering else f"service: {why}")

@@ -1,0 +1,324 @@
+"""The asynchronous client: `Client`, method by method, for an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, BinaryIO, TypeVar
+
+import httpx
+import msgspec
+
+from argosy.languages.documents import (
+    ActivityDocument,
+    EventDocument,
+    FileDocument,
+    Result,
+    ServiceDocument,
+    ShareDocument,
+)
+from argosy.languages.native import Description
+from argosy.model import NotFound
+
+from . import calls
+from .calls import Call, Describable
+from .connection import STREAM_TIMEOUT, TIMEOUT, settings, where
+from .discovery import Endpoint, discover
+from .errors import from_response, may_repeat, pauses, unreachable
+from .sse import Parser, Subscription
+from .transfer import CHUNK, Download, Source, Upload, file_content
+
+T = TypeVar("T")
+Results = list[Result]
+Shares = list[ShareDocument]
+
+
+class AsyncClient:
+    """A connection to the service, found by `discover` where no endpoint is given. Close it, or use it in an
+    `async with`.
+
+    Requests that can safely be repeated are, `retries` times, where the connection fails.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint | None = None,
+        *,
+        retries: int = 3,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.endpoint = endpoint or discover()
+        self._retries = retries
+        if transport is None and self.endpoint.socket is not None:
+            transport = httpx.AsyncHTTPTransport(uds=self.endpoint.socket)
+        self._http = httpx.AsyncClient(transport=transport, **settings(self.endpoint))
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Let go of connections."""
+        await self._http.aclose()
+
+    # -- activities -----------------------------------------------------------------------------------
+
+    async def submit(self, description: Describable, *, key: str | None = None) -> ActivityDocument:
+        """Create an activity. A repeat with the same `key`, a submission id of your own, answers with the first one."""
+        return await self._do(calls.submit(description, key))
+
+    async def submit_many(self, descriptions: Sequence[Describable], *, keys: Sequence[str] | None = None) -> Results:
+        """Create many; each is answered in its place, by the activity or by the problem with it."""
+        return await self._do(calls.submit_many(descriptions, keys))
+
+    async def status(self, id: str) -> ActivityDocument:
+        """The activity as it is now."""
+        return await self._do(calls.status(id))
+
+    async def statuses(self, ids: Sequence[str]) -> Results:
+        """Many activities as they are now, each in its place."""
+        return await self._do(calls.statuses(ids))
+
+    async def changed(self, id: str, *, version: int | None = None, wait: float = calls.POLL) -> ActivityDocument:
+        """The activity once its version is another than `version` (None: once it is final), or after `wait` seconds
+        (60 at most)."""
+        return await self._do(calls.changed(id, version, wait))
+
+    async def wait(self, id: str, timeout: float | None = None) -> ActivityDocument:
+        """The activity once it is final. Raises TimeoutError after `timeout` seconds."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = calls.POLL if deadline is None else max(0.0, deadline - time.monotonic())
+            record = await self.changed(id, wait=min(left, calls.POLL))
+            if record.final:
+                return record
+            if deadline is not None and time.monotonic() >= deadline:
+                raise TimeoutError(f"{id} is {record.state} after {timeout:g} seconds")
+
+    async def list(
+        self,
+        *,
+        states: Sequence[str] = (),
+        tags: Mapping[str, str] | None = None,
+        name: str | None = None,
+        resource: str | None = None,
+        created_from: str | None = None,
+        created_before: str | None = None,
+        page_size: int = 200,
+    ) -> AsyncIterator[ActivityDocument]:
+        """Your activities, newest first, fetched page by page as they are asked for. Times are RFC 3339."""
+        cursor = None
+        while True:
+            page = await self._do(
+                calls.page(states, tags or {}, name, resource, created_from, created_before, page_size, cursor)
+            )
+            for item in page.items:
+                yield item
+            cursor = page.next
+            if cursor is None:
+                return
+
+    async def description(self, id: str) -> Description:
+        """What was asked for."""
+        return await self._do(calls.description(id))
+
+    async def start(self, id: str) -> ActivityDocument:
+        """Let an activity go that was created held."""
+        return await self._do(calls.start(id))
+
+    async def terminate(self, id: str) -> ActivityDocument:
+        """Begin to end an activity; `wait` for its end."""
+        return await self._do(calls.terminate(id))
+
+    async def purge(self, id: str, *, terminate: bool = False) -> None:
+        """Remove an activity that has ended and all that belongs to it; with `terminate`, end it first."""
+        await self._do(calls.purge(id, terminate))
+
+    async def events(self, id: str, *, after: int = 0) -> AsyncIterator[EventDocument]:
+        """What has happened to an activity."""
+        while True:
+            page = await self._do(calls.events(id, after, 1000))
+            for item in page.items:
+                yield item
+            if len(page.items) < 1000:
+                return
+            after = page.items[-1].seq
+
+    async def stream(self, ids: Sequence[str] = (), *, after: int | None = None) -> AsyncIterator[EventDocument]:
+        """What happens to your activities (to these only, where some are named), as it happens.
+
+        Those after `after` come first; None begins now. Ends when all that are named are final.
+        """
+        subscription = Subscription(after)
+        patience = pauses(self._retries)
+        while not subscription.ended:
+            try:
+                async with self._open(
+                    "GET",
+                    "/v1/events",
+                    params={"activity": list(ids)},
+                    headers=subscription.headers(),
+                    timeout=httpx.Timeout(TIMEOUT, read=STREAM_TIMEOUT),
+                ) as response:
+                    parser = Parser()
+                    async for chunk in response.aiter_raw():
+                        patience = pauses(self._retries)
+                        for frame in parser.feed(chunk):
+                            event = subscription.take(frame)
+                            if event is not None:
+                                yield event
+                if not subscription.ended:
+                    await self._pause(patience, httpx.RemoteProtocolError("the stream was cut off"))
+            except httpx.TransportError as error:
+                await self._pause(patience, error)
+
+    async def shares(self) -> Shares:
+        """Where jobs may go."""
+        return await self._do(calls.shares())
+
+    async def service(self) -> ServiceDocument:
+        """The service itself."""
+        return await self._do(calls.service())
+
+    # -- files ----------------------------------------------------------------------------------------
+
+    async def list_files(self, id: str, path: str = "") -> AsyncIterator[FileDocument]:
+        """The entries of the session directory, or of a directory in it, by name."""
+        cursor = None
+        while True:
+            page = await self._do(calls.list_files(id, path, 1000, cursor))
+            for item in page.items:
+                yield item
+            cursor = page.next
+            if cursor is None:
+                return
+
+    async def read_file(self, id: str, path: str, *, start: int = 0, size: int | None = None) -> bytes:
+        """A file's content; at most `size` bytes of it, from `start`. Nothing where it ends before that."""
+        headers = {}
+        if start or size is not None:
+            headers["Range"] = f"bytes={start}-" + ("" if size is None else str(start + max(size, 1) - 1))
+
+        async def read() -> bytes:
+            response = await self._http.get(calls.file(id, path), headers=headers)
+            if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+                return b""
+            if response.is_error:
+                raise from_response(response)
+            return file_content(response)
+
+        return await self._repeat(read)
+
+    async def get_file(self, id: str, path: str, to: str | os.PathLike[str]) -> str:
+        """Fetch a file whole or not at all, going on after a cut, and say where it is. `to` may be a directory."""
+        download = Download(path, to)
+        patience = pauses(self._retries)
+        try:
+            while not download.done:
+                before = download.progress
+                try:
+                    async with self._open("GET", calls.file(id, path), headers=download.headers()) as response:
+                        download.begin(response)
+                        async for chunk in response.aiter_raw():
+                            download.write(chunk)
+                    download.finish()
+                except httpx.TransportError as error:
+                    if download.progress > before:
+                        patience = pauses(self._retries)
+                    await self._pause(patience, error)
+        finally:
+            download.close()
+        return download.target
+
+    async def put_file(self, id: str, path: str, source: Source, *, executable: bool | None = None) -> FileDocument:
+        """Write a file into the session directory, before the job is submitted.
+
+        `executable` is the source's own mode where it is a path and nothing is said.
+        """
+        upload = Upload(source, executable)
+
+        async def send() -> FileDocument:
+            async with contextlib.AsyncExitStack() as stack:
+                content: Any = upload.open()
+                if not isinstance(content, bytes):
+                    if upload.repeatable:
+                        stack.enter_context(content)
+                    content = _pieces(content)
+                response = await self._http.put(calls.file(id, path), content=content, headers=upload.headers())
+            if response.is_error:
+                raise from_response(response)
+            return msgspec.json.decode(response.content, type=FileDocument)
+
+        return await self._repeat(send, idempotent=upload.repeatable)
+
+    async def delete_file(self, id: str, path: str) -> None:
+        """Remove a file, before the job is submitted."""
+        await self._do(calls.delete_file(id, path))
+
+    async def follow(self, id: str, path: str, *, interval: float = 1.0) -> AsyncIterator[bytes]:
+        """The content of a file that grows, as it grows, until the activity is final.
+
+        It is looked at whenever the activity changes, and every `interval` seconds. Raises NotFound where it
+        has not appeared by the end.
+        """
+        offset = 0
+        record = await self.status(id)
+        while True:
+            try:
+                while data := await self.read_file(id, path, start=offset, size=CHUNK):
+                    offset += len(data)
+                    yield data
+            except NotFound:
+                if record.final:
+                    raise
+            if record.final:
+                return
+            record = await self.changed(id, version=record.version, wait=interval)
+
+    # -- how ------------------------------------------------------------------------------------------
+
+    async def _do(self, call: Call[T]) -> T:
+        async def send() -> T:
+            response = await self._http.request(**call.request(TIMEOUT))
+            if response.is_error:
+                raise from_response(response)
+            return call.decode(response)
+
+        return await self._repeat(send, idempotent=call.idempotent)
+
+    @contextlib.asynccontextmanager
+    async def _open(self, method: str, url: str, **request: Any) -> AsyncIterator[httpx.Response]:
+        async with self._http.stream(method, url, **request) as response:
+            if response.is_error:
+                await response.aread()
+                raise from_response(response)
+            yield response
+
+    async def _repeat(self, send: Callable[[], Awaitable[T]], *, idempotent: bool = True) -> T:
+        patience = pauses(self._retries)
+        while True:
+            try:
+                return await send()
+            except httpx.TransportError as error:
+                if not may_repeat(error, idempotent=idempotent):
+                    raise unreachable(error, where(self.endpoint)) from None
+                await self._pause(patience, error)
+
+    async def _pause(self, patience: Iterator[float], error: httpx.TransportError) -> None:
+        pause = next(patience, None)
+        if pause is None:
+            raise unreachable(error, where(self.endpoint)) from None
+        await asyncio.sleep(pause)
+
+
+async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
+    while piece := await asyncio.to_thread(file.read, CHUNK):
+        yield piece

@@ -1,0 +1,184 @@
+"""Every request of the native REST interface as a value, shared by the two clients that send them."""
+
+from __future__ import annotations
+
+import functools
+import os
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
+
+import httpx
+import msgspec
+
+from argosy.languages import documents
+from argosy.languages.native import Description, invalid
+
+T = TypeVar("T")
+
+#: The longest that one long poll asks the service to wait, in seconds.
+POLL = 30.0
+
+#: A description as an object, or as the JSON values of one.
+Describable = Description | Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One request. `answer` is the type of its JSON answer; `idempotent` whether it may be sent twice."""
+
+    method: str
+    path: str
+    answer: Any
+    params: Mapping[str, Any] = field(default_factory=dict)
+    content: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    idempotent: bool = True
+    wait: float = 0.0
+
+    def decode(self, response: httpx.Response) -> T:
+        """The answer's value."""
+        value: T = None if self.answer is None else _decoder(self.answer).decode(response.content)  # type: ignore[assignment]
+        return value
+
+    def request(self, timeout: float) -> dict[str, Any]:
+        """What httpx's `request` takes."""
+        headers = dict(self.headers)
+        if self.content is not None:
+            headers["Content-Type"] = "application/json"
+        return {
+            "method": self.method,
+            "url": self.path,
+            "params": {key: value for key, value in self.params.items() if value is not None},
+            "content": self.content,
+            "headers": headers,
+            "timeout": timeout + self.wait,
+        }
+
+
+@functools.cache
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind)
+
+
+def describe(description: Describable) -> Description:
+    """The description as an object. Raises InvalidInput naming the element that is wrong."""
+    if isinstance(description, Description):
+        return description
+    try:
+        return msgspec.convert(description, Description)
+    except msgspec.ValidationError as error:
+        raise invalid(error) from None
+
+
+def new_key() -> str:
+    """A submission id of our own, so that a repeated request answers with the first activity."""
+    return f"client-{uuid.uuid4()}"
+
+
+def activity(id: str, *below: str) -> str:
+    """The address of an activity, or of something of it."""
+    return "/".join(["/v1/activities", quote(id, safe=""), *below])
+
+
+def file(id: str, path: str) -> str:
+    """The address of a file. Dots are encoded where they would be taken for steps between directories."""
+    encoded = quote(os.fsencode(path)).split("/")
+    return activity(id, "files", *(part.replace(".", "%2E") if set(part) == {"."} else part for part in encoded))
+
+
+def submit(description: Describable, key: str | None) -> Call[documents.ActivityDocument]:
+    return Call(
+        "POST",
+        "/v1/activities",
+        documents.ActivityDocument,
+        content=msgspec.json.encode(describe(description)),
+        headers={"Idempotency-Key": key or new_key()},
+    )
+
+
+def submit_many(descriptions: Sequence[Describable], keys: Sequence[str] | None) -> Call[list[documents.Result]]:
+    if keys is None:
+        keys = [new_key() for _ in descriptions]
+    elements = [
+        documents.BatchElement(description=describe(description), submission_id=key)
+        for description, key in zip(descriptions, keys, strict=True)
+    ]
+    return Call("POST", "/v1/activities/batch", list[documents.Result], content=msgspec.json.encode(elements))
+
+
+def status(id: str) -> Call[documents.ActivityDocument]:
+    return Call("GET", activity(id), documents.ActivityDocument)
+
+
+def statuses(ids: Sequence[str]) -> Call[list[documents.Result]]:
+    return Call("POST", "/v1/activities/status", list[documents.Result], content=msgspec.json.encode(list(ids)))
+
+
+def changed(id: str, version: int | None, wait: float) -> Call[documents.ActivityDocument]:
+    params = {"wait": f"{wait:.3f}", "version": version}
+    return Call("GET", activity(id), documents.ActivityDocument, params=params, wait=wait)
+
+
+def page(
+    states: Sequence[str],
+    tags: Mapping[str, str],
+    name: str | None,
+    resource: str | None,
+    created_from: str | None,
+    created_before: str | None,
+    limit: int,
+    cursor: str | None,
+) -> Call[documents.ActivityPage]:
+    params = {
+        "state": list(states) or None,
+        "tag": [f"{key}:{value}" for key, value in tags.items()] or None,
+        "name": name,
+        "resource": resource,
+        "created_from": created_from,
+        "created_before": created_before,
+        "limit": limit,
+        "cursor": cursor,
+    }
+    return Call("GET", "/v1/activities", documents.ActivityPage, params=params)
+
+
+def description(id: str) -> Call[Description]:
+    return Call("GET", activity(id, "description"), Description)
+
+
+def start(id: str) -> Call[documents.ActivityDocument]:
+    return Call("POST", activity(id, "start"), documents.ActivityDocument, idempotent=False)
+
+
+def terminate(id: str) -> Call[documents.ActivityDocument]:
+    return Call("POST", activity(id, "terminate"), documents.ActivityDocument)
+
+
+def purge(id: str, terminate: bool) -> Call[None]:
+    # With `terminate` it waits for the end. A repeat of one that went through would say that there is no such activity.
+    params = {"terminate": "true"} if terminate else {}
+    return Call("DELETE", activity(id), None, params=params, idempotent=False, wait=300.0 if terminate else 0.0)
+
+
+def events(id: str, after: int, limit: int) -> Call[documents.EventPage]:
+    return Call("GET", activity(id, "events"), documents.EventPage, params={"after": after, "limit": limit})
+
+
+def shares() -> Call[list[documents.ShareDocument]]:
+    return Call("GET", "/v1/shares", list[documents.ShareDocument])
+
+
+def service() -> Call[documents.ServiceDocument]:
+    return Call("GET", "/v1", documents.ServiceDocument)
+
+
+def list_files(id: str, path: str, limit: int, cursor: str | None) -> Call[documents.FilePage]:
+    address = activity(id, "files") if path in ("", ".") else file(id, path)
+    return Call("GET", address, documents.FilePage, params={"limit": limit, "cursor": cursor})
+
+
+def delete_file(id: str, path: str) -> Call[None]:
+    return Call("DELETE", file(id, path), None, idempotent=False)

@@ -1,0 +1,81 @@
+"""Where the service is, and the token that it knows us by."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from .errors import NotAuthenticated, ServiceUnreachable
+
+START = "start one with: argosy serve"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A service's URL, the token for it, and the path of its Unix socket where it has one on this machine."""
+
+    url: str
+    token: str = field(repr=False)
+    socket: str | None = None
+
+
+class _EndpointFile(msgspec.Struct):
+    url: str
+    socket: str | None = None
+    pid: int | None = None
+
+
+def home(environ: Mapping[str, str] = os.environ) -> Path:
+    """The private directory of this user's service: ARGOSY_HOME, or ``argosy`` in the XDG data directory."""
+    if environ.get("ARGOSY_HOME"):
+        return Path(environ["ARGOSY_HOME"]).expanduser()
+    base = environ.get("XDG_DATA_HOME", "")
+    # XDG Base Directory Specification: a relative path is to be ignored.
+    return (Path(base) if base.startswith("/") else Path.home() / ".local" / "share") / "argosy"
+
+
+def discover(environ: Mapping[str, str] = os.environ) -> Endpoint:
+    """The service to talk to.
+
+    ARGOSY_URL names one, with its token in ARGOSY_TOKEN or in the file ARGOSY_TOKEN_FILE; otherwise it is the one
+    whose private directory is `home`. Raises ServiceUnreachable where there is none, NotAuthenticated where there is
+    no token, or others could have read it.
+    """
+    if environ.get("ARGOSY_URL"):
+        url = environ["ARGOSY_URL"].rstrip("/")
+        if environ.get("ARGOSY_TOKEN"):
+            return Endpoint(url, environ["ARGOSY_TOKEN"])
+        if environ.get("ARGOSY_TOKEN_FILE"):
+            return Endpoint(url, read_token(Path(environ["ARGOSY_TOKEN_FILE"])))
+        raise NotAuthenticated("ARGOSY_URL is set; set ARGOSY_TOKEN_FILE to the file with its token too")
+    directory = home(environ)
+    path = directory / "endpoint.json"
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=_EndpointFile)
+    except FileNotFoundError:
+        raise ServiceUnreachable(f"there is no service in {directory}; {START}") from None
+    except (OSError, msgspec.MsgspecError) as error:
+        raise ServiceUnreachable(f"{path} cannot be read: {error}") from None
+    token_file = Path(environ["ARGOSY_TOKEN_FILE"]) if environ.get("ARGOSY_TOKEN_FILE") else directory / "token"
+    token = environ.get("ARGOSY_TOKEN") or read_token(token_file)
+    socket = found.socket if found.socket is not None and os.path.exists(found.socket) else None
+    return Endpoint(found.url.rstrip("/"), token, socket)
+
+
+def read_token(path: Path) -> str:
+    """The token in a file that nobody else can read. Raises NotAuthenticated."""
+    try:
+        with path.open("rb") as file:
+            if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+                raise NotAuthenticated(f"others can read the token in {path}; run: chmod 600 {path}")
+            token = file.read(4096).decode().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise NotAuthenticated(f"the token in {path} cannot be read: {error}") from None
+    if not token or not token.isprintable():
+        raise NotAuthenticated(f"there is no token in {path}")
+    return token

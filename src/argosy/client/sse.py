@@ -1,0 +1,75 @@
+"""Server-sent events (WHATWG HTML, section 9.2), as far as the service writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from argosy.languages.documents import EventDocument, Problem
+
+from .errors import from_problem
+
+_event = msgspec.json.Decoder(EventDocument)
+_problem = msgspec.json.Decoder(Problem)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One event of the stream."""
+
+    kind: str
+    data: bytes
+
+
+class Parser:
+    """Bytes in, events out.
+
+    Lines end with a line feed only: the text inside may hold other characters that some take for line ends.
+    """
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._kind = "message"
+        self._data: list[bytes] = []
+
+    def feed(self, chunk: bytes) -> Iterator[Frame]:
+        """The events that are complete with these bytes."""
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        for line in lines:
+            name, _, value = line.rstrip(b"\r").partition(b":")
+            value = value.removeprefix(b" ")
+            if name == b"event":
+                self._kind = value.decode()
+            elif name == b"data":
+                self._data.append(value)
+            elif not name and not value and self._data:
+                yield Frame(self._kind, b"\n".join(self._data))
+                self._kind, self._data = "message", []
+
+
+class Subscription:
+    """The state of a stream that is taken up again after a cut."""
+
+    def __init__(self, after: int | None) -> None:
+        self.after = after
+        self.ended = False
+
+    def headers(self) -> dict[str, str]:
+        """What to ask for now."""
+        headers = {"Accept": "text/event-stream"}
+        if self.after is not None:
+            headers["Last-Event-ID"] = str(self.after)
+        return headers
+
+    def take(self, frame: Frame) -> EventDocument | None:
+        """The event in a frame. Raises the error that the service sends instead."""
+        if frame.kind == "end":
+            self.ended = True
+            return None
+        if frame.kind == "problem":
+            raise from_problem(_problem.decode(frame.data))
+        event = _event.decode(frame.data)
+        self.after = event.seq
+        return event

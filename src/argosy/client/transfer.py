@@ -1,0 +1,116 @@
+"""Files on their way: downloads that go on after a cut, and what can be uploaded."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import posixpath
+import tempfile
+from typing import BinaryIO
+
+import httpx
+
+from argosy.model import InvalidInput, Unavailable
+
+#: How much is read at a time, in bytes.
+CHUNK = 1024 * 1024
+
+#: What can be uploaded: a path, the bytes themselves, or an open file.
+Source = str | os.PathLike[str] | bytes | BinaryIO
+
+
+class Download:
+    """A file being fetched: written beside its target, and put in its place when all of it is there."""
+
+    def __init__(self, path: str, to: str | os.PathLike[str]) -> None:
+        target = os.fspath(to)
+        if os.path.isdir(target):
+            target = os.path.join(target, posixpath.basename(path))
+        self.target = target
+        self.done = False
+        self._offset = 0
+        self._total: int | None = None
+        self._etag = ""
+        self._executable = False
+        directory, name = os.path.split(target)
+        descriptor, self._temporary = tempfile.mkstemp(dir=directory or ".", prefix=f".{name[:100]}.", suffix=".part")
+        self._file = os.fdopen(descriptor, "wb")
+
+    @property
+    def progress(self) -> int:
+        """How much there is by now, in bytes."""
+        return self._offset
+
+    def headers(self) -> dict[str, str]:
+        """What to ask for now: the rest, if the file is still the same."""
+        if not self._offset:
+            return {}
+        return {"Range": f"bytes={self._offset}-", "If-Range": self._etag}
+
+    def begin(self, response: httpx.Response) -> None:
+        """Look at the answer. Raises InvalidInput for a directory."""
+        check_file(response)
+        if response.status_code != httpx.codes.PARTIAL_CONTENT:
+            self._offset = 0
+            self._file.seek(0)
+            self._file.truncate()
+        self._total = self._offset + int(response.headers["Content-Length"])
+        self._etag = response.headers.get("ETag", "")
+        self._executable = "X-Executable" in response.headers
+
+    def write(self, chunk: bytes) -> None:
+        """Add what has come."""
+        self._file.write(chunk)
+        self._offset += len(chunk)
+
+    def finish(self) -> None:
+        """Put it in its place."""
+        if self._offset != self._total:
+            raise Unavailable(f"{self.target} came with {self._offset} bytes instead of {self._total}; try again")
+        mask = os.umask(0)
+        os.umask(mask)
+        os.fchmod(self._file.fileno(), (0o777 if self._executable else 0o666) & ~mask)
+        self._file.close()
+        os.replace(self._temporary, self.target)
+        self.done = True
+
+    def close(self) -> None:
+        """Let go; a file that is not complete is removed."""
+        self._file.close()
+        if not self.done:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._temporary)
+
+
+def check_file(response: httpx.Response) -> None:
+    """Raise InvalidInput where an answer is the listing of a directory, and no file's content."""
+    if response.headers.get("Content-Type", "").partition(";")[0] != "application/octet-stream":
+        raise InvalidInput(f"{response.request.url.path} is a directory; name a file in it", element="path")
+
+
+def file_content(response: httpx.Response) -> bytes:
+    """The content of a file, from an answer that has been read."""
+    check_file(response)
+    return response.content
+
+
+class Upload:
+    """Something to upload. What was given as a path or as bytes can be sent again after a cut."""
+
+    def __init__(self, source: Source, executable: bool | None) -> None:
+        self.repeatable = isinstance(source, (str, bytes, os.PathLike))
+        self.executable = bool(executable)
+        self._source = source
+        if executable is None and isinstance(source, (str, os.PathLike)):
+            self.executable = bool(os.stat(source).st_mode & 0o111)
+
+    def open(self) -> bytes | BinaryIO:
+        """The content, from its beginning."""
+        if isinstance(self._source, (str, os.PathLike)):
+            return open(self._source, "rb")
+        return self._source
+
+    def headers(self) -> dict[str, str]:
+        """What to say about it."""
+        headers = {"Content-Type": "application/octet-stream"}
+        return headers | {"X-Executable": "true"} if self.executable else headers

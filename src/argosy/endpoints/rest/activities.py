@@ -1,0 +1,251 @@
+"""Activities over HTTP: create, look, list, start, terminate, purge."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated, TypeVar
+
+import msgspec
+from litestar import Request, Response, delete, get, post
+from litestar.datastructures import State
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, HeaderParameter, QueryParameter
+
+from argosy.languages.documents import ActivityDocument, ActivityPage, BatchElement, Result
+from argosy.languages.native import Description
+from argosy.model import ActivityState, ArgosyError, InvalidInput
+from argosy.service.caller import Caller
+from argosy.service.contract import CreateRequest, Operations
+from argosy.store import Created, Query
+
+from . import bodies, render, waiting
+
+T = TypeVar("T")
+
+ApiRequest = Request[Caller, None, State]
+Text = Annotated[str | None, QueryParameter()]
+Instant = Annotated[str | None, QueryParameter(description="RFC 3339, e.g. 2024-05-01T00:00:00Z.")]
+
+description_decoder = msgspec.json.Decoder(Description)
+_ids_decoder = msgspec.json.Decoder(list[str])
+
+
+def activity_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRouteHandler]:
+    """The routes under ``/activities``, apart from files and events."""
+
+    @post(
+        "/activities",
+        operation_id="create_activity",
+        summary="Create an activity; with an Idempotency-Key a repeat answers with the first one",
+        opt={
+            "body": Description,
+            "answers": {200: ActivityDocument, 201: ActivityDocument},
+            "problems": (400, 409, 413, 415, 422, 429, 503),
+        },
+    )
+    async def create(
+        request: ApiRequest, idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key")] = None
+    ) -> Response[ActivityDocument]:
+        bodies.check_type(request.headers.get("content-type", ""))
+        document, existed = await create_one(operations, request.user, await request.body(), idempotency_key)
+        return Response(document, status_code=200 if existed else 201, headers=created_headers(document))
+
+    @post(
+        "/activities/batch",
+        status_code=200,
+        operation_id="create_activities",
+        summary="Create many activities; each is answered in its place, by itself",
+        opt={"body": list[BatchElement], "problems": (400, 413, 415, 422, 503)},
+    )
+    async def create_batch(request: ApiRequest) -> list[Result]:
+        bodies.check_type(request.headers.get("content-type", ""))
+        elements = bodies.decode_batch(await request.body())
+        good = [
+            CreateRequest(element.description, element.submission_id)
+            for element in elements
+            if isinstance(element, BatchElement)
+        ]
+        created = iter(await operations.create(request.user, good) if good else ())
+        answers = [next(created) if isinstance(element, BatchElement) else element for element in elements]
+        return [_batch_result(index, answer) for index, answer in enumerate(answers)]
+
+    @get(
+        "/activities",
+        operation_id="list_activities",
+        summary="The caller's activities, newest first",
+        opt={"problems": (422, 503)},
+    )
+    async def page(
+        request: ApiRequest,
+        states: Annotated[
+            list[str] | None, QueryParameter(name="state", description="E.g. running, or running:lrms; repeatable.")
+        ] = None,
+        tags: Annotated[
+            list[str] | None, QueryParameter(name="tag", description="KEY:VALUE; repeatable, all must hold.")
+        ] = None,
+        name: Text = None,
+        resource: Text = None,
+        created_from: Instant = None,
+        created_before: Instant = None,
+        limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 50,
+        cursor: Annotated[str | None, QueryParameter(description="`next` of the page before.")] = None,
+    ) -> ActivityPage:
+        query = Query(
+            states=_states(states or ()),
+            tags=_tags(tags or ()),
+            name=name,
+            resource=resource,
+            created_from=_instant(created_from, "created_from"),
+            created_before=_instant(created_before, "created_before"),
+            limit=limit,
+            after=cursor,
+        )
+        records, following = await operations.page(request.user, query)
+        return ActivityPage(items=[render.activity(record) for record in records], next=following)
+
+    @post(
+        "/activities/status",
+        status_code=200,
+        operation_id="status_of_activities",
+        summary="Many activities as they are now; each is answered in its place",
+        opt={"body": list[str], "problems": (400, 413, 415, 422, 503)},
+    )
+    async def statuses(request: ApiRequest) -> list[Result]:
+        bodies.check_type(request.headers.get("content-type", ""))
+        ids = bodies.decode(await request.body(), _ids_decoder)
+        return [render.result(found) for found in await operations.status(request.user, ids)]
+
+    @get(
+        "/activities/{id:str}",
+        operation_id="get_activity",
+        summary="An activity as it is now, or once it has changed",
+        opt={"answers": {304: None}, "problems": (404, 422, 503)},
+    )
+    async def one(
+        request: ApiRequest,
+        id: FromPath[str],
+        wait: Annotated[
+            float, QueryParameter(ge=0, description="Answer once it is final, but after so many seconds (60) at most.")
+        ] = 0,
+        version: Annotated[
+            int | None, QueryParameter(description="With wait: answer as soon as its version is another.")
+        ] = None,
+    ) -> Response[ActivityDocument | None]:
+        record = await waiting.changed(operations, request.user, id, version=version, wait=wait, closing=closing)
+        headers = {"ETag": f'"{record.version}"', "Cache-Control": "private, no-cache"}
+        if request.headers.get("if-none-match", "").removeprefix("W/") == headers["ETag"]:
+            return Response(None, status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+        return Response(render.activity(record), headers=headers)
+
+    @delete(
+        "/activities/{id:str}",
+        operation_id="purge_activity",
+        summary="Remove an activity that has ended, with its session directory",
+        opt={"problems": (404, 409, 503)},
+    )
+    async def purge(
+        request: ApiRequest,
+        id: FromPath[str],
+        terminate: Annotated[bool, QueryParameter(description="End it first where it has not ended.")] = False,
+    ) -> None:
+        (error,) = await operations.purge(request.user, [id], terminate=terminate)
+        if error is not None:
+            raise error
+
+    @get(
+        "/activities/{id:str}/description",
+        operation_id="get_description",
+        summary="What was asked for",
+        opt={"problems": (404, 503)},
+    )
+    async def description(request: ApiRequest, id: FromPath[str]) -> Description:
+        return await operations.description(request.user, id)
+
+    @post(
+        "/activities/{id:str}/start",
+        status_code=200,
+        operation_id="start_activity",
+        summary="Let an activity go that was created held",
+        opt={"problems": (404, 409, 503)},
+    )
+    async def start(request: ApiRequest, id: FromPath[str]) -> ActivityDocument:
+        (started,) = await operations.start(request.user, [id])
+        return render.activity(_value(started))
+
+    @post(
+        "/activities/{id:str}/terminate",
+        status_code=202,
+        operation_id="terminate_activity",
+        summary="Begin to end an activity; ending one that has ended changes nothing",
+        opt={"problems": (404, 409, 503)},
+    )
+    async def terminate(request: ApiRequest, id: FromPath[str]) -> ActivityDocument:
+        (ending,) = await operations.terminate(request.user, [id])
+        return render.activity(_value(ending))
+
+    return [create, create_batch, page, statuses, one, purge, description, start, terminate]
+
+
+async def create_one(
+    operations: Operations, caller: Caller, body: bytes, key: str | None
+) -> tuple[ActivityDocument, bool]:
+    """Create the activity that `body` describes; also whether an earlier request had made it."""
+    key = bodies.check_key(key, "Idempotency-Key")
+    request = CreateRequest(bodies.decode(body, description_decoder), key)
+    (created,) = await operations.create(caller, [request])
+    made = _value(created)
+    return render.activity(made.activity), made.existed
+
+
+def created_headers(document: ActivityDocument) -> dict[str, str]:
+    """The headers of an answer to a creation."""
+    return {"Location": document.links["self"], "ETag": f'"{document.version}"'}
+
+
+def _value(element: T | ArgosyError) -> T:
+    if isinstance(element, ArgosyError):
+        raise element
+    return element
+
+
+def _batch_result(index: int, answer: Created | ArgosyError) -> Result:
+    """One element's answer. The service names elements of a description; here it is in a batch."""
+    if isinstance(answer, Created):
+        return render.result(answer.activity)
+    found = render.result(answer)
+    at = f"[{index}]"
+    named = isinstance(answer, InvalidInput) and answer.element is not None and not answer.element.startswith(at)
+    if found.problem is not None and named:
+        found.problem.element = f"{at}.description.{answer.element}"
+    return found
+
+
+def _states(states: list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    for state in states:
+        if not any(known.within(state) for known in ActivityState):
+            known = ", ".join(sorted({s.partition(":")[0] for s in ActivityState}))
+            raise InvalidInput(f"{state!r} is no state; write one of {known}, or a sub-state", element="state")
+    return tuple(states)
+
+
+def _tags(tags: list[str] | tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    pairs = []
+    for tag in tags:
+        key, colon, value = tag.partition(":")
+        if not key or not colon:
+            raise InvalidInput(f"{tag!r} is no tag; write KEY:VALUE", element="tag")
+        pairs.append((key, value))
+    return tuple(pairs)
+
+
+def _instant(text: str | None, element: str) -> float | None:
+    if text is None:
+        return None
+    try:
+        # A + of a zone's offset that was not encoded has become a space on the way.
+        instant = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
+    except ValueError:
+        raise InvalidInput(f"{text!r} is no time; write RFC 3339, e.g. 2024-05-01T00:00:00Z", element=element) from None
+    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp()

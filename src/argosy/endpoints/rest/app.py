@@ -1,0 +1,137 @@
+"""The native REST endpoint as an ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from typing import Any
+
+import msgspec
+from litestar import Litestar, Request, Response, Router, get
+from litestar.datastructures import State
+from litestar.enums import ScopeType
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import HTTPScope, Receive, Scope, Send
+
+from argosy.model import ArgosyError, InvalidInput
+from argosy.service.contract import Operations
+
+from . import openapi
+from .activities import activity_routes
+from .bodies import MAX_JSON
+from .events import event_routes
+from .files import file_routes
+from .hot import hot_path
+from .information import information_routes
+from .problems import answer, of_status, unexpected
+from .streaming import send_whole
+from .tokens import Authenticate
+
+AnyRequest = Request[Any, Any, State]
+
+
+class RestApp:
+    """The endpoint: ``/v1`` and what is below it.
+
+    Who calls is decided here, before anything else; then the two busiest requests are taken the short way, all others
+    through Litestar (`litestar`).
+    """
+
+    def __init__(self, operations: Operations, authenticate: Authenticate, *, name: str, version: str) -> None:
+        self._operations = operations
+        self._authenticate = authenticate
+        self._closing = asyncio.Event()
+        self.litestar = _litestar(operations, self._closing, name=name, version=version)
+
+    def close(self) -> None:
+        """End event streams and long polls, so that the server can stop. To be called in the event loop."""
+        self._closing.set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One connection, as ASGI says."""
+        if scope["type"] != ScopeType.HTTP:
+            await self.litestar(scope, receive, send)
+            return
+        await self._request(scope, receive, send)
+
+    async def _request(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        if scope["path"] != "/v1/openapi.json":
+            caller = self._authenticate(headers)
+            if caller is None:
+                await _send_problem(of_status(401), scope, send)
+                return
+            hot = hot_path(scope)
+            if hot is not None:
+                try:
+                    await hot(self._operations, caller, headers, scope, receive, send)
+                except ArgosyError as error:
+                    await _send_problem(error, scope, send)
+                except Exception as error:  # logged, and answered without a word of it
+                    await _send_problem(unexpected(error), scope, send)
+                return
+            scope["user"] = caller
+            scope["auth"] = None
+        await self.litestar(scope, receive, send)
+
+
+def make_app(operations: Operations, authenticate: Authenticate, *, version: str, name: str = "Argosy") -> RestApp:
+    """The native REST endpoint over `operations`; `authenticate` tells who sent a request by its headers."""
+    return RestApp(operations, authenticate, name=name, version=version)
+
+
+def _litestar(operations: Operations, closing: asyncio.Event, *, name: str, version: str) -> Litestar:
+    def handlers() -> list[HTTPRouteHandler]:
+        return [
+            *information_routes(operations, name=name, version=version),
+            *activity_routes(operations, closing),
+            *event_routes(operations, closing),
+            *file_routes(operations),
+        ]
+
+    @functools.cache
+    def document() -> bytes:
+        return msgspec.json.encode(openapi.document(handlers(), name=name, version=version))
+
+    @get("/openapi.json")
+    async def openapi_json() -> Response[bytes]:
+        return Response(document(), media_type="application/vnd.oai.openapi+json")
+
+    return Litestar(
+        route_handlers=[Router("/v1", route_handlers=[*handlers(), openapi_json])],
+        exception_handlers={ArgosyError: _refused, HTTPException: _http_fault, Exception: _unexpected},
+        openapi_config=None,
+        request_max_body_size=MAX_JSON,
+        logging_config=None,
+        debug=False,
+    )
+
+
+def _respond(error: ArgosyError, request: AnyRequest) -> Response[bytes]:
+    status, headers, body = answer(error, request.scope["path"])
+    return Response(body, status_code=status, headers=headers, media_type=headers["content-type"])
+
+
+def _refused(request: AnyRequest, error: Exception) -> Response[bytes]:
+    assert isinstance(error, ArgosyError)
+    return _respond(error, request)
+
+
+def _http_fault(request: AnyRequest, error: Exception) -> Response[bytes]:
+    assert isinstance(error, HTTPException)
+    if isinstance(error, ValidationException) and isinstance(error.extra, list) and error.extra:
+        first = error.extra[0]
+        return _respond(InvalidInput(first["message"], element=first.get("key")), request)
+    if error.status_code >= 500:
+        return _respond(unexpected(error), request)
+    return _respond(of_status(error.status_code, headers=error.headers), request)
+
+
+def _unexpected(request: AnyRequest, error: Exception) -> Response[bytes]:
+    return _respond(unexpected(error), request)
+
+
+async def _send_problem(error: ArgosyError, scope: HTTPScope, send: Send) -> None:
+    status, headers, body = answer(error, scope["path"])
+    await send_whole(send, status, headers, body)

@@ -1,0 +1,88 @@
+"""The history of activities: pages of it, and as it happens."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from litestar import Request, get
+from litestar.datastructures import State
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, QueryParameter
+from litestar.types import ASGIApp
+
+from argosy.languages.documents import EventPage
+from argosy.model import InvalidInput
+from argosy.service.caller import Caller
+from argosy.service.contract import Operations
+
+from . import render, waiting
+from .streaming import Answer
+
+EventRequest = Request[Caller, None, State]
+EVENT_STREAM = "text/event-stream"
+
+After = Annotated[
+    int | None, QueryParameter(ge=0, description="Begin after this event's `seq`; Last-Event-ID does the same.")
+]
+
+
+def event_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRouteHandler]:
+    """The routes of events."""
+
+    def stream(request: EventRequest, ids: list[str], after: int | None) -> ASGIApp:
+        source = operations.stream(request.user, ids, after=_resume(request, after))
+        headers = {"content-type": EVENT_STREAM, "cache-control": "no-store", "x-accel-buffering": "no"}
+        return Answer(200, headers, waiting.frames(source, closing))
+
+    @get(
+        "/activities/{id:str}/events",
+        operation_id="list_events",
+        summary="What has happened to an activity",
+        opt={"problems": (404, 422, 503)},
+    )
+    async def history(
+        request: EventRequest,
+        id: FromPath[str],
+        after: Annotated[int, QueryParameter(ge=0)] = 0,
+        limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 1000,
+    ) -> EventPage:
+        events = await operations.events(request.user, id, after=after, limit=limit)
+        return EventPage(items=[render.event(event) for event in events])
+
+    @get(
+        "/activities/{id:str}/stream",
+        operation_id="stream_activity",
+        summary="What happens to an activity, as it happens, until it is final (server-sent events)",
+        opt={"answers": {200: EVENT_STREAM}, "problems": (404, 422, 503)},
+    )
+    async def of_one(request: EventRequest, id: FromPath[str], after: After = None) -> ASGIApp:
+        await waiting.status(operations, request.user, id)
+        return stream(request, [id], after)
+
+    @get(
+        "/events",
+        operation_id="stream_events",
+        summary="What happens to the caller's activities, as it happens (server-sent events)",
+        opt={"answers": {200: EVENT_STREAM}, "problems": (404, 422, 503)},
+    )
+    async def of_all(
+        request: EventRequest,
+        activity: Annotated[list[str] | None, QueryParameter(description="Only of these; repeatable.")] = None,
+        after: After = None,
+    ) -> ASGIApp:
+        for id in activity or ():
+            await waiting.status(operations, request.user, id)
+        return stream(request, activity or [], after)
+
+    return [history, of_one, of_all]
+
+
+def _resume(request: EventRequest, after: int | None) -> int | None:
+    """Where to begin. A browser that reconnects repeats the address, so Last-Event-ID comes before it."""
+    last = request.headers.get("last-event-id")
+    if not last:
+        return after
+    if not (last.isascii() and last.isdigit() and len(last) < 19):
+        raise InvalidInput(f"{last!r} is no event's id here; it is a number", element="Last-Event-ID")
+    return int(last)

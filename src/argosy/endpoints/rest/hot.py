@@ -1,0 +1,66 @@
+"""The two busiest requests without a framework: create one activity, and look at one.
+
+They do what their handlers in `activities` do, which answer the same requests in their rarer forms and document both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import msgspec
+from litestar.types import HTTPScope, Receive, Send
+
+from argosy.service.caller import Caller
+from argosy.service.contract import Operations
+
+from . import bodies, render, waiting
+from .activities import create_one, created_headers
+from .problems import of_status
+from .streaming import request_body, send_whole
+
+_encoder = msgspec.json.Encoder()
+_RESERVED = frozenset({"batch", "status"})
+
+Hot = Callable[[Operations, Caller, Mapping[str, str], HTTPScope, Receive, Send], Awaitable[None]]
+
+
+def hot_path(scope: HTTPScope) -> Hot | None:
+    """The short way for a request, where there is one."""
+    path = scope["path"]
+    if scope["method"] == "POST" and path == "/v1/activities":
+        return _create
+    if scope["method"] == "GET" and not scope["query_string"] and path.startswith(render.ROOT):
+        id = path[len(render.ROOT) :]
+        if id and "/" not in id and id not in _RESERVED:
+            return _status
+    return None
+
+
+async def _create(
+    operations: Operations, caller: Caller, headers: Mapping[str, str], scope: HTTPScope, receive: Receive, send: Send
+) -> None:
+    del scope
+    bodies.check_type(headers.get("content-type", ""))
+    parts = []
+    size = 0
+    async for part in request_body(receive):
+        size += len(part)
+        if size > bodies.MAX_JSON:
+            raise of_status(413)
+        parts.append(part)
+    document, existed = await create_one(operations, caller, b"".join(parts), headers.get("idempotency-key"))
+    answer = {"content-type": "application/json"} | created_headers(document)
+    await send_whole(send, 200 if existed else 201, answer, _encoder.encode(document))
+
+
+async def _status(
+    operations: Operations, caller: Caller, headers: Mapping[str, str], scope: HTTPScope, receive: Receive, send: Send
+) -> None:
+    del receive
+    record = await waiting.status(operations, caller, scope["path"][len(render.ROOT) :])
+    etag = f'"{record.version}"'
+    answer = {"content-type": "application/json", "etag": etag, "cache-control": "private, no-cache"}
+    if headers.get("if-none-match", "").removeprefix("W/") == etag:
+        await send_whole(send, 304, answer, b"")
+        return
+    await send_whole(send, 200, answer, _encoder.encode(render.activity(record)))

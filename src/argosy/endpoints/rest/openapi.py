@@ -1,0 +1,85 @@
+"""The OpenAPI 3.1 document: paths as Litestar knows them, schemas as msgspec checks them, and all problems."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from litestar import Litestar, Router
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi import OpenAPIConfig
+
+from argosy.languages import documents, native
+
+from .problems import MEDIA_TYPE
+
+_REFERENCE = "#/components/schemas/{name}"
+_TYPES: list[Any] = [
+    documents.ActivityDocument,
+    documents.ActivityPage,
+    documents.BatchElement,
+    documents.EventDocument,
+    documents.EventPage,
+    documents.FileDocument,
+    documents.FilePage,
+    documents.Problem,
+    documents.Result,
+    documents.ServiceDocument,
+    documents.ShareDocument,
+    native.Description,
+]
+#: What any operation may answer.
+_ALWAYS = (401, 500)
+
+
+def document(handlers: Sequence[HTTPRouteHandler], *, name: str, version: str) -> dict[str, Any]:
+    """The whole document, as JSON values.
+
+    Each handler's `opt` says what Litestar cannot read from a signature: the `body` it decodes itself, `answers` other
+    than its return type, and its `problems`.
+    """
+    app = Litestar(
+        [Router("/v1", route_handlers=handlers)], openapi_config=OpenAPIConfig(name, version), logging_config=None
+    )
+    schema: dict[str, Any] = app.openapi_schema.to_schema()
+    schemas = msgspec.json.schema_components(_TYPES, ref_template=_REFERENCE)[1]
+    schema["components"] = {
+        "schemas": schemas,
+        "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+    }
+    schema["security"] = [{"token": []}]
+    for route in app.routes:
+        operations = schema["paths"].get(route.path_format or "/", {})
+        for handler in getattr(route, "route_handlers", ()):
+            for method in handler.http_methods:
+                operation = operations.get(method.lower())
+                if operation is not None:
+                    _complete(operation, handler.opt, method)
+    return schema
+
+
+def _complete(operation: dict[str, Any], opt: dict[str, Any], method: str) -> None:
+    if "body" in opt:
+        operation["requestBody"] = {"required": True, "content": _content(opt["body"])}
+    answers = {status: answer for status, answer in operation["responses"].items() if status < "400"}
+    for status, kind in opt.get("answers", {}).items():
+        answers[str(status)] = {"description": HTTPStatus(status).phrase} | (
+            {} if kind is None or method == "HEAD" else {"content": _content(kind)}
+        )
+    for status in sorted({*opt.get("problems", ()), *_ALWAYS}):
+        answers[str(status)] = {
+            "description": HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": _REFERENCE.format(name="Problem")}}},
+        }
+    operation["responses"] = answers
+
+
+def _content(kind: Any) -> dict[str, Any]:
+    """The media types of a body: a type is JSON of it, a text a media type of bytes, a tuple either of several."""
+    if isinstance(kind, tuple):
+        return {name: value for one in kind for name, value in _content(one).items()}
+    if isinstance(kind, str):
+        return {kind: {"schema": {"type": "string"} if kind.startswith("text/") else {}}}
+    return {"application/json": {"schema": msgspec.json.schema_components([kind], ref_template=_REFERENCE)[0][0]}}

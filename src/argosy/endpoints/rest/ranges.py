@@ -1,0 +1,90 @@
+"""Conditional and partial requests for one file (RFC 9110, sections 13 and 14), as a pure decision."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+from http import HTTPStatus
+
+_RANGE = re.compile(r"bytes=\s*(\d*)-(\d*)\s*\Z", re.ASCII)
+#: No file is longer; a number of more digits need not be read.
+_MAX_DIGITS = 19
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What to answer: a status, and the bytes from `start` to `end` (exclusive) where the answer has a body."""
+
+    status: HTTPStatus
+    start: int = 0
+    end: int = 0
+
+
+def http_date(seconds: float) -> str:
+    """An IMF-fixdate."""
+    return format_datetime(datetime.fromtimestamp(int(seconds), UTC), usegmt=True)
+
+
+def decide(headers: Mapping[str, str], *, size: int, etag: str, modified: float, head: bool = False) -> Part:
+    """What to answer to a GET or HEAD with these headers (names in lower case). `etag` has its quotes."""
+    if "if-match" in headers and not _matches(headers["if-match"], etag, weak=False):
+        return Part(HTTPStatus.PRECONDITION_FAILED)
+    if "if-none-match" in headers:
+        if _matches(headers["if-none-match"], etag, weak=True):
+            return Part(HTTPStatus.NOT_MODIFIED)
+    elif "if-modified-since" in headers:
+        since = _date(headers["if-modified-since"])
+        if since is not None and int(modified) <= since:
+            return Part(HTTPStatus.NOT_MODIFIED)
+    whole = Part(HTTPStatus.OK, 0, size)
+    if head or "range" not in headers or not _same(headers.get("if-range"), etag, modified):
+        return whole
+    return _part(headers["range"], size) or whole
+
+
+def _part(value: str, size: int) -> Part | None:
+    """The part that a Range header asks for; None where it is not understood, or asks for several: it is ignored."""
+    match = _RANGE.match(value.strip())
+    if match is None or max(len(match[1]), len(match[2])) > _MAX_DIGITS:
+        return None
+    first, last = match.groups()
+    if not first and not last:
+        return None
+    if not first:
+        length = min(int(last), size)
+        start, end = size - length, size
+    else:
+        start, end = int(first), size
+        if last:
+            if int(last) < start:
+                return None
+            end = min(int(last) + 1, size)
+    if start >= end:
+        return Part(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
+    return Part(HTTPStatus.PARTIAL_CONTENT, start, end)
+
+
+def _matches(value: str, etag: str, *, weak: bool) -> bool:
+    if value.strip() == "*":
+        return True
+    tags = (tag.strip() for tag in value.split(","))
+    return any((tag.removeprefix("W/") if weak else tag) == etag for tag in tags)
+
+
+def _same(if_range: str | None, etag: str, modified: float) -> bool:
+    if if_range is None:
+        return True
+    if if_range.startswith('"'):
+        return if_range.strip() == etag
+    date = _date(if_range)
+    return date is not None and date == int(modified)
+
+
+def _date(value: str) -> float | None:
+    try:
+        return parsedate_to_datetime(value).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None

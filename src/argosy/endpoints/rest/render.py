@@ -1,0 +1,143 @@
+"""Records as documents. Nothing here decides anything."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from urllib.parse import quote, unquote
+
+from argosy.languages.documents import (
+    ActivityDocument,
+    EventDocument,
+    FileDocument,
+    Result,
+    ShareDocument,
+    UsageDocument,
+)
+from argosy.model import ArgosyError
+from argosy.model.projections import psij
+from argosy.service.contract import FileInfo, ResourceShare
+from argosy.store import Activity, Event
+
+from .problems import problem
+
+ROOT = "/v1/activities/"
+
+
+def utc(seconds: float) -> str:
+    """RFC 3339, to the millisecond."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def _utc(seconds: float | None) -> str | None:
+    return None if seconds is None else utc(seconds)
+
+
+def activity(record: Activity) -> ActivityDocument:
+    """An activity as its owner sees it."""
+    here = ROOT + record.id
+    share = record.resource
+    if share is not None and record.queue is not None:
+        share += "/" + record.queue
+    return ActivityDocument(
+        id=record.id,
+        state=record.state.value,
+        psij_state=psij(record.state, record.exit_code).name,
+        final=record.state.final,
+        owner=record.owner,
+        created=utc(record.created),
+        changed=utc(record.changed),
+        version=record.version,
+        name=record.name,
+        share=share,
+        native_id=record.native_id,
+        submitted=_utc(record.submitted),
+        started=_utc(record.started),
+        ended=_utc(record.ended),
+        exit_code=record.exit_code,
+        signal=record.signal,
+        reason=record.reason,
+        hosts=list(record.hosts),
+        start_estimate=_utc(record.start_estimate),
+        usage=None
+        if record.usage is None
+        else UsageDocument(
+            cpu_seconds=record.usage.cpu_seconds,
+            wall_seconds=record.usage.wall_seconds,
+            max_rss=record.usage.max_rss,
+        ),
+        expires=_utc(record.expires),
+        tags=record.tags,
+        links={
+            "self": here,
+            "description": here + "/description",
+            "events": here + "/events",
+            "files": here + "/files",
+        },
+    )
+
+
+def result(element: Activity | ArgosyError) -> Result:
+    """One element of a vector's answer."""
+    if isinstance(element, ArgosyError):
+        return Result(problem=problem(element))
+    return Result(activity=activity(element))
+
+
+def event(record: Event) -> EventDocument:
+    """One event."""
+    return EventDocument(
+        seq=record.seq,
+        activity=record.activity,
+        time=utc(record.time),
+        kind=record.kind,
+        state=record.state.value,
+        message=record.message,
+        by=record.by,
+        detail=record.detail,
+    )
+
+
+def share(offered: ResourceShare) -> ShareDocument:
+    """One queue of one resource. A resource without queues has a share without a name."""
+    of = offered.share
+    return ShareDocument(
+        share=f"{offered.resource}/{of.name}" if of.name else offered.resource,
+        resource=offered.resource,
+        queue=of.name or None,
+        system=offered.system,
+        available=of.available,
+        default=of.default,
+        why_not=of.why_not,
+        nodes=of.nodes,
+        cores=of.cores,
+        cores_per_node=of.cores_per_node,
+        free_cores=of.free_cores,
+        memory_per_node=of.memory_per_node,
+        gpus_per_node=of.gpus_per_node,
+        max_nodes=of.max_nodes,
+        max_wall=of.max_wall,
+    )
+
+
+def file(id: str, info: FileInfo) -> FileDocument:
+    """One entry of a session directory."""
+    return FileDocument(
+        path=os.fsencode(info.path).decode(errors="replace"),
+        type=info.type,
+        size=info.size,
+        modified=utc(info.modified),
+        executable=info.executable,
+        etag=info.etag,
+        href=f"{ROOT}{id}/files/{quote_path(info.path)}",
+    )
+
+
+def quote_path(path: str) -> str:
+    """A path as a part of a URL; names that are no UTF-8 keep their bytes."""
+    return quote(os.fsencode(path))
+
+
+def unquote_path(text: str) -> str:
+    """The path that `quote_path` was given."""
+    return unquote(text, errors="surrogateescape")

@@ -1,0 +1,115 @@
+"""A whole service as one process: the store, the engine, the endpoints, and the files by which clients find it.
+
+The private directory holds
+
+    endpoint.json   where the service listens
+    token           the secret that its own user's clients send; mode 0600
+    socket          the Unix socket
+    lock            held while the service runs: a directory has one service
+    argosy.db, sessions/, spool/, local/
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import getpass
+import json
+import logging
+import os
+import secrets
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+from argosy._version import __version__
+from argosy.model import Conflict
+from argosy.service.assemble import assemble
+from argosy.service.caller import Caller
+from argosy.service.config import ServiceConfig
+from argosy.service.faults import Faults
+
+from .rest import bearer, make_app
+from .server import Addresses, serve
+
+log = logging.getLogger(__name__)
+
+
+async def run_service(config: ServiceConfig, *, announce: bool = True) -> None:
+    """Run until SIGTERM or SIGINT. Raises Conflict where another service has the directory.
+
+    `announce` prints where it listens. Jobs go on when it stops; the next one takes them up.
+    """
+    directory = _private(config.directory)
+    with _locked(directory):
+        token = _token(directory / "token")
+        service = assemble(config, Faults(os.environ.get("ARGOSY_FAULT")))
+        await service.open()
+        try:
+            app = make_app(service, bearer(token, Caller(getpass.getuser())), version=__version__)
+            stop = asyncio.Event()
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, stop.set)
+
+            def ready(addresses: Addresses) -> None:
+                _publish(directory / "endpoint.json", addresses)
+                if announce:
+                    shares = ", ".join(config.resources)
+                    print(  # noqa: T201
+                        f"argosy {__version__} serves {addresses.url} from {directory} (runs jobs on: {shares})",
+                        flush=True,
+                    )
+
+            await serve(
+                app,
+                host=config.host,
+                port=config.port,
+                socket_path=str(directory / "socket"),
+                ready=ready,
+                stop=stop,
+                on_stop=app.close,
+            )
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                (directory / "endpoint.json").unlink()
+            await service.close()
+
+
+def _private(path: str) -> Path:
+    directory = Path(path)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    directory.chmod(0o700)
+    return directory
+
+
+@contextlib.contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Conflict(f"another service runs in {directory}; stop it first, or choose another directory") from None
+        yield
+    finally:
+        os.close(fd)
+
+
+def _token(path: Path) -> str:
+    """The service's token, made at its first start."""
+    with contextlib.suppress(FileExistsError):
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(fd, "w") as file:
+            file.write(secrets.token_urlsafe(32) + "\n")
+    path.chmod(0o600)
+    return path.read_text().strip()
+
+
+def _publish(path: Path, addresses: Addresses) -> None:
+    content = {"url": addresses.url, "socket": addresses.socket, "pid": os.getpid()}
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(content) + "\n")
+    temporary.chmod(0o600)
+    temporary.rename(path)

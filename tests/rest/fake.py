@@ -1,0 +1,264 @@
+"""Operations kept in memory, to test translations with. What it does to activities is what a test tells it to."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import posixpath
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from argosy.languages.native import Description, encode, to_model
+from argosy.model import (
+    ActivityState,
+    ArgosyError,
+    Conflict,
+    InvalidInput,
+    InvalidStateException,
+    NotFound,
+    Share,
+)
+from argosy.model.description import session_path
+from argosy.service.caller import Caller
+from argosy.service.contract import CreateRequest, FileInfo, OpenFile, Operations, ResourceShare
+from argosy.store import Activity, Created, Event, Query
+
+TOKEN = "test-token-0123456789"
+CALLER = Caller("alice")
+
+
+class FakeOperations(Operations):
+    """One dictionary of activities, one list of events, one dictionary of files for each activity."""
+
+    def __init__(self) -> None:
+        self.activities: dict[str, Activity] = {}
+        self.descriptions: dict[str, Description] = {}
+        self.log: list[Event] = []
+        self.files: dict[str, dict[str, tuple[bytes, bool]]] = {}
+        self.keys: dict[tuple[str, str], tuple[str, bytes]] = {}
+        self.changed = asyncio.Event()
+        self.open_files = 0
+        self.streams = 0
+        self.failure: BaseException | None = None
+        self.purged: list[tuple[str, bool]] = []
+        self.stopping = False
+
+    # -- what tests do --------------------------------------------------------------------------------
+
+    def advance(self, id: str, state: ActivityState, message: str | None = None, **changes: Any) -> None:
+        record = self.activities[id]
+        now = time.time()
+        self.activities[id] = record.but(state=state, version=record.version + 1, changed=now, **changes)
+        self.emit(id, "state", message)
+
+    def emit(self, id: str, kind: str, message: str | None = None) -> None:
+        record = self.activities[id]
+        self.log.append(Event(id, time.time(), kind, record.state, message, seq=len(self.log) + 1))
+        self._wake()
+
+    def write(self, id: str, path: str, data: bytes, *, executable: bool = False) -> None:
+        self.files[id][path] = (data, executable)
+
+    def stop(self) -> None:
+        self.stopping = True
+        self._wake()
+
+    def _wake(self) -> None:
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+    # -- activities -----------------------------------------------------------------------------------
+
+    async def create(self, caller: Caller, requests: Sequence[CreateRequest]) -> list[Created | ArgosyError]:
+        if self.failure is not None:
+            raise self.failure
+        return [self._create(caller, request) for request in requests]
+
+    def _create(self, caller: Caller, request: CreateRequest) -> Created | ArgosyError:
+        try:
+            to_model(request.description)
+        except InvalidInput as error:
+            return error
+        digest = encode(request.description)
+        if request.key is not None and (caller.name, request.key) in self.keys:
+            id, known = self.keys[caller.name, request.key]
+            if known != digest:
+                return Conflict("this submission id was used for something else", element="key")
+            return Created(self.activities[id], existed=True)
+        id = f"a{len(self.descriptions):019d}"
+        resource, _, queue = (request.description.share or "fake").partition("/")
+        state = ActivityState.HELD if request.description.held else ActivityState.PENDING
+        now = time.time()
+        self.activities[id] = Activity(
+            id=id,
+            owner=caller.name,
+            state=state,
+            version=1,
+            created=now,
+            changed=now,
+            name=request.description.name,
+            resource=resource,
+            queue=queue or None,
+            tags=request.description.tags,
+        )
+        self.descriptions[id] = request.description
+        self.files[id] = {}
+        if request.key is not None:
+            self.keys[caller.name, request.key] = (id, digest)
+        self.emit(id, "created")
+        return Created(self.activities[id])
+
+    def _get(self, caller: Caller, id: str) -> Activity:
+        record = self.activities.get(id)
+        if record is None or record.owner != caller.name:
+            raise NotFound(f"there is no activity {id}")
+        return record
+
+    def _each(self, caller: Caller, ids: Sequence[str], act: Any = None) -> list[Activity | ArgosyError]:
+        results: list[Activity | ArgosyError] = []
+        for id in ids:
+            try:
+                record = self._get(caller, id)
+                if act is not None:
+                    act(record)
+                results.append(self.activities[id])
+            except ArgosyError as error:
+                results.append(error)
+        return results
+
+    async def start(self, caller: Caller, ids: Sequence[str]) -> list[Activity | ArgosyError]:
+        def go(record: Activity) -> None:
+            if record.state is not ActivityState.HELD:
+                raise InvalidStateException(f"{record.id} is not held")
+            self.advance(record.id, ActivityState.PENDING)
+
+        return self._each(caller, ids, go)
+
+    async def status(self, caller: Caller, ids: Sequence[str]) -> list[Activity | ArgosyError]:
+        if self.failure is not None:
+            raise self.failure
+        return self._each(caller, ids)
+
+    async def description(self, caller: Caller, id: str) -> Description:
+        self._get(caller, id)
+        return self.descriptions[id]
+
+    async def page(self, caller: Caller, query: Query) -> tuple[list[Activity], str | None]:
+        fitting = [
+            a
+            for a in sorted(self.activities.values(), key=lambda a: a.id, reverse=True)
+            if a.owner == caller.name
+            and (not query.states or any(a.state.within(s) for s in query.states))
+            and all(a.tags.get(k) == v for k, v in query.tags)
+            and query.name in (None, a.name)
+            and query.resource in (None, a.resource)
+            and (query.created_from is None or a.created >= query.created_from)
+            and (query.created_before is None or a.created < query.created_before)
+            and (query.after is None or a.id < query.after)
+        ]
+        page = fitting[: query.limit]
+        return page, page[-1].id if len(fitting) > len(page) else None
+
+    async def events(self, caller: Caller, id: str, *, after: int = 0, limit: int = 1000) -> list[Event]:
+        self._get(caller, id)
+        return [e for e in self.log if e.activity == id and e.seq > after][:limit]
+
+    async def stream(
+        self, caller: Caller, ids: Sequence[str] = (), *, after: int | None = None
+    ) -> AsyncIterator[Sequence[Event]]:
+        self.streams += 1
+        try:
+            at = len(self.log) if after is None else after
+            while True:
+                waiting = self.changed
+                mine = [e for e in self.log[at:] if not ids or e.activity in ids]
+                at = max(at, len(self.log))
+                if mine:
+                    yield mine
+                if self.stopping or (ids and all(self.activities[i].state.final for i in ids)):
+                    return
+                if at == len(self.log):
+                    await waiting.wait()
+        finally:
+            self.streams -= 1
+
+    async def terminate(self, caller: Caller, ids: Sequence[str]) -> list[Activity | ArgosyError]:
+        def end(record: Activity) -> None:
+            if not record.state.final:
+                self.advance(record.id, ActivityState.TERMINATING)
+                self.advance(record.id, ActivityState.TERMINATED, reason="asked for", ended=time.time())
+
+        return self._each(caller, ids, end)
+
+    async def purge(self, caller: Caller, ids: Sequence[str], *, terminate: bool = False) -> list[ArgosyError | None]:
+        results: list[ArgosyError | None] = []
+        for id in ids:
+            try:
+                if not self._get(caller, id).state.final and not terminate:
+                    raise InvalidStateException(f"{id} has not ended; terminate it first")
+                del self.activities[id]
+                self.purged.append((id, terminate))
+                results.append(None)
+            except ArgosyError as error:
+                results.append(error)
+        return results
+
+    async def shares(self, caller: Caller) -> list[ResourceShare]:
+        return [
+            ResourceShare("fake", "slurm", Share("debug", True, default=True, nodes=2, cores=8, free_cores=3)),
+            ResourceShare("fake", "slurm", Share("long", False, why_not="down for repairs")),
+        ]
+
+    # -- files ----------------------------------------------------------------------------------------
+
+    def _info(self, path: str, data: bytes, executable: bool) -> FileInfo:
+        return FileInfo(path, "file", len(data), 1_700_000_000.5, executable, hashlib.sha1(data).hexdigest())
+
+    async def list_files(
+        self, caller: Caller, id: str, path: str, *, after: str | None = None, limit: int = 1000
+    ) -> tuple[list[FileInfo], str | None]:
+        self._get(caller, id)
+        start = "" if path == "." else session_path(path) + "/"
+        entries: dict[str, FileInfo] = {}
+        for name, (data, executable) in self.files[id].items():
+            if name.startswith(start):
+                head, slash, _ = name[len(start) :].partition("/")
+                if slash:
+                    entries[head] = FileInfo(start + head, "directory", 0, 0.0, False, "")
+                else:
+                    entries[head] = self._info(name, data, executable)
+        names = sorted(name for name in entries if after is None or name > after)
+        page = names[:limit]
+        return [entries[name] for name in page], page[-1] if len(names) > len(page) else None
+
+    async def open_file(self, caller: Caller, id: str, path: str) -> FileInfo | OpenFile:
+        self._get(caller, id)
+        normal = posixpath.normpath(path) if path == "." else session_path(path)
+        found = self.files[id].get(normal)
+        if found is None:
+            if normal == "." or any(name.startswith(normal + "/") for name in self.files[id]):
+                return FileInfo(normal, "directory", 0, 0.0, False, "")
+            raise NotFound(f"there is no file {path!r}")
+        data, executable = found
+        self.open_files += 1
+
+        def close() -> None:
+            self.open_files -= 1
+
+        return OpenFile(self._info(normal, data, executable), lambda at, size: data[at : at + size], close)
+
+    async def put_file(
+        self, caller: Caller, id: str, path: str, content: AsyncIterator[bytes], *, executable: bool = False
+    ) -> FileInfo:
+        if self._get(caller, id).state.in_lrms:
+            raise InvalidStateException(f"{id} has been submitted")
+        normal = session_path(path)
+        data = b"".join([part async for part in content])
+        self.files[id][normal] = (data, executable)
+        return self._info(normal, data, executable)
+
+    async def delete_file(self, caller: Caller, id: str, path: str) -> None:
+        self._get(caller, id)
+        if self.files[id].pop(session_path(path), None) is None:
+            raise NotFound(f"there is no file {path!r}")

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+import pytest
+
+from argosy.client.sse import Frame, Parser
+from argosy.endpoints.rest.waiting import frames
+from argosy.languages.native import Description
+from argosy.model import ActivityState, Unavailable
+from argosy.service.contract import CreateRequest
+from tests.rest.fake import CALLER, TOKEN, FakeOperations
+from tests.rest.live import Live
+
+pytestmark = pytest.mark.anyio
+
+S = ActivityState
+
+
+async def job(operations: FakeOperations) -> str:
+    (made,) = await operations.create(CALLER, [CreateRequest(Description(executable="x"))])
+    return made.activity.id  # type: ignore[union-attr]
+
+
+async def test_the_history_is_paged(http: httpx.AsyncClient, operations: FakeOperations) -> None:
+    id, other = await job(operations), await job(operations)
+    for state in (S.STAGING_IN, S.STAGED_IN, S.FAILED):
+        operations.advance(id, state, f"to {state}")
+        operations.emit(other, "noise")
+    items = (await http.get(f"/v1/activities/{id}/events")).json()["items"]
+    assert [(e["kind"], e["state"], e.get("message")) for e in items] == [
+        ("created", "pending", None),
+        ("state", "running:stage-in:staging", "to running:stage-in:staging"),
+        ("state", "running:stage-in:staged", "to running:stage-in:staged"),
+        ("state", "failed", "to failed"),
+    ]
+    rest = (await http.get(f"/v1/activities/{id}/events?after={items[1]['seq']}&limit=1")).json()["items"]
+    assert rest == items[2:3]
+
+
+def stream(live: Live, path: str, **headers: str) -> list[Frame]:
+    """All that a stream gives until its end, over the real server."""
+    parser = Parser()
+    found: list[Frame] = []
+    with httpx.stream(
+        "GET", live.addresses.url + path, headers={"Authorization": f"Bearer {TOKEN}"} | headers, timeout=20
+    ) as response:
+        assert response.status_code == 200
+        assert response.headers["content-type"] == "text/event-stream"
+        for chunk in response.iter_raw():
+            found += parser.feed(chunk)
+    return found
+
+
+def test_a_stream_begins_where_it_is_told_and_ends_with_its_activity(live: Live) -> None:
+    id = live.do(job, live.operations)
+    for state in (S.STAGING_IN, S.STAGED_IN, S.FINISHED):
+        live.do(live.operations.advance, id, state, "line\u2028separator\x85")
+    path = f"/v1/activities/{id}/stream"
+    everything = stream(live, path + "?after=0")
+    assert [f.kind for f in everything] == ["created", "state", "state", "state", "end"]
+    assert "line\u2028separator\x85" in everything[1].data.decode()
+    assert stream(live, path + "?after=2") == everything[2:]
+    assert stream(live, path + "?after=0", **{"Last-Event-ID": "2"}) == everything[2:]
+    assert stream(live, path) == everything[4:]
+    assert stream(live, f"/v1/events?activity={id}&after=0") == everything
+
+
+def test_a_stream_shows_what_happens_while_it_is_open_and_is_cut_when_the_server_stops(live: Live) -> None:
+    id = live.do(job, live.operations)
+    parser = Parser()
+    seen: list[str] = []
+    with httpx.stream(
+        "GET", live.addresses.url + "/v1/events", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=20
+    ) as response:
+        for chunk in response.iter_raw():
+            if not seen and chunk.startswith(b":"):
+                live.do(_advance_when_listening, live.operations, id)
+            for frame in parser.feed(chunk):
+                seen.append(frame.kind)
+                live.loop.call_soon_threadsafe(live.stop.set)
+    assert seen == ["state"]
+    live.close()
+
+
+async def _advance_when_listening(operations: FakeOperations, id: str) -> None:
+    while not operations.streams:
+        await asyncio.sleep(0)
+    operations.advance(id, S.STAGING_IN)
+
+
+def test_a_client_that_goes_away_leaves_nothing_behind(live: Live) -> None:
+    id = live.do(job, live.operations)
+    with httpx.stream(
+        "GET",
+        f"{live.addresses.url}/v1/activities/{id}/stream?after=0",
+        headers={"Authorization": f"Bearer {TOKEN}"},
+        timeout=20,
+    ) as response:
+        chunks = response.iter_raw()
+        received = b""
+        while b"created" not in received:
+            received += next(chunks)
+        assert live.operations.streams == 1
+
+    async def gone() -> None:
+        async with asyncio.timeout(10):
+            while live.operations.streams:
+                await asyncio.sleep(0)
+
+    live.do(gone)
+
+
+async def test_a_quiet_stream_shows_that_it_is_alive(operations: FakeOperations) -> None:
+    await job(operations)
+    source = frames(operations.stream(CALLER), asyncio.Event(), heartbeat=0.01)
+    beats = [await anext(source) for _ in range(3)]
+    assert beats == [b": \n\n"] * 3
+    assert operations.streams == 1
+    await source.aclose()  # type: ignore[attr-defined]
+    assert operations.streams == 0
+
+
+async def test_an_error_on_the_way_is_told(operations: FakeOperations) -> None:
+    async def broken():
+        raise Unavailable("the store is away")
+        yield ()
+
+    told = [frame async for frame in frames(broken(), asyncio.Event())]
+    assert told[0] == b": \n\n"
+    assert told[1].startswith(b'event: problem\ndata: {"title":"Service Unavailable","status":503')
+    assert len(told) == 2

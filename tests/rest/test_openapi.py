@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import jsonschema
+import pytest
+
+from argosy.endpoints.rest import RestApp
+from tests.rest.fake import FakeOperations
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def document(app: RestApp) -> dict[str, Any]:
+    """Anybody may read it."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test") as http:
+        response = await http.get("/v1/openapi.json")
+    assert response.status_code == 200
+    found: dict[str, Any] = response.json()
+    return found
+
+
+def operations_of(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (method, path, operation)
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if method in ("get", "put", "post", "delete", "head", "patch")
+    ]
+
+
+async def test_it_is_openapi_3_1_and_all_references_lead_somewhere(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1.")
+    assert document["info"]["title"] == "Argosy"
+    references: set[str] = set()
+
+    def walk(value: Any) -> None:
+        if isinstance(value, dict):
+            if "$ref" in value:
+                references.add(value["$ref"])
+            for inner in value.values():
+                walk(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                walk(inner)
+
+    walk(document)
+    assert references
+    for reference in references:
+        prefix, _, name = reference.rpartition("/")
+        assert prefix == "#/components/schemas"
+        assert name in document["components"]["schemas"]
+    for schema in document["components"]["schemas"].values():
+        jsonschema.Draft202012Validator.check_schema(schema)
+
+
+async def test_every_route_is_in_it_with_its_problems(document: dict[str, Any], app: RestApp) -> None:
+    documented = {(method.upper(), path) for method, path, _ in operations_of(document)}
+    served = {
+        (method, route.path_format)
+        for route in app.litestar.routes
+        for method in getattr(route, "methods", ())
+        if method != "OPTIONS"
+    }
+    assert served - documented == {("GET", "/v1/openapi.json")}
+    assert documented <= served
+    ids = [operation["operationId"] for _, _, operation in operations_of(document)]
+    assert len(ids) == len(set(ids))
+    for method, path, operation in operations_of(document):
+        faults = {status: answer for status, answer in operation["responses"].items() if status >= "400"}
+        assert {"401", "500"} <= set(faults), (method, path)
+        assert ("404" in faults) == ("{id}" in path or path == "/v1/events"), (method, path)
+        for answer in faults.values():
+            assert list(answer["content"]) == ["application/problem+json"]
+        assert any(status < "400" for status in operation["responses"])
+        assert operation["summary"]
+
+
+async def test_bodies_are_the_types_that_are_decoded(document: dict[str, Any]) -> None:
+    def body(path: str, method: str = "post") -> Any:
+        return document["paths"][path][method]["requestBody"]["content"]
+
+    assert body("/v1/activities") == {"application/json": {"schema": {"$ref": "#/components/schemas/Description"}}}
+    assert body("/v1/activities/batch")["application/json"]["schema"]["items"] == {
+        "$ref": "#/components/schemas/BatchElement"
+    }
+    assert list(body("/v1/activities/{id}/files/{path}", "put")) == ["application/octet-stream"]
+    assert document["components"]["schemas"]["Description"]["additionalProperties"] is False
+
+
+async def test_answers_are_as_documented(
+    document: dict[str, Any], http: httpx.AsyncClient, operations: FakeOperations
+) -> None:
+    made = await http.post("/v1/activities", json={"executable": "x", "outputs": [{"path": "o"}]})
+    id = made.json()["id"]
+    operations.write(id, "f", b"x")
+    answers = [
+        ("/v1", "get", await http.get("/v1")),
+        ("/v1/shares", "get", await http.get("/v1/shares")),
+        ("/v1/activities", "post", made),
+        ("/v1/activities", "get", await http.get("/v1/activities")),
+        ("/v1/activities/{id}", "get", await http.get(f"/v1/activities/{id}")),
+        ("/v1/activities/{id}", "get", await http.get("/v1/activities/nobody")),
+        ("/v1/activities/{id}/description", "get", await http.get(f"/v1/activities/{id}/description")),
+        ("/v1/activities/{id}/events", "get", await http.get(f"/v1/activities/{id}/events")),
+        ("/v1/activities/{id}/files", "get", await http.get(f"/v1/activities/{id}/files")),
+        ("/v1/activities/batch", "post", await http.post("/v1/activities/batch", json=[{}, {"description": {}}])),
+        ("/v1/activities/status", "post", await http.post("/v1/activities/status", json=[id, "x"])),
+        ("/v1/activities/{id}/terminate", "post", await http.post(f"/v1/activities/{id}/terminate")),
+    ]
+    for path, method, response in answers:
+        documented = document["paths"][path][method]["responses"][str(response.status_code)]["content"]
+        schema = documented[response.headers["content-type"]]["schema"]
+        jsonschema.Draft202012Validator(schema | {"components": document["components"]}).validate(response.json())

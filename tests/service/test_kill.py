@@ -1,0 +1,129 @@
+"""The service is killed at every named point; every activity ends as it should, and every job has run exactly once."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from argosy.client import Client, Description, Input, Output
+from argosy.model import ArgosyError
+from argosy.model.activity import ActivityState, may_follow
+from argosy.service.faults import POINTS
+
+from tests.service.running import RunningService
+
+pytestmark = [pytest.mark.kill, pytest.mark.timeout(180)]
+
+_JOBS = 3
+#: Appends one line in one write: two runs of the same job would leave two.
+_COUNT = 'printf "%s\\n" "$ARGOSY_JOB_TAG" >> "$1"; cat in.txt > out.txt; exit 3'
+
+
+def _describe(share: str, runs: Path) -> Description:
+    return Description(
+        executable="/bin/sh",
+        arguments=["-c", _COUNT, "sh", str(runs)],
+        share=share,
+        inputs=[Input(path="in.txt", size=5, sha256=hashlib.sha256(b"input").hexdigest())],
+        outputs=[Output(path="out.txt")],
+    )
+
+
+def _ask(client: Client, share: str, runs: Path) -> list[str]:
+    """What a client does that knows nothing of the service's deaths: everything again, with the same keys."""
+    ids = []
+    for number in range(_JOBS):
+        activity = client.submit(_describe(share, runs), key=f"key-{number}")
+        ids.append(activity.id)
+        with contextlib.suppress(ArgosyError):  # it has its input and has moved on
+            client.put_file(activity.id, "in.txt", b"input")
+    return ids
+
+
+def check_history(client: Client, id: str) -> None:
+    """States follow each other as the model allows, and times do not go back."""
+    events = list(client.events(id))
+    times = [event.time for event in events]
+    assert times == sorted(times), events
+    states = [ActivityState(event.state) for event in events]
+    for old, new in zip(states, states[1:], strict=False):
+        assert old is new or may_follow(old, new), events
+
+
+def _killed(service: RunningService, share: str, runs: Path, timeout: float = 30) -> None:
+    with contextlib.suppress(ArgosyError, OSError):
+        with service.client(retries=0) as client:
+            for id in _ask(client, share, runs):
+                client.wait(id, timeout=timeout)
+    assert service.died(), service.log()
+
+
+@pytest.mark.parametrize("point", [point for point in POINTS if not point.startswith("cancel")])
+@pytest.mark.parametrize("passed", [0, 1])
+def test_every_job_runs_once(service: RunningService, share: str, point: str, passed: int, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    service.start(fault=f"{point}:{passed}")
+    _killed(service, share, runs)
+    service.start()
+    with service.client() as client:
+        ids = _ask(client, share, runs)
+        for id in ids:
+            done = client.wait(id, timeout=60)
+            assert (done.state, done.exit_code) == ("finished", 3), list(client.events(id))
+            assert client.read_file(id, "out.txt") == b"input"
+            check_history(client, id)
+        assert sorted(runs.read_text().split()) == sorted(ids)
+        assert {activity.id for activity in client.list()} == set(ids)
+
+
+@pytest.mark.parametrize("point", ["create-after", "submit-before", "submit-after", "cancel-before", "cancel-after"])
+def test_a_termination_is_carried_out(service: RunningService, share: str, point: str, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    ended = tmp_path / "ended"
+    description = Description(
+        executable="/bin/sh", arguments=["-c", f"echo x >> {runs}; sleep 60; echo x >> {ended}"], share=share
+    )
+    service.start(fault=point)
+    with contextlib.suppress(ArgosyError, OSError):
+        with service.client(retries=0) as client:
+            activity = client.submit(description, key="k")
+            for status in client.stream([activity.id], after=0):
+                if status.state == ActivityState.LRMS_RUNNING:
+                    break
+            client.terminate(activity.id)
+    assert service.died(), service.log()
+    service.start()
+    with service.client() as client:
+        activity = client.submit(description, key="k")
+        client.terminate(activity.id)
+        done = client.wait(activity.id, timeout=60)
+        assert done.state == "terminated", list(client.events(activity.id))
+        check_history(client, activity.id)
+    assert not ended.exists()
+    assert not runs.exists() or len(runs.read_text().split()) == 1
+
+
+def test_killed_again_and_again(service: RunningService, share: str, tmp_path: Path) -> None:
+    """At whatever instant: killed many times while jobs flow, nothing is lost or doubled."""
+    runs = tmp_path / "runs"
+    description = Description(
+        executable="/bin/sh", arguments=["-c", 'printf "%s\\n" "$ARGOSY_JOB_TAG" >> "$1"', "sh", str(runs)], share=share
+    )
+    keys = [f"k{number}" for number in range(60)]
+    for round_ in range(6):
+        service.start()
+        with contextlib.suppress(ArgosyError, OSError), service.client(retries=0) as client:
+            for key in keys[round_ * 10 : round_ * 10 + 10]:
+                client.submit(description, key=key)
+        service.kill()
+    service.start()
+    with service.client() as client:
+        ids = [client.submit(description, key=key).id for key in keys]
+        for id in ids:
+            done = client.wait(id, timeout=90)
+            assert (done.state, done.exit_code) == ("finished", 0), list(client.events(id))
+            check_history(client, id)
+        assert sorted(runs.read_text().split()) == sorted(ids)
