@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from argosy.model import ActivityState
+from tests.cli.conftest import Command
+from tests.rest.fake import FakeOperations
+from tests.rest.live import Live
+
+S = ActivityState
+
+
+class Player:
+    """Plays the jobs that are submitted: waits for each, then does to it what it was told to."""
+
+    def __init__(self, live: Live, play: Callable[[FakeOperations, str], None]) -> None:
+        self.live = live
+        self.play = play
+        self.thread = threading.Thread(target=lambda: live.do(self._run))
+
+    async def _run(self) -> None:
+        operations = self.live.operations
+        async with asyncio.timeout(15):
+            while not operations.activities:
+                await operations.changed.wait()
+            id = next(iter(operations.activities))
+            wanted = {file.path for file in operations.descriptions[id].inputs}
+            while not wanted <= set(operations.files[id]):
+                await asyncio.sleep(0.01)
+        self.play(operations, id)
+
+    def __enter__(self) -> Player:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.thread.join(20)
+
+
+def ended(
+    state: ActivityState = S.FINISHED, stdout: bytes = b"", stderr: bytes = b"", **changes: Any
+) -> Callable[[FakeOperations, str], None]:
+    def play(operations: FakeOperations, id: str) -> None:
+        operations.advance(id, S.LRMS_RUNNING)
+        operations.write(id, "stdout", stdout)
+        operations.write(id, "stderr", stderr)
+        operations.advance(id, state, **changes)
+
+    return play
+
+
+def test_run_shows_the_output_and_takes_the_exit_code(argosy: Command, live: Live) -> None:
+    with Player(live, ended(stdout=b"out\n", stderr=b"err\n", exit_code=7)):
+        done = argosy("run", "--", "prog", "-x", "--", "--name", "y")
+    assert (done.code, done.out) == (7, "out\n")
+    assert done.err.startswith("err\n")
+    assert "argosy: the job is kept" in done.err
+    (description,) = live.operations.descriptions.values()
+    assert (description.executable, description.arguments) == ("prog", ["-x", "--", "--name", "y"])
+
+
+def test_run_sends_inputs_and_fetches_outputs(argosy: Command, live: Live) -> None:
+    Path("script").write_text("#!/bin/sh\n")
+    Path("script").chmod(0o755)
+    Path("data.txt").write_text("data")
+
+    def play(operations: FakeOperations, id: str) -> None:
+        assert operations.files[id] == {"script": (b"#!/bin/sh\n", True), "d": (b"data", False)}
+        operations.write(id, "sub/result", b"42", executable=True)
+        ended(exit_code=0)(operations, id)
+
+    with Player(live, play):
+        done = argosy("run", "-i", "script", "-i", "data.txt=d", "-o", "sub/result", "-o", "d=copy", "./script")
+    assert (done.code, done.out, done.err) == (0, "", "")
+    assert Path("result").read_text() == "42"
+    assert stat.S_IMODE(os.stat("result").st_mode) & 0o100
+    assert Path("copy").read_text() == "data"
+    assert live.operations.purged != []
+    (description,) = live.operations.descriptions.values()
+    assert [(f.path, f.size, f.executable) for f in description.inputs] == [("script", 10, True), ("d", 4, False)]
+    assert [f.path for f in description.outputs] == ["sub/result", "d"]
+
+
+def test_run_says_what_it_missed(argosy: Command, live: Live) -> None:
+    with Player(live, ended(exit_code=0)):
+        done = argosy("run", "-o", "nothing", "true")
+    assert done.code == 1
+    assert "left no file nothing" in done.err
+    assert live.operations.purged == []
+
+
+@pytest.mark.parametrize(
+    ("state", "changes", "code", "told"),
+    [
+        (S.FINISHED, {"exit_code": 0}, 0, ""),
+        (S.FINISHED, {"exit_code": 143, "signal": 15}, 143, "kept"),
+        (S.FINISHED, {"signal": 9}, 137, "kept"),
+        (S.FAILED, {"reason": "node failed"}, 125, "node failed"),
+        (S.TERMINATED, {"reason": "asked for"}, 125, "asked for"),
+        (S.TERMINATED, {"exit_code": 143, "signal": 15}, 143, "terminated"),
+        (S.FAILED, {"exit_code": 0, "reason": "an output file is missing"}, 125, "an output file is missing"),
+        (S.FINISHED, {}, 125, "no reason is known"),
+    ],
+)
+def test_exit_codes_of_run(
+    argosy: Command, live: Live, state: ActivityState, changes: dict[str, Any], code: int, told: str
+) -> None:
+    with Player(live, ended(state, **changes)):
+        done = argosy("run", "prog")
+    assert done.code == code
+    assert told in done.err
+
+
+def test_run_as_json_and_kept(argosy: Command, live: Live) -> None:
+    with Player(live, ended(stdout=b"out", exit_code=0)):
+        done = argosy("run", "--json", "--keep", "prog")
+    assert json.loads(done.out)["exit_code"] == 0
+    assert done.err == "out"
+    assert live.operations.purged == []
+
+
+def test_run_gives_up_after_its_time(argosy: Command, live: Live) -> None:
+    done = argosy("run", "--timeout", "0.1s", "prog")
+    assert done.code == 5
+    assert "time is up" in done.err
+    assert [a.state for a in live.operations.activities.values()] == ["terminated"]
+
+
+def test_options_become_a_description(argosy: Command, live: Live) -> None:
+    done = argosy(
+        *["submit", "--to", "fake/debug", "--name", "n", "-n", "8", "-N", "2", "--cores", "3", "--gpus", "1"],
+        *["--memory", "4G", "--time", "1:30:00", "--launcher", "mpirun", "--account", "acc", "--env", "A=b=c"],
+        *["--tag", "k=v", "--held", "--", "prog", "--flag"],
+    )
+    assert done.code == 0, done.err
+    description = live.operations.descriptions[done.out.strip()]
+    assert description.resources is not None
+    assert (description.resources.processes, description.resources.nodes) == (8, 2)
+    assert (description.resources.cores_per_process, description.resources.gpus_per_process) == (3, 1)
+    assert description.resources.memory == 4 * 1024**3
+    assert description.duration == 5400
+    assert (description.share, description.launcher, description.account) == ("fake/debug", "mpirun", "acc")
+    assert (description.environment, description.tags, description.held) == ({"A": "b=c"}, {"k": "v"}, True)
+    assert description.arguments == ["--flag"]
+
+
+def test_submit_takes_a_description(argosy: Command, live: Live) -> None:
+    Path("job.json").write_text('{"executable": "prog", "tags": {"a": "b"}}')
+    one = argosy("submit", "-f", "job.json", "--key", "k")
+    two = argosy("submit", "-f", "-", "--key", "k", "--json", input='{"executable": "prog", "tags": {"a": "b"}}')
+    assert json.loads(two.out)["id"] == one.out.strip()
+    wrong = argosy("submit", "-f", "-", input='{"executable": "prog", "tag": {}}')
+    assert (wrong.code, wrong.out) == (1, "")
+    assert wrong.err == "argosy: Object contains unknown field `tag` (at tag)\n"
+    again = argosy("submit", "--key", "k", "other")
+    assert again.code == 1
+    assert "used for something else" in again.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["submit"],
+        ["submit", "-f", "x", "prog"],
+        ["run"],
+        ["run", "--nonsense", "prog"],
+        ["run", "--memory", "lots", "prog"],
+        ["run", "--memory", "0", "prog"],
+        ["run", "--time", "soon", "prog"],
+        ["run", "--time", "0", "prog"],
+        ["run", "--env", "A", "prog"],
+        ["run", "-i", "missing", "prog"],
+        ["run", "-n", "0", "prog"],
+        ["list", "--limit", "0"],
+        ["status"],
+        ["nonsense"],
+        ["files", "nonsense"],
+    ],
+)
+def test_wrong_usage(argosy: Command, arguments: list[str]) -> None:
+    done = argosy(*arguments)
+    assert (done.code, done.out) == (2, "")
+    assert "Error: " in done.err
+
+
+def environment(home: Path) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "HOME": str(home), "ARGOSY_HOME": str(home), "PYTHONWARNINGS": "error"}
+
+
+def test_in_a_process_of_its_own(live: Live, home: Path) -> None:
+    with Player(live, ended(stdout=b"\x00\xff binary", exit_code=3)):
+        done = subprocess.run(
+            [sys.executable, "-m", "argosy.cli", "run", "--", "prog"],
+            env=environment(home),
+            capture_output=True,
+            timeout=60,
+        )
+    assert (done.returncode, done.stdout) == (3, b"\x00\xff binary"), done.stderr
+
+
+def test_ctrl_c_ends_the_job_and_waits_for_its_end(live: Live, home: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "argosy.cli", "run", "--", "prog"],
+        env=environment(home),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        _until_running(live)
+        assert process.stdout.read(5) == b"going"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, b"")
+    assert b"ending the job" in err
+    assert [a.state for a in live.operations.activities.values()] == ["terminated"]
+
+
+def test_a_second_ctrl_c_leaves(live: Live, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(caller: Any, ids: Any) -> Any:
+        return await live.operations.status(caller, ids)
+
+    live.operations.terminate = never  # type: ignore[method-assign]
+    with subprocess.Popen(
+        [sys.executable, "-m", "argosy.cli", "run", "--", "prog"],
+        env=environment(home),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        _until_running(live)
+        assert process.stdout.read(5) == b"going"
+        process.send_signal(signal.SIGINT)
+        assert b"ending the job" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert b"left it ending" in err
+
+
+def _until_running(live: Live) -> None:
+    deadline = time.monotonic() + 30
+    while not live.operations.activities:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    id = next(iter(live.operations.activities))
+    live.do(live.operations.write, id, "stdout", b"going")
+    live.do(live.operations.advance, id, S.LRMS_RUNNING)
