@@ -83,7 +83,7 @@ def test_run_sends_inputs_and_fetches_outputs(argosy: Command, live: Live) -> No
         ended(exit_code=0)(operations, id)
 
     with Player(live, play):
-        done = argosy("run", "-i", "script", "-i", "data.txt=d", "-o", "sub/result", "-o", "d=copy", "./script")
+        done = argosy("run", "--purge", "-i", "script", "-i", "data.txt=d", "-o", "sub/result", "-o", "d=copy", "./script")
     assert (done.code, done.out, done.err) == (0, "", "")
     assert Path("result").read_text() == "42"
     assert stat.S_IMODE(os.stat("result").st_mode) & 0o100
@@ -126,7 +126,7 @@ def test_exit_codes_of_run(
 
 def test_run_as_json_and_kept(argosy: Command, live: Live) -> None:
     with Player(live, ended(stdout=b"out", exit_code=0)):
-        done = argosy("run", "--json", "--keep", "prog")
+        done = argosy("run", "--json", "prog")
     assert json.loads(done.out)["exit_code"] == 0
     assert done.err == "out"
     assert live.operations.purged == []

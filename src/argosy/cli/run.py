@@ -40,17 +40,17 @@ Examples:
   argosy run -i script.py -i data.csv -o result.csv -- python3 script.py data.csv result.csv
 
 The job's output appears here as it is written. Ctrl-C ends the job; a second Ctrl-C leaves it ending.
-After success the job's record is removed unless --keep is given; otherwise it stays, to be looked into.
+The job's record and files stay with the service for as long as it keeps such; --purge removes them after success.
 The exit code is the job's own, 128 + N where signal N ended it, 125 where it did not run to its end.
 """,
 )
 @job_options
 @click.option("--timeout", type=Duration(), metavar="TIME", help="End the job after so long, and exit with 5.")
-@click.option("--keep", is_flag=True, help="Keep the job's record and files after success.")
+@click.option("--purge", is_flag=True, help="Remove the job's record and files after success.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the job's last state as JSON; its own output goes to stderr."
 )
-def run(command: tuple[str, ...], timeout: float | None, keep: bool, as_json: bool, **options: Any) -> int:
+def run(command: tuple[str, ...], timeout: float | None, purge: bool, as_json: bool, **options: Any) -> int:
     """Run a command somewhere, as if it ran here."""
     if not command:
         raise click.UsageError("name the command to run, e.g.: argosy run -- hostname")
@@ -67,7 +67,7 @@ def run(command: tuple[str, ...], timeout: float | None, keep: bool, as_json: bo
             code = FAILED
         if as_json:
             print_json(runner.record)
-        if code == OK and not keep:
+        if code == OK and purge:
             client.purge(record.id)
         elif code != OK and not as_json:
             report(f"the job is kept; see: argosy status {record.id}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 import click
@@ -36,9 +35,11 @@ Clients on this machine find it by its private directory; others need its URL an
 )
 def serve(**options: Any) -> int:
     """Start the service, and run it until it is interrupted."""
-    # Imported by name, so that the clients' part of the package stands alone.
-    result = import_module("argosy.service.runtime").main(**options)
-    return result if isinstance(result, int) else 0
+    # Imported here, so that the clients' part of the package stands alone.
+    from argosy.endpoints.runtime import main
+
+    main(**options)
+    return 0
 
 
 @click.command(epilog="\b\nExample:\n  argosy shares --json | jq -r 'select(.available).share'")

@@ -20,6 +20,7 @@ import logging
 import os
 import secrets
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,13 +28,31 @@ from argosy._version import __version__
 from argosy.model import Conflict
 from argosy.service.assemble import assemble
 from argosy.service.caller import Caller
-from argosy.service.config import ServiceConfig
+from argosy.service.config import ServiceConfig, load_config
 from argosy.service.faults import Faults
 
 from .rest import bearer, make_app
 from .server import Addresses, serve
 
 log = logging.getLogger(__name__)
+
+
+def main(
+    *,
+    directory: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    config: str | None = None,
+    log_level: str = "info",
+) -> None:
+    """Read the configuration, and run the service until it is told to stop. What is None is left to the file."""
+    logging.basicConfig(
+        level=log_level.upper(), format="%(asctime)sZ %(levelname)s %(name)s: %(message)s", datefmt="%Y-%m-%dT%H:%M:%S"
+    )
+    logging.Formatter.converter = time.gmtime
+    for chatty in ("uvicorn.error", "asyncio"):
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
+    asyncio.run(run_service(load_config(directory, config, host=host, port=port)))
 
 
 async def run_service(config: ServiceConfig, *, announce: bool = True) -> None:

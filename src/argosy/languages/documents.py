@@ -155,4 +155,3 @@ class ServiceDocument(Struct, omit_defaults=True, kw_only=True):
     version: str
     time: str
     shares: list[ShareDocument]
-    activities: dict[str, int] = {}

@@ -94,6 +94,8 @@ class Snapshot:
 class Share:
     """One queue or partition as its batch system publishes it now; None means "no limit" or "not told".
 
+    `name` is empty where the resource has no queues, as this machine has none.
+
     `max_wall` and `default_wall` are seconds, `memory_per_node` bytes.
     """
 

@@ -1,14 +1,14 @@
 """The execution service.
 
-    contract      the operations that endpoints call
-    service       the operations, over all the rest
-    lifecycle     what follows from what: pure
-    engine        records what follows, then has it performed
-    performer     performs it: stage-in, submission, watching, cancelling, stage-out
-    housekeeping  leases, retention, what is left to do after a purge
-    sessions      session directories; beneath: paths that cannot lead out of one
-    matching      which share a job fits
-    streams       events as they happen
-    config        the configuration file; assemble: from it to a service; policy: its times and limits
-    faults        points at which the tests kill it
+contract      the operations that endpoints call
+service       the operations, over all the rest
+lifecycle     what follows from what: pure
+engine        records what follows, then has it performed
+performer     performs it: stage-in, submission, watching, cancelling, stage-out
+housekeeping  leases, retention, what is left to do after a purge
+sessions      session directories; beneath: paths that cannot lead out of one
+matching      which share a job fits
+streams       events as they happen
+config        the configuration file; assemble: from it to a service; policy: its times and limits
+faults        points at which the tests kill it
 """

@@ -41,7 +41,7 @@ class ResourceConfig(Struct, forbid_unknown_fields=True, kw_only=True):
     """One resource."""
 
     type: str
-    slots: Annotated[int | None, Meta(ge=1)] = None
+    slots: Annotated[int, Meta(ge=1)] | None = None
     poll: Annotated[float, Meta(gt=0)] = 10.0
     command_timeout: Annotated[float, Meta(gt=0)] = 60.0
     lost_after: Annotated[float, Meta(ge=0)] = 300.0
@@ -67,7 +67,9 @@ def default_directory() -> Path:
     """The private directory of this user's own service: ``$ARGOSY_HOME``, or ``argosy`` in the XDG data directory."""
     if home := os.environ.get("ARGOSY_HOME"):
         return Path(home).expanduser().absolute()
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "argosy"
+    base = os.environ.get("XDG_DATA_HOME", "")
+    # XDG Base Directory Specification: a relative path is to be ignored.
+    return (Path(base) if base.startswith("/") else Path.home() / ".local" / "share") / "argosy"
 
 
 def load_config(

@@ -149,7 +149,7 @@ class ExecutionService(Operations):
             tags=dict(description.tags),
         )
         decision = Decision(activity, [], [])
-        decision.note("state", now, by=caller.name)
+        decision.note("created", now, by=caller.name)
         if description.held:
             decision.move(ActivityState.HELD, now, "waiting for its owner to let it start", by=caller.name)
         else:

@@ -147,7 +147,7 @@ class Sessions:
                     os.unlink(partial, dir_fd=parent)
                 if isinstance(error, IsADirectoryError):
                     raise InvalidInput(f"{path!r} is a directory", element="path") from None
-                if isinstance(error, OSError):
+                if isinstance(error, OSError) and not isinstance(error, ConnectionError):
                     raise Unavailable(f"{path!r} cannot be written: {error.strerror or error}") from error
                 raise
             return _info(path, os.stat(name, dir_fd=parent, follow_symlinks=False))

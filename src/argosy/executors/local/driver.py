@@ -208,7 +208,7 @@ class LocalDriver(Driver):
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         return [
             Share(
-                name=self.name,
+                name="",
                 available=True,
                 default=True,
                 nodes=1,

@@ -1,0 +1,183 @@
+"""Session directories: nothing leads out of one, nothing is half there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from argosy.model import InputFile, InvalidInput, NotFound
+from argosy.service.beneath import parent_of
+from argosy.service.contract import FileInfo, OpenFile
+from argosy.service.sessions import Sessions
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def sessions(tmp_path: Path) -> Sessions:
+    made = Sessions(str(tmp_path / "sessions"), lambda point: None)
+    made.make(["abcd"])
+    (tmp_path / "secret").write_text("secret")
+    return made
+
+
+@pytest.fixture
+def session(sessions: Sessions) -> Path:
+    return Path(sessions.path("abcd"))
+
+
+async def chunks(*data: bytes) -> AsyncIterator[bytes]:
+    for one in data:
+        yield one
+
+
+def read(sessions: Sessions, session: Path, path: str) -> bytes:
+    opened = sessions.open(str(session), path)
+    assert isinstance(opened, OpenFile), opened
+    try:
+        return opened.read(0, 1 << 20)
+    finally:
+        opened.close()
+
+
+def test_it_is_private(session: Path) -> None:
+    assert session.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("path", ["../secret", "/etc/passwd", "a/../../secret", "..", "a/../..", "x\0y"])
+def test_paths_that_lead_out_are_refused(sessions: Sessions, session: Path, path: str) -> None:
+    with pytest.raises(InvalidInput, match="session directory"):
+        sessions.open(str(session), path)
+
+
+@pytest.mark.parametrize(
+    "target", ["/etc/passwd", "../../secret", "../../../../../../../../etc/passwd", "sub/../../../secret", "/proc/self/root"]
+)
+async def test_links_that_lead_out_are_refused(sessions: Sessions, session: Path, target: str) -> None:
+    (session / "sub").mkdir()
+    (session / "link").symlink_to(target)
+    for path in ("link", "link/x"):
+        with pytest.raises((InvalidInput, NotFound)):
+            sessions.open(str(session), path)
+        with pytest.raises((InvalidInput, NotFound)):
+            await sessions.put(str(session), path, chunks(b"x"))
+        with pytest.raises((InvalidInput, NotFound)):
+            sessions.entries(str(session), path, None, 10)
+    assert sessions.missing(str(session), ["link"]) == ["link"]
+
+
+def test_links_that_stay_inside_are_followed(sessions: Sessions, session: Path) -> None:
+    (session / "a" / "b").mkdir(parents=True)
+    (session / "a" / "file").write_text("hello")
+    (session / "a" / "b" / "up").symlink_to("../file")
+    (session / "dir").symlink_to("a/b")
+    assert read(sessions, session, "dir/up") == b"hello"
+
+
+def test_a_circle_of_links_ends(sessions: Sessions, session: Path) -> None:
+    (session / "x").symlink_to("y")
+    (session / "y").symlink_to("x")
+    with pytest.raises(InvalidInput, match="too many links"):
+        sessions.open(str(session), "x")
+
+
+def test_what_is_no_file_is_described(sessions: Sessions, session: Path) -> None:
+    os.mkfifo(session / "pipe")
+    (session / "dir").mkdir()
+    for path, kind in (("pipe", "other"), ("dir", "directory"), ("", "directory")):
+        found = sessions.open(str(session), path)
+        assert isinstance(found, FileInfo)
+        assert found.type == kind
+
+
+@given(st.lists(st.sampled_from(["..", ".", "a", "b", "up", "out", "abs", "loop", ""]), min_size=1, max_size=8))
+@settings(max_examples=300)
+def test_no_walk_leaves_the_root(tmp_path_factory: pytest.TempPathFactory, parts: list[str]) -> None:
+    base = tmp_path_factory.getbasetemp() / "walk"
+    root = base / "root"
+    if not base.exists():
+        (root / "a" / "b").mkdir(parents=True)
+        (root / "a" / "b" / "up").symlink_to("../..")
+        (root / "a" / "out").symlink_to("../../..")
+        (root / "b").symlink_to("a/b/up/a")
+        (root / "abs").symlink_to("/")
+        (root / "loop").symlink_to("loop")
+    try:
+        with parent_of(str(root), "/".join(parts)) as (fd, name):
+            where = Path(os.readlink(f"/proc/self/fd/{fd}"))
+            assert where == root or root in where.parents
+            assert "/" not in name
+            assert name != ".."
+    except (InvalidInput, NotFound):
+        pass
+
+
+async def test_an_upload_is_whole_or_not_there(sessions: Sessions, session: Path) -> None:
+    async def breaks() -> AsyncIterator[bytes]:
+        yield b"half"
+        raise ConnectionError("gone")
+
+    with pytest.raises(ConnectionError):
+        await sessions.put(str(session), "data/in.bin", breaks())
+    assert not (session / "data" / "in.bin").exists()
+    assert os.listdir(session / "data") == []
+    info = await sessions.put(str(session), "data/in.bin", chunks(b"one", b"two"), executable=True)
+    assert (info.size, info.executable) == (6, True)
+    assert read(sessions, session, "data/in.bin") == b"onetwo"
+
+
+@pytest.mark.parametrize(
+    ("declared", "wrong"),
+    [
+        (InputFile("f", size=4), "5 bytes|longer"),
+        (InputFile("f", size=6), "5 bytes; 6"),
+        (InputFile("f", sha256="0" * 64), "SHA-256"),
+    ],
+)
+async def test_what_was_declared_is_checked(
+    sessions: Sessions, session: Path, declared: InputFile, wrong: str
+) -> None:
+    with pytest.raises(InvalidInput, match=wrong):
+        await sessions.put(str(session), "f", chunks(b"hello"), declared=declared)
+    assert os.listdir(session) == []
+    right = InputFile("f", 5, hashlib.sha256(b"hello").hexdigest(), executable=True)
+    info = await sessions.put(str(session), "f", chunks(b"hel", b"lo"), declared=right)
+    assert info.executable
+
+
+def test_a_large_directory_is_listed_in_pages(sessions: Sessions, session: Path) -> None:
+    names = sorted(f"f{number:04}" for number in range(250))
+    for name in names:
+        (session / name).touch()
+    found: list[str] = []
+    after = None
+    while True:
+        page, after = sessions.entries(str(session), "", after, 100)
+        found += [info.path for info in page]
+        if after is None:
+            break
+    assert found == names
+
+
+def test_removing_takes_what_its_owner_made_unwritable(sessions: Sessions, session: Path) -> None:
+    (session / "locked" / "deep").mkdir(parents=True)
+    (session / "locked" / "deep" / "f").touch()
+    (session / "link").symlink_to("/etc")
+    (session / "locked" / "deep").chmod(0o500)
+    (session / "locked").chmod(0)
+    sessions.remove(str(session))
+    assert not session.exists()
+    assert Path("/etc").is_dir()
+    sessions.remove(str(session))
+
+
+def test_only_session_directories_are_removed(sessions: Sessions, tmp_path: Path) -> None:
+    for path in (sessions.root, str(tmp_path), "/"):
+        with pytest.raises(ValueError, match="no session directory"):
+            sessions.remove(path)
