@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,6 @@ from argosy.client import Client, Description, Input, Output
 from argosy.model import ArgosyError
 from argosy.model.activity import ActivityState, may_follow
 from argosy.service.faults import POINTS
-
 from tests.service.running import RunningService
 
 pytestmark = [pytest.mark.kill, pytest.mark.timeout(180)]
@@ -49,15 +49,14 @@ def check_history(client: Client, id: str) -> None:
     times = [event.time for event in events]
     assert times == sorted(times), events
     states = [ActivityState(event.state) for event in events]
-    for old, new in zip(states, states[1:], strict=False):
+    for old, new in pairwise(states):
         assert old is new or may_follow(old, new), events
 
 
 def _killed(service: RunningService, share: str, runs: Path, timeout: float = 30) -> None:
-    with contextlib.suppress(ArgosyError, OSError):
-        with service.client(retries=0) as client:
-            for id in _ask(client, share, runs):
-                client.wait(id, timeout=timeout)
+    with contextlib.suppress(ArgosyError, OSError), service.client(retries=0) as client:
+        for id in _ask(client, share, runs):
+            client.wait(id, timeout=timeout)
     assert service.died(), service.log()
 
 
@@ -87,13 +86,12 @@ def test_a_termination_is_carried_out(service: RunningService, share: str, point
         executable="/bin/sh", arguments=["-c", f"echo x >> {runs}; sleep 60; echo x >> {ended}"], share=share
     )
     service.start(fault=point)
-    with contextlib.suppress(ArgosyError, OSError):
-        with service.client(retries=0) as client:
-            activity = client.submit(description, key="k")
-            for status in client.stream([activity.id], after=0):
-                if status.state == ActivityState.LRMS_RUNNING:
-                    break
-            client.terminate(activity.id)
+    with contextlib.suppress(ArgosyError, OSError), service.client(retries=0) as client:
+        activity = client.submit(description, key="k")
+        for status in client.stream([activity.id], after=0):
+            if status.state == ActivityState.LRMS_RUNNING:
+                break
+        client.terminate(activity.id)
     assert service.died(), service.log()
     service.start()
     with service.client() as client:

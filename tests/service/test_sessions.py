@@ -57,7 +57,8 @@ def test_paths_that_lead_out_are_refused(sessions: Sessions, session: Path, path
 
 
 @pytest.mark.parametrize(
-    "target", ["/etc/passwd", "../../secret", "../../../../../../../../etc/passwd", "sub/../../../secret", "/proc/self/root"]
+    "target",
+    ["/etc/passwd", "../../secret", "../../../../../../../../etc/passwd", "sub/../../../secret", "/proc/self/root"],
 )
 async def test_links_that_lead_out_are_refused(sessions: Sessions, session: Path, target: str) -> None:
     (session / "sub").mkdir()
@@ -140,9 +141,7 @@ async def test_an_upload_is_whole_or_not_there(sessions: Sessions, session: Path
         (InputFile("f", sha256="0" * 64), "SHA-256"),
     ],
 )
-async def test_what_was_declared_is_checked(
-    sessions: Sessions, session: Path, declared: InputFile, wrong: str
-) -> None:
+async def test_what_was_declared_is_checked(sessions: Sessions, session: Path, declared: InputFile, wrong: str) -> None:
     with pytest.raises(InvalidInput, match=wrong):
         await sessions.put(str(session), "f", chunks(b"hello"), declared=declared)
     assert os.listdir(session) == []

@@ -75,6 +75,10 @@ class Driver(ABC):
         """Begin. Reports are delivered one call at a time; a call that raises is tried again."""
 
     @abstractmethod
+    def check(self, request: JobRequest) -> None:
+        """Raise InvalidJobException, naming the element, for what can never be asked of this system."""
+
+    @abstractmethod
     async def submit(self, requests: Sequence[JobRequest]) -> list[str | ArgosyError]:
         """Hand jobs to the batch system and begin to watch them.
 

@@ -143,8 +143,7 @@ def to_model(wire: Description) -> ActivityDescription:
         )
         description.check()
     except InvalidInput as error:
-        error.element = _renamed(error.element)
-        raise
+        raise in_its_terms(error) from None
     return description
 
 
@@ -164,6 +163,12 @@ _NAMES = {
     "attributes.reservation_id": "reservation",
     "attributes.custom_attributes": "custom",
 }
+
+
+def in_its_terms(error: InvalidInput) -> InvalidInput:
+    """The same error, its element named as this language names it."""
+    error.element = _renamed(error.element)
+    return error
 
 
 def _renamed(element: str | None) -> str | None:

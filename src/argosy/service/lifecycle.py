@@ -290,7 +290,9 @@ def _reported(decision: Decision, report: Report, needs: Needs, now: float) -> N
 def _in_lrms(decision: Decision, report: Report, state: ActivityState, now: float) -> None:
     activity = decision.activity
     if report.phase is Phase.RUNNING and activity.started is None:
-        decision.activity = activity = activity.but(started=report.time)
+        # A job that starts at once can have done so before the answer to its submission was read.
+        submitted = min(report.time, activity.submitted or report.time)
+        decision.activity = activity = activity.but(started=report.time, submitted=submitted)
     if report.hosts:
         decision.activity = activity = activity.but(hosts=report.hosts)
     if report.start_estimate != activity.start_estimate:

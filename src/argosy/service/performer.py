@@ -139,11 +139,7 @@ class Performer:
     # -- the batch system -------------------------------------------------------------------------
 
     async def _submit(self, resource: Resource, lives: list[Live]) -> None:
-        requests: list[JobRequest] = []
-        for live in lives:
-            description = await self._description(live)
-            spec = session_spec(description.spec, live.record.session)
-            requests.append(JobRequest(live.record.id, spec, str(spec.directory), description.rerunnable))
+        requests = [job_request(live.record.id, await self._description(live), live.record.session) for live in lives]
         await asyncio.to_thread(self._sessions.make, [live.record.id for live in lives])
         self._fault("submit-before")
         self._submitting.update(live.record.id for live in lives)
@@ -217,6 +213,12 @@ class Performer:
                 await self._resources[name].driver.settled(handles)
             except ArgosyError as error:
                 log.warning("%s keeps records of %d ended jobs for now: %s", name, len(handles), error)
+
+
+def job_request(id: str, description: ActivityDescription, session: str) -> JobRequest:
+    """What a driver is asked to run."""
+    spec = session_spec(description.spec, session)
+    return JobRequest(id, spec, str(spec.directory), description.rerunnable)
 
 
 def session_spec(spec: JobSpec, session: str) -> JobSpec:

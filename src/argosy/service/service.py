@@ -19,6 +19,7 @@ from argosy.model import (
     ActivityDescription,
     ActivityState,
     ArgosyError,
+    InvalidInput,
     InvalidStateException,
     LimitExceeded,
     NotFound,
@@ -33,7 +34,7 @@ from .housekeeping import Housekeeping
 from .ids import new_id
 from .lifecycle import Begun, Decision, Instruction, Needs, TerminateAsked, decide
 from .matching import check_fit, split_share
-from .performer import Performer
+from .performer import Performer, job_request
 from .policy import ServicePolicy
 from .resources import Resource, find_resource
 from .sessions import Sessions
@@ -134,6 +135,8 @@ class ExecutionService(Operations):
         check_fit(description.spec, resource.name, queue, resource.shares)
         now = time.time()
         id = new_id()
+        session = self._sessions.path(id)
+        self._check_system(resource, id, description, session)
         activity = Activity(
             id=id,
             owner=caller.name,
@@ -141,10 +144,10 @@ class ExecutionService(Operations):
             version=0,
             created=now,
             changed=now,
-            name=description.spec.given_name,
+            name=description.spec.given_name or os.path.basename(request.description.executable),
             resource=resource.name,
             queue=queue,
-            session=self._sessions.path(id),
+            session=session,
             worker=self._worker,
             tags=dict(description.tags),
         )
@@ -165,6 +168,14 @@ class ExecutionService(Operations):
             key_expires=now + self._policy.key_lifetime,
         )
         return new, description, decision
+
+    @staticmethod
+    def _check_system(resource: Resource, id: str, description: ActivityDescription, session: str) -> None:
+        """Raise InvalidInput, in the description's own terms, for what the batch system can never be asked."""
+        try:
+            resource.driver.check(job_request(id, description, session))
+        except InvalidInput as error:
+            raise native.in_its_terms(error) from None
 
     async def start(self, caller: Caller, ids: Sequence[str]) -> list[Activity | ArgosyError]:
         async def one(activity: Activity) -> Activity:

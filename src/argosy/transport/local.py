@@ -142,9 +142,21 @@ def _text(data: bytes) -> str:
 def _make_directories(paths: Sequence[str]) -> None:
     for path in paths:
         try:
-            os.makedirs(path, mode=0o700, exist_ok=True)
+            _make_directory(path)
         except OSError as error:
             raise Unavailable(f"{path} cannot be made: {error.strerror}") from error
+
+
+def _make_directory(path: str) -> None:
+    # os.makedirs gives its mode to the last directory only.
+    try:
+        os.mkdir(path, 0o700)
+    except FileNotFoundError:
+        _make_directory(os.path.dirname(path))
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
 
 
 def _write(path: str, data: bytes, mode: int) -> None:

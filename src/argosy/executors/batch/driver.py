@@ -97,6 +97,9 @@ class BatchDriver(Driver):
 
     # -- submitting -------------------------------------------------------------------------------
 
+    def check(self, request: JobRequest) -> None:
+        self._system.directives(_submission(request))
+
     async def submit(self, requests: Sequence[JobRequest]) -> list[str | ArgosyError]:
         answers: list[str | ArgosyError | asyncio.Future[str]] = []
         loop = asyncio.get_running_loop()

@@ -98,6 +98,9 @@ class LocalDriver(Driver):
 
     # -- jobs -------------------------------------------------------------------------------------
 
+    def check(self, request: JobRequest) -> None:
+        self._wire(request)
+
     async def submit(self, requests: Sequence[JobRequest]) -> list[str | ArgosyError]:
         answers: list[str | ArgosyError] = [request.tag for request in requests]
         batch: list[int] = []
