@@ -170,7 +170,7 @@ def test_a_vector_answers_in_order_and_each_for_itself(client: Client) -> None:
         [{"executable": "/bin/true", "share": share} for share in ("local", "nosuch", "local")]
     )
     assert [answer.activity is not None for answer in answers] == [True, False, True]
-    assert answers[1].problem.element == "share"
+    assert answers[1].problem.element == "[1].description.share"
 
 
 @pytest.mark.parametrize("share", ["local", pytest.param("slurm", marks=pytest.mark.slurm)], indirect=True)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from argosy._version import __version__
 from argosy.model import InvalidJobException, InvalidStateException, JobState, JobStatus, SubmitException
 from argosy.model.resources import ResourceSpecV1
 
 from .job import Callback, Job
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 #: Third-party executors register under this entry-point group.
 GROUP = "argosy.executors"
@@ -141,4 +143,6 @@ class JobExecutor(ABC):
 
 
 def _registered() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points  # a third of the whole import, and only needed here
+
     return {entry.name.lower(): entry for entry in entry_points(group=GROUP)}

@@ -290,9 +290,10 @@ def _reported(decision: Decision, report: Report, needs: Needs, now: float) -> N
 def _in_lrms(decision: Decision, report: Report, state: ActivityState, now: float) -> None:
     activity = decision.activity
     if report.phase is Phase.RUNNING and activity.started is None:
-        # A job that starts at once can have done so before the answer to its submission was read.
-        submitted = min(report.time, activity.submitted or report.time)
-        decision.activity = activity = activity.but(started=report.time, submitted=submitted)
+        # Batch systems show whole seconds, and a job can start before the answer to its submission is read.
+        started = max(report.time, activity.intended or report.time)
+        submitted = min(started, activity.submitted or started)
+        decision.activity = activity = activity.but(started=started, submitted=submitted)
     if report.hosts:
         decision.activity = activity = activity.but(hosts=report.hosts)
     if report.start_estimate != activity.start_estimate:
@@ -310,7 +311,7 @@ def _ended(decision: Decision, report: Report, needs: Needs, now: float) -> None
     if not (activity.state.in_lrms or activity.state is _S.TERMINATING):
         return
     known: dict[str, Any] = {
-        "ended": report.time,
+        "ended": max(report.time, activity.started or report.time),
         "exit_code": report.exit_code,
         "signal": report.signal,
         "usage": report.usage,
