@@ -17,9 +17,7 @@ tricky = st.lists(st.sampled_from(["$", "{", "}", "A", "B1", "'", '"', "\\", "`"
 
 
 def shell(words: str, **environ: str) -> list[bytes]:
-    done = subprocess.run(
-        ["/bin/sh", "-c", f"printf '%s\\0' {words}"], capture_output=True, check=True, env=environ
-    )
+    done = subprocess.run(["/bin/sh", "-c", f"printf '%s\\0' {words}"], capture_output=True, check=True, env=environ)
     return done.stdout.split(b"\0")[:-1]
 
 

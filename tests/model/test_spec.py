@@ -221,4 +221,6 @@ def test_odd_json_names_its_element(data: Any, element: str) -> None:
 
 def test_only_what_differs_from_the_defaults_is_written() -> None:
     assert to_dict(JobSpec("/x")) == {"executable": "/x"}
-    assert to_dict(JobSpec("/x", attributes=JobAttributes(timedelta(hours=1))))["attributes"] == {"duration": "3600.0 s"}
+    assert to_dict(JobSpec("/x", attributes=JobAttributes(timedelta(hours=1))))["attributes"] == {
+        "duration": "3600.0 s"
+    }

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+#: How long the end of a program may be held up by what watches its jobs, in seconds.
+_PATIENCE = 2.0
 
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
@@ -21,7 +25,9 @@ def background_loop() -> asyncio.AbstractEventLoop:
         with _lock:
             if _loop is None:
                 loop = asyncio.new_event_loop()
-                threading.Thread(target=_serve, args=(loop,), name="argosy", daemon=True).start()
+                thread = threading.Thread(target=_serve, args=(loop,), name="argosy", daemon=True)
+                thread.start()
+                atexit.register(_end, loop, thread)
                 _loop = loop
     return _loop
 
@@ -29,6 +35,23 @@ def background_loop() -> asyncio.AbstractEventLoop:
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
     asyncio.set_event_loop(loop)
     loop.run_forever()
+
+
+def _end(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+    """At the end of the program: jobs go on, what watched them stops without a word."""
+    if not thread.is_alive():  # in a forked child
+        return
+    asyncio.run_coroutine_threadsafe(_cancel_all(), loop)
+    thread.join(_PATIENCE)
+
+
+async def _cancel_all() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=_PATIENCE / 2)
+    asyncio.get_running_loop().stop()
 
 
 def call(work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:

@@ -126,7 +126,13 @@ class LocalTransport(Transport):
     async def _in_thread(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         if self._closed:
             raise Unavailable(f"the transport to {self.where} is closed")
-        return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: function(*args, **kwargs))
+        loop = asyncio.get_running_loop()
+        try:
+            future = loop.run_in_executor(self._pool, lambda: function(*args, **kwargs))
+        except RuntimeError as error:
+            # The interpreter is ending and starts no more threads: whatever this was for ends with it.
+            raise asyncio.CancelledError(str(error)) from None
+        return await future
 
 
 def _kill_group(child: subprocess.Popen[bytes]) -> None:
