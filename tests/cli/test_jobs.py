@@ -83,7 +83,9 @@ def test_run_sends_inputs_and_fetches_outputs(argosy: Command, live: Live) -> No
         ended(exit_code=0)(operations, id)
 
     with Player(live, play):
-        done = argosy("run", "--purge", "-i", "script", "-i", "data.txt=d", "-o", "sub/result", "-o", "d=copy", "./script")
+        done = argosy(
+            "run", "--purge", "-i", "script", "-i", "data.txt=d", "-o", "sub/result", "-o", "d=copy", "./script"
+        )
     assert (done.code, done.out, done.err) == (0, "", "")
     assert Path("result").read_text() == "42"
     assert stat.S_IMODE(os.stat("result").st_mode) & 0o100

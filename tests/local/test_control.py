@@ -144,7 +144,7 @@ async def test_slots_are_honoured_and_used(bench: Bench):
     started = [report.tag for report in bench.reports if report.phase is Phase.RUNNING]
     assert started == [request.tag for request in requests]  # first come, first served
     (share,) = await bench.driver.shares()
-    assert (share.name, share.cores, share.free_cores, share.available) == ("local", 2, 2, True)
+    assert (share.name, share.cores, share.free_cores, share.available) == ("", 2, 2, True)
     assert share.memory_per_node > 10**8
 
 

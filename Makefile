@@ -1,0 +1,53 @@
+# `make demo` and `make test` are all that is needed; `make` lists the rest.
+# PYTHON names an interpreter (3.11 or later); SLURM=no leaves out the tests that need a Slurm; PYTEST_ARGS goes to pytest.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint docs-check benchmark constraints clean
+MAKEFLAGS += --no-print-directory
+BIN := .venv/bin
+SLURM ?= yes
+PYTEST_ARGS ?=
+export PYTHON
+
+help: ## list what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## set up, run a small computation through the service, print its results
+	@tools/venv.sh service
+	@$(BIN)/python examples/demo.py
+
+test: ## set up, start what the tests need, lint, and run all tests
+	@tools/venv.sh dev
+	@$(MAKE) lint
+ifneq ($(SLURM),no)
+	@if [ "$$(id -u)" = 0 ]; then tests/servers/slurm-up.sh || [ -z "$$CI" ]; \
+	else echo "not root: tests that need a real Slurm are skipped unless one of the tests' is up" >&2; fi
+endif
+	@if [ "$$(id -u)" = 0 ] && ! { command -v curl && command -v jq; } >/dev/null; then \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends curl jq \
+	|| [ -z "$$CI" ]; fi
+	@$(BIN)/python -m pytest $(if $(filter no,$(SLURM)),-m "not slurm") $(PYTEST_ARGS)
+
+lint: ## check form, types and imports
+	@tools/venv.sh dev
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet || { echo "run: $(BIN)/ruff format" >&2; exit 1; }
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+docs-check: ## run what the documentation shows
+	@tools/venv.sh dev
+	@$(BIN)/python -m pytest -q tests/docs
+
+benchmark: ## measure, and write the tables to benchmarks/results
+	@tools/venv.sh dev benchmark
+	@$(BIN)/python benchmarks/run.py
+
+constraints: ## choose the versions in constraints.txt anew (needs uv)
+	@{ echo "# Versions with which Argosy is tested; pip and uv take it with -c. Made by: make constraints"; \
+	uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra benchmark \
+	--no-annotate --no-header --no-emit-index-url pyproject.toml; } >constraints.tmp
+	@mv constraints.tmp constraints.txt
+
+clean: ## remove .venv, .demo and caches
+	@rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
