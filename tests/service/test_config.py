@@ -25,10 +25,10 @@ def test_a_batch_system_on_path_is_offered(tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_file_names_resources(tmp_path: Path) -> None:
     (tmp_path / "argosy.toml").write_text(
-        '[service]\nport = 8080\nretention = 100000\n[resources.mine]\ntype = "slurm"\npoll = 5\n'
+        '[service]\nport = 8080\nretention = 100000\nsessions = "/s"\n[resources.mine]\ntype = "slurm"\npoll = 5\n'
     )
     config = load_config(tmp_path, port=9)
-    assert (config.port, config.policy.retention) == (9, 100000)
+    assert (config.port, config.policy.retention, config.sessions) == (9, 100000, "/s")
     assert config.resources["mine"].poll == 5
 
 
@@ -38,6 +38,7 @@ def test_a_file_names_resources(tmp_path: Path) -> None:
         ("[service]\nnosuch = 1\n", "service.nosuch"),
         ('[service]\nretention = "long"\n', "service.retention"),
         ("[service]\nretention = 60\n", "service"),
+        ('[service]\nsessions = "relative"\n', "service.sessions"),
         ('[resources.x]\ntype = "local"\nslots = 0\n', "resources[...].slots"),
         ('[resources.x]\ntype = "local"\nnosuch = 0\n', "resources[...]"),
         ("not toml", None),

@@ -29,6 +29,7 @@ _SECTIONS: dict[str, list[tuple[str, str, str]]] = {
     "The service": [
         ("shares", "service:shares", "Show where jobs may go."),
         ("serve", "service:serve", "Start the service."),
+        ("stop", "service:stop", "Stop the service."),
         ("version", "service:version", "Show versions."),
     ],
 }
@@ -38,7 +39,7 @@ _HELP = """Run a job on any computing resource, and know what became of it.
 
 \b
 Examples:
-  argosy serve &                          start the service on this machine
+  argosy serve --detach                   start the service on this machine
   argosy run -- hostname                  run a command, see its output
   argosy run --to slurm/debug -n 4 -i in.dat -o out.dat -- ./simulate in.dat
   argosy submit --name nightly -- ./nightly.sh

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import select
+import signal
 from typing import Any
 
 import click
@@ -9,14 +12,19 @@ import click
 from argosy._version import __version__
 
 from .common import connect, json_option, print_json
+from .exits import FAILED, NO_SERVICE, report
 from .tables import table
 from .units import size, span
+
+#: How long a service may take to stop, in seconds.
+_STOPPING = 60
 
 
 @click.command(
     epilog="""\b
 Examples:
   argosy serve
+  argosy serve --detach
   argosy serve --directory /srv/argosy --port 8080 --config argosy.toml
 
 Clients on this machine find it by its private directory; others need its URL and its token.
@@ -33,12 +41,37 @@ Clients on this machine find it by its private directory; others need its URL an
     show_default=True,
     help="How much to log, to stderr.",
 )
+@click.option("--detach", is_flag=True, help="Run it in the background; return once it serves. See: argosy stop")
 def serve(**options: Any) -> int:
     """Start the service, and run it until it is interrupted."""
     # Imported here, so that the clients' part of the package stands alone.
     from argosy.endpoints.runtime import main
 
     main(**options)
+    return 0
+
+
+@click.command(epilog="\b\nExample:\n  argosy stop")
+def stop() -> int:
+    """Stop the service of this user on this machine. Jobs go on; the next service takes them up."""
+    from argosy.client.discovery import home, running_pid
+
+    directory = home()
+    pid = running_pid(directory)
+    if pid is None:
+        report(f"no service runs in {directory}")
+        return NO_SERVICE
+    fd = os.pidfd_open(pid)
+    try:
+        signal.pidfd_send_signal(fd, signal.SIGTERM)
+        # A pidfd is readable once its process has ended.
+        ended, _, _ = select.select([fd], [], [], _STOPPING)
+    finally:
+        os.close(fd)
+    if not ended:
+        report(f"the service, process {pid}, has not stopped within {_STOPPING} s; its log may say why")
+        return FAILED
+    click.echo("stopped; jobs go on, and the next service takes them up")
     return 0
 
 

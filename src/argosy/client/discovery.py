@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 from collections.abc import Mapping
@@ -79,3 +80,16 @@ def read_token(path: Path) -> str:
     if not token or not token.isprintable():
         raise NotAuthenticated(f"there is no token in {path}")
     return token
+
+
+def running_pid(directory: Path) -> int | None:
+    """The process of the service that has this directory, None where none has: its lock tells, the file may be old."""
+    try:
+        found = msgspec.json.decode((directory / "endpoint.json").read_bytes(), type=_EndpointFile)
+        with (directory / "lock").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return found.pid
+    except (OSError, msgspec.MsgspecError):
+        return None
+    return None

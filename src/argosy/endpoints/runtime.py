@@ -20,12 +20,14 @@ import logging
 import os
 import secrets
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from argosy._version import __version__
-from argosy.model import Conflict
+from argosy.model import Conflict, Unavailable
 from argosy.service.assemble import assemble
 from argosy.service.caller import Caller
 from argosy.service.config import ServiceConfig, load_config
@@ -36,6 +38,9 @@ from .server import Addresses, serve
 
 log = logging.getLogger(__name__)
 
+#: How often it is looked whether a detached service serves yet, in seconds.
+_LOOK = 0.05
+
 
 def main(
     *,
@@ -44,15 +49,48 @@ def main(
     port: int | None = None,
     config: str | None = None,
     log_level: str = "info",
+    detach: bool = False,
 ) -> None:
-    """Read the configuration, and run the service until it is told to stop. What is None is left to the file."""
+    """Read the configuration, and run the service until it is told to stop. What is None is left to the file.
+
+    `detach`: do so in a process of its own, and return once it serves. Its log is ``service.log`` in its directory.
+    """
+    settings = load_config(directory, config, host=host, port=port)
+    if detach:
+        _detach(settings, config, log_level)
+        return
     logging.basicConfig(
         level=log_level.upper(), format="%(asctime)sZ %(levelname)s %(name)s: %(message)s", datefmt="%Y-%m-%dT%H:%M:%S"
     )
     logging.Formatter.converter = time.gmtime
     for chatty in ("uvicorn.error", "asyncio"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
-    asyncio.run(run_service(load_config(directory, config, host=host, port=port)))
+    asyncio.run(run_service(settings))
+
+
+def _detach(settings: ServiceConfig, config: str | None, log_level: str) -> None:
+    directory = _private(settings.directory)
+    command = [sys.executable, "-m", "argosy.cli", "serve", "--directory", settings.directory]
+    command += ["--host", settings.host, "--port", str(settings.port), "--log-level", log_level]
+    command += [] if config is None else ["--config", os.path.abspath(config)]
+    fd = os.open(directory / "service.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    with open(fd, "ab") as log_file:
+        before = log_file.tell()
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log_file, stderr=log_file, start_new_session=True, cwd="/"
+        )
+    while child.poll() is None:
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            found = json.loads((directory / "endpoint.json").read_text())
+            if found["pid"] == child.pid:
+                print(f"argosy {__version__} serves {found['url']} from {directory} as process {child.pid}")  # noqa: T201
+                child.returncode = 0  # it is not waited for: it stays
+                return
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(_LOOK)
+    with (directory / "service.log").open() as said:
+        said.seek(before)
+        raise Unavailable(f"the service did not start: {said.read().strip() or child.returncode}")
 
 
 async def run_service(config: ServiceConfig, *, announce: bool = True) -> None:

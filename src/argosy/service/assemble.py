@@ -29,7 +29,7 @@ def assemble(config: ServiceConfig, faults: Faults) -> ExecutionService:
         name: Resource(name, _driver(name, resource, directory)) for name, resource in config.resources.items()
     }
     store = SQLiteStore(directory / "argosy.db")
-    return ExecutionService(store, str(directory / "sessions"), resources, config.policy, faults, alone=True)
+    return ExecutionService(store, config.sessions, resources, config.policy, faults, alone=True)
 
 
 def _driver(name: str, config: ResourceConfig, directory: Path) -> Driver:

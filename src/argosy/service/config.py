@@ -3,6 +3,7 @@
     [service]
     host = "127.0.0.1"
     port = 0                    # any that is free
+    sessions = "/shared/argosy/sessions"  # the session directories; compute nodes must see them
     retention = 604800          # seconds; and the other fields of ServicePolicy
 
     [resources.local]
@@ -61,6 +62,7 @@ class ServiceConfig(Struct, kw_only=True):
     port: int = 0
     policy: ServicePolicy
     resources: dict[str, ResourceConfig]
+    sessions: str
 
 
 def default_directory() -> Path:
@@ -87,6 +89,9 @@ def load_config(
     path = Path(file) if file is not None else where / "argosy.toml"
     read = _File() if file is None and not path.exists() else _read(path)
     service = dict(read.service)
+    sessions = service.pop("sessions", str(where / "sessions"))
+    if not isinstance(sessions, str) or not sessions.startswith("/"):
+        raise InvalidInput(f"{path}: service.sessions must be an absolute path", element="service.sessions")
     network = {"host": service.pop("host", "127.0.0.1"), "port": service.pop("port", 0)}
     if not isinstance(network["host"], str) or not isinstance(network["port"], int):
         raise InvalidInput(f"{path}: service.host is a text and service.port a number", element="service")
@@ -96,6 +101,7 @@ def load_config(
         port=port if port is not None else network["port"],
         policy=_policy(service, path),
         resources=read.resources or default_resources(),
+        sessions=sessions,
     )
 
 
@@ -125,7 +131,7 @@ def _policy(values: dict[str, Any], path: Path) -> ServicePolicy:
     for name, value in values.items():
         if name not in known:
             raise InvalidInput(
-                f"{path}: service.{name} is not known; there are host, port, {', '.join(sorted(known))}",
+                f"{path}: service.{name} is not known; there are host, port, sessions, {', '.join(sorted(known))}",
                 element=f"service.{name}",
             )
         if isinstance(value, bool) or not isinstance(value, (int, float)):

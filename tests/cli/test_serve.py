@@ -1,0 +1,68 @@
+"""`argosy serve` and `argosy stop` with a real service."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.service.running import RunningService
+
+
+@pytest.fixture
+def home(service_home: RunningService, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ARGOSY_HOME", str(service_home.directory))
+    return service_home.directory
+
+
+@pytest.fixture
+def service_home(tmp_path: Path):
+    running = RunningService(tmp_path / "home")
+    yield running
+    running.end()
+
+
+def argosy(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", "argosy.cli", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_service_in_the_background(home: Path) -> None:
+    assert argosy("stop").returncode == 3
+    started = argosy("serve", "--detach")
+    assert started.returncode == 0, started.stderr
+    pid = json.loads((home / "endpoint.json").read_text())["pid"]
+    assert str(pid) in started.stdout
+    second = argosy("serve", "--detach")
+    assert second.returncode == 1
+    assert "another service runs" in second.stderr
+    ran = argosy("run", "--", "sh", "-c", "echo out; echo err >&2; exit 7")
+    assert (ran.returncode, ran.stdout) == (7, "out\n")
+    assert "err\n" in ran.stderr
+    listed = argosy("list", "--json")
+    assert json.loads(listed.stdout.splitlines()[0])["exit_code"] == 7
+    stopped = argosy("stop")
+    assert stopped.returncode == 0, stopped.stderr
+    assert not (home / "endpoint.json").exists()
+    unreachable = argosy("list")
+    assert unreachable.returncode == 3
+    assert "argosy serve" in unreachable.stderr
+    assert stopped.stderr == ""
+    assert "Traceback" not in (home / "service.log").read_text()
+
+
+def test_a_bad_configuration_is_told(home: Path) -> None:
+    home.mkdir()
+    (home / "argosy.toml").write_text("[service]\nnosuch = 1\n")
+    done = argosy("serve")
+    assert done.returncode == 1
+    assert "service.nosuch" in done.stderr
+    assert "Traceback" not in done.stderr
