@@ -72,7 +72,9 @@ now=$(state)
 if up_to_date "$@"; then
     exit 0
 fi
-new_enough .venv/bin/python || make_environment
+if ! new_enough .venv/bin/python || ! { has uv || .venv/bin/python -m pip --version >/dev/null 2>&1; }; then
+    make_environment
+fi
 extras=$(printf '%s,' "$@")
 printf 'setup: installing Argosy and what it needs (%s) into .venv\n' "${extras%,}" >&2
 if has uv; then

@@ -115,14 +115,14 @@ def test_a_requeue_is_seen() -> None:
 
 def test_a_second_run_of_what_may_not_run_again_ends_the_job() -> None:
     again = record(RecordKind.DUPLICATE, owner="7", owner_run=0, ran=False)
-    report = on_duplicate(watched(), again)
+    report = on_duplicate(watched(), again, 2.0)
     assert report.phase is Phase.ENDED
     assert "not run again" in report.message
 
 
 def test_another_copys_refusal_is_no_end() -> None:
     other = Record(RecordKind.DUPLICATE, "t", "8", 0, 1.0, owner="7", ran=False)
-    assert on_duplicate(watched(), other) is None
+    assert on_duplicate(watched(), other, 2.0) is None
 
 
 def test_reasons_are_told_once() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,6 @@ import pytest
 from argosy.client import Client, Description
 from argosy.languages.documents import EventDocument
 from argosy.model.activity import ActivityState, may_follow
-
 from tests.service.running import RunningService
 
 pytestmark = [pytest.mark.load, pytest.mark.timeout(170)]
@@ -79,7 +79,7 @@ def _check_history(events: list[EventDocument]) -> None:
     numbers = [event.seq for event in events]
     assert numbers == sorted(set(numbers)), events
     states = [ActivityState(event.state) for event in events]
-    for old, new in zip(states, states[1:], strict=False):
+    for old, new in pairwise(states):
         assert old is new or may_follow(old, new), events
     assert ActivityState.LRMS_RUNNING in states, events
     assert states[-1] is ActivityState.FINISHED, events

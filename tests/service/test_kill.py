@@ -60,7 +60,7 @@ def _killed(service: RunningService, share: str, runs: Path, timeout: float = 30
     assert service.died(), service.log()
 
 
-@pytest.mark.parametrize("point", [point for point in POINTS if not point.startswith("cancel")])
+@pytest.mark.parametrize("point", [point for point in POINTS if not point.startswith(("cancel", "command"))])
 @pytest.mark.parametrize("passed", [0, 1])
 def test_every_job_runs_once(service: RunningService, share: str, point: str, passed: int, tmp_path: Path) -> None:
     runs = tmp_path / "runs"
@@ -102,6 +102,32 @@ def test_a_termination_is_carried_out(service: RunningService, share: str, point
         check_history(client, activity.id)
     assert not ended.exists()
     assert not runs.exists() or len(runs.read_text().split()) == 1
+
+
+@pytest.mark.slurm
+@pytest.mark.parametrize("point", ["submit-before", "command-before", "command-after", "submit-after", "accepted"])
+@pytest.mark.parametrize("count", [1, 8])
+def test_a_command_is_given_once(slurm: None, service: RunningService, point: str, count: int, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    description = Description(
+        executable="/bin/sh",
+        arguments=["-c", 'printf "%s\\n" "$ARGOSY_NATIVE_ID" >> "$1"', "sh", str(runs)],
+        share="slurm",
+    )
+    keys = [f"k{number}" for number in range(count)]
+    service.start(fault=point)
+    with contextlib.suppress(ArgosyError, OSError), service.client(retries=0) as client:
+        for one in client.submit_many([description] * len(keys), keys=keys):
+            client.wait(one.activity.id, timeout=30)
+    assert service.died(), service.log()
+    service.start()
+    with service.client() as client:
+        for one in client.submit_many([description] * len(keys), keys=keys):
+            done = client.wait(one.activity.id, timeout=60)
+            assert (done.state, done.exit_code) == ("finished", 0), list(client.events(done.id))
+    ids = runs.read_text().split()
+    assert len(ids) == len(set(ids)) == len(keys)
+    assert len({native_id.partition("_")[0] for native_id in ids}) == 1, "they were not submitted as one"
 
 
 def test_killed_again_and_again(service: RunningService, share: str, tmp_path: Path) -> None:

@@ -64,6 +64,8 @@ class BatchSystem(ABC):
 
     #: The name it is asked for by, and the prefix of its custom attributes.
     name: ClassVar[str]
+    #: Commands that are all on PATH where this system is used; empty where that cannot be told from commands.
+    signs: ClassVar[tuple[str, ...]] = ()
     #: The most jobs that one array may hold; 0 where there are no arrays.
     max_array: ClassVar[int] = 0
     #: What `control` can do.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Third-party executors register under this entry-point group.
 GROUP = "argosy.executors"
+#: Every batch system that is registered under this one has an executor too.
+BATCH_GROUP = "argosy.batch"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,7 @@ class JobExecutor(ABC):
             known = ", ".join(sorted(_registered()))
             raise ValueError(f"No such executor: {name}. Available executors: {known}")
         try:
-            executor = found.load()(url=url, config=config)
+            executor = _factory(found)(url=url, config=config)
         except ImportError as error:
             raise ValueError(f"Unable to load executor {name}: {error}") from error
         if not isinstance(executor, JobExecutor):
@@ -145,4 +147,15 @@ class JobExecutor(ABC):
 def _registered() -> dict[str, EntryPoint]:
     from importlib.metadata import entry_points  # a third of the whole import, and only needed here
 
-    return {entry.name.lower(): entry for entry in entry_points(group=GROUP)}
+    found = entry_points()
+    systems = {entry.name.lower(): entry for entry in found.select(group=BATCH_GROUP)}
+    return systems | {entry.name.lower(): entry for entry in found.select(group=GROUP)}
+
+
+def _factory(entry: EntryPoint) -> Callable[..., object]:
+    loaded: Callable[..., object] = entry.load()
+    if entry.group == BATCH_GROUP:
+        from .batch.executor import executor_of  # the only executor that this one knows, and only when asked for
+
+        return executor_of(loaded)
+    return loaded

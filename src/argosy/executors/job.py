@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import uuid
 from abc import ABC, abstractmethod
@@ -165,6 +166,15 @@ class Job:
         return f"Job[id={self.id}, native_id={self._native_id}, executor={self.executor}, status={self._status}]"
 
     __repr__ = __str__
+
+
+def _renew_lock() -> None:
+    # Another thread of the parent may have held it.
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
 
 
 def _reached(state: JobState, targets: tuple[JobState, ...]) -> bool:

@@ -39,7 +39,7 @@ def spec_to_dict(spec: JobSpec) -> dict[str, Any]:
     if spec.resources is not None:
         resources = spec.effective_resources
         out["resources"] = {"__version": 1} | {
-            name: value for name in _RESOURCES if (value := getattr(resources, name)) not in (None, False)
+            name: value for name in _RESOURCES if (value := getattr(resources, name)) is not None and value is not False
         }
     attributes = _attributes_to_dict(spec.attributes)
     if attributes:

@@ -10,6 +10,7 @@ from pathlib import Path
 from argosy.executors.batch.driver import BatchConfig, BatchDriver
 from argosy.executors.batch.reconcile import Policy
 from argosy.executors.contract import Driver
+from argosy.executors.executor import BATCH_GROUP
 from argosy.executors.local.driver import LocalDriver
 from argosy.model import InvalidInput
 from argosy.store.sqlite import SQLiteStore
@@ -26,17 +27,17 @@ def assemble(config: ServiceConfig, faults: Faults) -> ExecutionService:
     directory = Path(config.directory)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     resources = {
-        name: Resource(name, _driver(name, resource, directory)) for name, resource in config.resources.items()
+        name: Resource(name, _driver(name, resource, directory, faults)) for name, resource in config.resources.items()
     }
     store = SQLiteStore(directory / "argosy.db")
     return ExecutionService(store, config.sessions, resources, config.policy, faults, alone=True)
 
 
-def _driver(name: str, config: ResourceConfig, directory: Path) -> Driver:
+def _driver(name: str, config: ResourceConfig, directory: Path, faults: Faults) -> Driver:
     environ = job_environment()
     if config.type == "local":
         return LocalDriver(str(directory / "local"), slots=config.slots, environ=environ)
-    found = {entry.name: entry for entry in entry_points(group="argosy.batch")}
+    found = {entry.name: entry for entry in entry_points(group=BATCH_GROUP)}
     if config.type not in found:
         known = ", ".join(["local", *sorted(found)])
         raise InvalidInput(
@@ -52,6 +53,7 @@ def _driver(name: str, config: ResourceConfig, directory: Path) -> Driver:
             command_timeout=config.command_timeout,
             policy=Policy(lost_after=config.lost_after),
         ),
+        fault=faults,
     )
 
 

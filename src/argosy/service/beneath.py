@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from argosy.model import InvalidInput, NotFound
+from argosy.model import InvalidInput, NotFound, Unavailable
 from argosy.model.description import session_path
 
 #: As many links as Linux itself follows (path_resolution(7)).
@@ -45,8 +45,10 @@ class _Walk:
         self._links = 0
         try:
             self._stack = [os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)]
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise NotFound("there is no session directory any more") from None
+        except OSError as error:
+            raise Unavailable(f"the session directory cannot be entered: {error.strerror}") from error
 
     @property
     def here(self) -> int:

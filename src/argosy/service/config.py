@@ -20,22 +20,24 @@ Without a file there is `local`, and each batch system whose commands are found 
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tomllib
 from dataclasses import fields
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
 
+from argosy.executors.executor import BATCH_GROUP
 from argosy.model import InvalidInput
 
 from .policy import ServicePolicy
 
-#: What to look for on PATH to offer a batch system without being told.
-_SUBMIT_COMMANDS = {"slurm": "sbatch"}
+log = logging.getLogger(__name__)
 
 
 class ResourceConfig(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -108,9 +110,15 @@ def load_config(
 def default_resources() -> dict[str, ResourceConfig]:
     """This machine, and the batch systems that it has."""
     found = {"local": ResourceConfig(type="local")}
-    for system, command in _SUBMIT_COMMANDS.items():
-        if shutil.which(command):
-            found[system] = ResourceConfig(type=system)
+    for entry in entry_points(group=BATCH_GROUP):
+        try:
+            system = entry.load()
+        except ImportError as error:
+            log.warning("the batch system %s (%s) cannot be loaded: %s", entry.name, entry.value, error)
+            continue
+        # A system has one name here, though it may be asked for by several.
+        if entry.name == system.name and system.signs and all(map(shutil.which, system.signs)):
+            found[entry.name] = ResourceConfig(type=entry.name)
     return found
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from argosy.model import ActivityDescription, Conflict, Unavailable
 from argosy.store import Activity, Change, Event, Store
 
-from .lifecycle import Begun, Happening, Instruction, Needs, decide, resume
+from .lifecycle import Begun, Decision, Happening, Instruction, Needs, decide, resume
 from .policy import ServicePolicy
 
 log = logging.getLogger(__name__)
@@ -72,6 +72,7 @@ class Engine:
         self._drafts: list[_Draft] = []
         self._drafted = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
+        self._settling: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Begin to record."""
@@ -82,9 +83,10 @@ class Engine:
         for live in self._lives.values():
             if live.timer is not None:
                 live.timer.cancel()
-        if self._writer is not None:
-            self._writer.cancel()
-            await asyncio.gather(self._writer, return_exceptions=True)
+        tasks = [*self._settling, *([self._writer] if self._writer is not None else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def get(self, id: str) -> Live | None:
         """An activity that this worker has."""
@@ -138,7 +140,12 @@ class Engine:
         now = time.time()
         inbox, live.inbox = live.inbox, []
         for happened, future in inbox:
-            decision = decide(draft.record, happened, live.needs, now, self._policy.retention)
+            try:
+                decision = decide(draft.record, happened, live.needs, now, self._policy.retention)
+            except Exception:
+                # A defect concerns this happening of this activity alone; the others go on.
+                log.exception("a defect: %r of activity %s is left aside", happened, live.record.id)
+                decision = Decision(draft.record, [], [])
             draft.record = decision.activity
             draft.events += decision.events
             draft.instructions += decision.instructions
@@ -183,15 +190,29 @@ class Engine:
             live.record = result
             if result.state.final:
                 final.append(result)
-                self._lives.pop(result.id, None)
-                if live.timer is not None:
-                    live.timer.cancel()
+                self._drop(live)
             self._done(draft)
             if live.inbox:
                 self._decide(live)
         if final:
             self._fault("final")
+            # Beside the writing: a batch system that is slow to answer must not keep what happens to others.
+            task = asyncio.create_task(self._settle(final))
+            self._settling.add(task)
+            task.add_done_callback(self._settling.discard)
+
+    async def _settle(self, final: list[Activity]) -> None:
+        try:
             await self._settled(final)
+        except Exception:
+            log.exception("a defect: the traces of %d ended activities stay until they are purged", len(final))
+
+    def _drop(self, live: Live) -> None:
+        """Have it in hand no more. It may have been taken up anew under the same id: that one stays."""
+        if self._lives.get(live.record.id) is live:
+            del self._lives[live.record.id]
+        if live.timer is not None:
+            live.timer.cancel()
 
     async def _change(self, changes: list[Change]) -> list[Activity | Conflict]:
         while True:
@@ -219,9 +240,7 @@ class Engine:
     def _lost(self, draft: _Draft, conflict: Conflict) -> None:
         """Another worker has taken the activity, this one having been silent for too long; or a defect shows."""
         log.warning("activity %s is let go of by this worker: %s", draft.record.id, conflict)
-        self._lives.pop(draft.record.id, None)
-        if draft.live.timer is not None:
-            draft.live.timer.cancel()
+        self._drop(draft.live)
         waiting = draft.waiting + [future for _, future in draft.live.inbox if future is not None]
         for future in waiting:
             if not future.done():

@@ -6,6 +6,8 @@ itself there, as a crash would. It is armed only by the tests, through an enviro
     create-before   the request is checked, nothing is recorded
     create-after    the activity and the intention to submit are recorded, the client has no answer
     submit-before   the batch system is about to be asked
+    command-before  the list of an array is written, its submit command is about to be run (batch systems only)
+    command-after   the submit command has ended, its answer is not read (batch systems only)
     submit-after    the batch system has accepted, its id is not stored
     accepted        the batch system's id is stored
     reported        a report has arrived, nothing of it is stored
@@ -25,6 +27,8 @@ POINTS = (
     "create-before",
     "create-after",
     "submit-before",
+    "command-before",
+    "command-after",
     "submit-after",
     "accepted",
     "reported",

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
 
 import msgspec
 
 from argosy.executors.contract import Handle
 from argosy.languages.native import Description
 from argosy.model import ActivityState, ArgosyError
-from argosy.store import Activity, Store
+from argosy.store import Activity, Chore, Store
 
 from .engine import Engine
 from .lifecycle import Needs, TooLate
@@ -89,6 +90,8 @@ class Housekeeping:
                 break
             except ArgosyError as error:
                 log.warning("%s cannot be used now: %s", resource.name, error)
+            except Exception:
+                log.exception("a defect: %s cannot be used now", resource.name)
             await asyncio.sleep(wait)
             wait = min(wait * 2, self._policy.retry_most)
         await resource.refresh()
@@ -106,16 +109,22 @@ class Housekeeping:
 
     async def _take(self) -> None:
         while taken := await self._store.take(self._worker, time.time(), _TAKE):
-            for activity in taken:
-                self._engine.adopt(activity, await self._needs(activity.id))
+            needs = await asyncio.gather(*(self._needs(activity.id) for activity in taken))
+            for activity, need in zip(taken, needs, strict=True):
+                self._engine.adopt(activity, need)
             if len(taken) < _TAKE:
                 break
 
     async def _needs(self, id: str) -> Needs:
-        data = await self._store.description(id)
-        if data is None:
-            return Needs(inputs=False, outputs=False)
-        description = msgspec.json.decode(data, type=Description)
+        try:
+            data = await self._store.description(id)
+            if data is None:
+                return Needs(inputs=False, outputs=False)
+            description = msgspec.json.decode(data, type=Description)
+        except (msgspec.DecodeError, ArgosyError) as error:
+            # One that cannot be read must not keep the others: what it needs is looked at again in each stage.
+            log.error("the description of %s cannot be read: %s", id, error)  # noqa: TRY400
+            return Needs(inputs=True, outputs=True)
         return Needs(inputs=bool(description.inputs), outputs=any(not file.optional for file in description.outputs))
 
     async def _late(self) -> None:
@@ -156,8 +165,7 @@ class Housekeeping:
             self._chores_wanted.clear()
             try:
                 while chores := await self._store.chores(time.time(), _CHORES):
-                    for chore in chores:
-                        await self._chore(chore.id, chore.kind, chore.payload, chore.attempts)
+                    await self._do(chores)
             except Exception:
                 log.exception("chores failed; they are tried again")
             try:
@@ -165,21 +173,45 @@ class Housekeeping:
             except TimeoutError:
                 continue
 
-    async def _chore(self, id: int, kind: str, payload: dict[str, object], attempts: int) -> None:
-        try:
-            if kind == "remove-session":
-                await asyncio.to_thread(self._sessions.remove, str(payload["path"]))
-            elif kind == "forget":
-                resource = self._resources.get(str(payload["resource"]))
-                if resource is not None:
-                    await resource.driver.forget([Handle(str(payload["tag"]), str(payload["native_id"]))])
+    async def _do(self, chores: Sequence[Chore]) -> None:
+        """Do chores; what is to be forgotten in one resource goes there in one request."""
+        alike: dict[tuple[str, str], list[Chore]] = {}
+        for chore in chores:
+            alike.setdefault((chore.kind, str(chore.payload.get("resource"))), []).append(chore)
+        for (kind, resource), some in alike.items():
+            if kind == "forget":
+                await self._chore(some, self._forget(resource, some))
+            elif kind == "remove-session":
+                for chore in some:
+                    await self._chore([chore], asyncio.to_thread(self._sessions.remove, str(chore.payload["path"])))
             else:
-                log.error("a chore of the unknown kind %r is left lying", kind)
-                await self._store.chore_later(id, time.time() + _CHORE_MOST)
-                return
-        except (ArgosyError, OSError, ValueError) as error:
-            wait = min(self._policy.retry_first * 2 ** min(attempts, 20), _CHORE_MOST)
-            log.warning("%s %s did not work and is tried again in %g s: %s", kind, payload, wait, error)
-            await self._store.chore_later(id, time.time() + wait)
+                log.error("%d chores of the unknown kind %r are left lying", len(some), kind)
+                for chore in some:
+                    await self._store.chore_later(chore.id, time.time() + _CHORE_MOST)
+
+    async def _forget(self, name: str, chores: Sequence[Chore]) -> None:
+        resource = self._resources.get(name)
+        if resource is not None:
+            await resource.driver.forget(
+                [Handle(str(chore.payload["tag"]), str(chore.payload["native_id"])) for chore in chores]
+            )
+
+    async def _chore(self, chores: Sequence[Chore], work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as error:
+            # Whatever it was: those that come after must not wait behind it.
+            for chore in chores:
+                wait = min(self._policy.retry_first * 2 ** min(chore.attempts, 20), _CHORE_MOST)
+                await self._store.chore_later(chore.id, time.time() + wait)
+            expected = isinstance(error, (ArgosyError, OSError, ValueError))
+            log.log(
+                logging.WARNING if expected else logging.ERROR,
+                "%s did not work for %d activities and is tried again: %s",
+                chores[0].kind,
+                len(chores),
+                error,
+                exc_info=not expected,
+            )
             return
-        await self._store.chore_done([id])
+        await self._store.chore_done([chore.id for chore in chores])

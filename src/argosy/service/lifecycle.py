@@ -139,9 +139,9 @@ class Decision:
         if state is not old.state and not may_follow(old.state, state):
             raise AssertionError(f"{old.id} cannot go from {old.state} to {state}; so far {self.events}")
         by = more.pop("by", None)
-        time = more.pop("time", now)
+        time = max(more.pop("time", now), old.noted)
         detail = more.pop("detail", None)
-        self.activity = old.but(state=state, changed=now, reason=message, **more)
+        self.activity = old.but(state=state, changed=now, reason=message, noted=time, **more)
         self.note("state", time, message, by=by, detail=detail)
 
     def note(
@@ -156,7 +156,8 @@ class Decision:
         """Tell of something."""
         # The clocks of job hosts differ, and reports come late; the history stays in order all the same.
         time = max(time, self.activity.noted)
-        self.activity = self.activity.but(noted=time)
+        if time != self.activity.noted:
+            self.activity = self.activity.but(noted=time)
         self.events.append(Event(self.activity.id, time, kind, self.activity.state, message, by, detail))
 
 

@@ -13,7 +13,7 @@ import msgspec
 from argosy.batch import Control
 from argosy.executors.contract import Handle, JobRequest, Report
 from argosy.languages import native
-from argosy.model import ActivityDescription, ArgosyError, JobSpec, SubmitException, Unavailable
+from argosy.model import ActivityDescription, ActivityState, ArgosyError, JobSpec, SubmitException, Unavailable
 from argosy.store import Activity, Store
 
 from .engine import Engine, Live
@@ -59,24 +59,28 @@ class Performer:
         lives = [live for live in self._gathered.pop(key) if not live.record.state.final]
         if not lives:
             return
-        resource = self._resources.get(name)
-        if resource is None:
-            for live in lives:
-                self._away(live, instruction, f"the resource {name!r} is not configured any more")
+        if instruction in (Instruction.CHECK_INPUT, Instruction.CHECK_OUTPUT):
+            self._start(self._check_files(instruction, lives))
             return
-        if not resource.opened and instruction not in (Instruction.CHECK_INPUT, Instruction.CHECK_OUTPUT):
+        resource = self._resources.get(name)
+        if resource is None or not resource.opened:
+            why = "is not configured any more" if resource is None else "cannot be used yet"
             for live in lives:
-                self._away(live, instruction, f"the resource {name!r} cannot be used yet")
+                self._away(live, instruction, f"the resource {name!r} {why}")
             return
         work: dict[Instruction, Callable[[Resource, list[Live]], Coroutine[Any, Any, None]]] = {
-            Instruction.CHECK_INPUT: self._check_input,
             Instruction.SUBMIT: self._submit,
             Instruction.RECOVER: self._recover,
             Instruction.WATCH: self._watch,
             Instruction.CANCEL: self._cancel,
-            Instruction.CHECK_OUTPUT: self._check_output,
         }
-        task = asyncio.create_task(self._guarded(instruction, lives, work[instruction](resource, lives)))
+        if instruction is Instruction.SUBMIT:
+            # Before anything else can run: a cancel that comes from now on waits for the answer.
+            self._submitting.update(live.record.id for live in lives)
+        self._start(self._guarded(instruction, lives, work[instruction](resource, lives)))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -86,6 +90,9 @@ class Performer:
         except ArgosyError as error:
             for live in lives:
                 self._away(live, instruction, error.message)
+        except OSError as error:
+            for live in lives:
+                self._away(live, instruction, f"{error.filename or 'a file'}: {error.strerror or error}")
         except Exception as error:
             # A defect must not leave activities lying: it is told, and tried again until it is too late.
             log.exception("%s failed for %d activities", instruction, len(lives))
@@ -110,23 +117,28 @@ class Performer:
 
     # -- stage-in and stage-out -------------------------------------------------------------------
 
-    async def _check_input(self, resource: Resource, lives: list[Live]) -> None:
-        del resource
+    async def _check_files(self, instruction: Instruction, lives: list[Live]) -> None:
+        if instruction is Instruction.CHECK_OUTPUT:
+            self._fault("stage-out")
+        check = self._check_input if instruction is Instruction.CHECK_INPUT else self._check_output
         for live in lives:
-            description = await self._description(live)
-            await asyncio.to_thread(self._sessions.make, [live.record.id])
-            paths = [file.path for file in description.inputs]
-            missing = await asyncio.to_thread(self._sessions.missing, live.record.session, paths)
-            self.engine.post(live.record.id, InputChecked(tuple(missing)))
+            # Each for itself: what one activity did to its directory must not keep the others.
+            await self._guarded(instruction, [live], check(live))
 
-    async def _check_output(self, resource: Resource, lives: list[Live]) -> None:
-        del resource
-        self._fault("stage-out")
-        for live in lives:
-            description = await self._description(live)
-            paths = [file.path for file in description.outputs if not file.optional]
-            missing = await asyncio.to_thread(self._sessions.missing, live.record.session, paths)
-            self.engine.post(live.record.id, OutputChecked(tuple(missing)))
+    async def _check_input(self, live: Live) -> None:
+        description = await self._description(live)
+        await asyncio.to_thread(self._sessions.make, [live.record.id])
+        paths = [file.path for file in description.inputs]
+        missing = await asyncio.to_thread(self._sessions.missing, live.record.session, paths)
+        self.engine.went_well(live)
+        self.engine.post(live.record.id, InputChecked(tuple(missing)))
+
+    async def _check_output(self, live: Live) -> None:
+        description = await self._description(live)
+        paths = [file.path for file in description.outputs if not file.optional]
+        missing = await asyncio.to_thread(self._sessions.missing, live.record.session, paths)
+        self.engine.went_well(live)
+        self.engine.post(live.record.id, OutputChecked(tuple(missing)))
 
     async def _description(self, live: Live) -> ActivityDescription:
         if live.description is None:
@@ -139,21 +151,28 @@ class Performer:
     # -- the batch system -------------------------------------------------------------------------
 
     async def _submit(self, resource: Resource, lives: list[Live]) -> None:
-        requests = [job_request(live.record.id, await self._description(live), live.record.session) for live in lives]
-        await asyncio.to_thread(self._sessions.make, [live.record.id for live in lives])
-        self._fault("submit-before")
-        self._submitting.update(live.record.id for live in lives)
         try:
-            answers = await resource.driver.submit(requests)
+            descriptions = {live.record.id: await self._description(live) for live in lives}
+            await asyncio.to_thread(self._sessions.make, list(descriptions))
+            # Those that were terminated meanwhile are not handed over any more.
+            wanted = [live for live in lives if live.record.state is ActivityState.STAGED_IN]
+            requests = [
+                job_request(live.record.id, descriptions[live.record.id], live.record.session) for live in wanted
+            ]
+            self._fault("submit-before")
+            answers = await resource.driver.submit(requests) if requests else []
         finally:
             self._submitting.difference_update(live.record.id for live in lives)
         self._fault("submit-after")
-        for live, answer in zip(lives, answers, strict=True):
+        handed_over = {live.record.id for live in wanted}
+        for live in lives:
+            if live.record.id not in handed_over:
+                self.engine.post(live.record.id, Never())
+        for live, answer in zip(wanted, answers, strict=True):
             id = live.record.id
             if isinstance(answer, str):
                 self.engine.went_well(live)
-                if not live.needs.outputs:
-                    live.description = None
+                live.description = None
                 self.engine.post(id, Accepted(answer))
             elif isinstance(answer, Unavailable) or (isinstance(answer, SubmitException) and answer.transient):
                 self._away(live, Instruction.SUBMIT, answer.message)
@@ -173,6 +192,9 @@ class Performer:
 
     async def _watch(self, resource: Resource, lives: list[Live]) -> None:
         resource.driver.watch([Handle(live.record.id, live.record.native_id or "") for live in lives])
+        for live in lives:
+            if live.record.state.in_lrms:  # one that is being terminated has its own timer
+                self.engine.went_well(live)
 
     async def _cancel(self, resource: Resource, lives: list[Live]) -> None:
         unknown = [live for live in lives if live.record.native_id is None and live.record.id not in self._submitting]

@@ -42,6 +42,9 @@ from .streams import Streams
 
 log = logging.getLogger(__name__)
 
+#: How many descriptions of a vector are looked at in one go.
+_AT_A_TIME = 50
+
 #: States in which a client may still change what is in the session directory.
 _WRITABLE = frozenset({ActivityState.HELD, ActivityState.PENDING, ActivityState.STAGING_IN})
 
@@ -114,12 +117,18 @@ class ExecutionService(Operations):
                 continue
             answers.append(None)
             prepared.append((index, new, description, decision))
+            if len(prepared) % _AT_A_TIME == 0:
+                await asyncio.sleep(0)  # others have their turn
         self._fault("create-before")
         results = await self._store.create([new for _, new, _, _ in prepared]) if prepared else []
         self._fault("create-after")
         made = [result.activity.id for result in results if isinstance(result, Created) and not result.existed]
         if made:
-            await asyncio.to_thread(self._sessions.make, made)
+            try:
+                await asyncio.to_thread(self._sessions.make, made)
+            except OSError as error:
+                # They are recorded: each stage makes its directory too, and says so where that cannot be done.
+                log.error("session directories cannot be made now: %s", error)  # noqa: TRY400
         for (index, _, description, decision), result in zip(prepared, results, strict=True):
             answers[index] = result
             if isinstance(result, Created) and not result.existed:
@@ -195,8 +204,9 @@ class ExecutionService(Operations):
 
     async def purge(self, caller: Caller, ids: Sequence[str], *, terminate: bool = False) -> list[ArgosyError | None]:
         if terminate:
-            await self.terminate(caller, ids)
-            await self._streams.until_final(caller.name, ids)
+            asked = await self.terminate(caller, ids)
+            # Not those of others, nor those that could not be asked: their end would be waited for in vain.
+            await self._streams.until_final(caller.name, [one.id for one in asked if not isinstance(one, ArgosyError)])
         answers: list[ArgosyError | None] = []
         gone: list[Activity] = []
         for found in await self.status(caller, ids):
@@ -216,7 +226,9 @@ class ExecutionService(Operations):
         future = self._engine.posted(activity.id, happened)
         if future is not None:
             return await future
-        (now,) = (await self._store.get([activity.id])).values()
+        now = (await self._store.get([activity.id])).get(activity.id)
+        if now is None:
+            raise _no_such(activity.id)
         if now.state.final:
             return now
         raise Unavailable("another worker has this activity in hand; ask again in a moment")
@@ -309,8 +321,16 @@ class ExecutionService(Operations):
             raise _no_such(id)
         inputs = native.to_model(msgspec.json.decode(data, type=Description)).inputs
         declared = next((file for file in inputs if file.path == path), None)
-        info = await self._sessions.put(activity.session, path, content, declared=declared, executable=executable)
         live = self._engine.get(id)
+
+        def still() -> None:
+            # It may have moved on while the content came.
+            if live is not None:
+                _check_writable(live.record)
+
+        info = await self._sessions.put(
+            activity.session, path, content, declared=declared, executable=executable, still=still
+        )
         if live is not None and live.record.state is ActivityState.STAGING_IN:
             self._performer.perform(Instruction.CHECK_INPUT, live)
         return info
@@ -321,11 +341,7 @@ class ExecutionService(Operations):
 
     async def _writable(self, caller: Caller, id: str) -> Activity:
         activity = await self._mine(caller, id)
-        if activity.state not in _WRITABLE:
-            raise InvalidStateException(
-                f"it is {activity.state}; files can be put into the session directory only while it is held "
-                "or waits for its input"
-            )
+        _check_writable(activity)
         return activity
 
     def _check_vector(self, items: Sequence[object]) -> None:
@@ -335,6 +351,14 @@ class ExecutionService(Operations):
 
 def _needs(description: ActivityDescription) -> Needs:
     return Needs(inputs=bool(description.inputs), outputs=any(not file.optional for file in description.outputs))
+
+
+def _check_writable(activity: Activity) -> None:
+    if activity.state not in _WRITABLE:
+        raise InvalidStateException(
+            f"it is {activity.state}; files can be put into the session directory only while it is held "
+            "or waits for its input"
+        )
 
 
 def _no_such(id: str) -> NotFound:

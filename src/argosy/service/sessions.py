@@ -10,11 +10,14 @@ import shutil
 import stat
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from heapq import nsmallest
+from typing import ParamSpec
 
 from argosy.model import InputFile, InvalidInput, NotFound, Unavailable
 
 from .beneath import parent_of
 from .contract import FileInfo, OpenFile
+
+_P = ParamSpec("_P")
 
 #: Where uploads are written before they get their name; no client can reach it.
 _PARTIAL = ".argosy-upload-"
@@ -58,6 +61,8 @@ class Sessions:
             with parent_of(session, path) as (fd, name):
                 os.stat(name, dir_fd=fd, follow_symlinks=False)
         except (NotFound, FileNotFoundError, InvalidInput):
+            return False
+        except NotADirectoryError:  # the job has made something else of it
             return False
         return True
 
@@ -114,8 +119,12 @@ class Sessions:
         *,
         declared: InputFile | None = None,
         executable: bool = False,
+        still: Callable[[], None] = lambda: None,
     ) -> FileInfo:
-        """Write a file whole or not at all: under another name, checked against what was declared, then renamed."""
+        """Write a file whole or not at all: under another name, checked against what was declared, then renamed.
+
+        `still` is called just before that, and raises where the file may not be put there any more.
+        """
         executable = executable or (declared is not None and declared.executable)
         digest = hashlib.sha256() if declared is not None and declared.sha256 is not None else None
         size = 0
@@ -135,11 +144,12 @@ class Sessions:
                             raise InvalidInput(
                                 f"{path!r} is longer than the {declared.size} bytes declared", element=path
                             )
-                        await asyncio.to_thread(_write_all, fd, chunk, digest)
+                        await _to_its_end(_write_all, fd, chunk, digest)
                     _check_declared(path, size, digest.hexdigest() if digest else None, declared)
-                    await asyncio.to_thread(os.fsync, fd)
+                    await _to_its_end(os.fsync, fd)
                 finally:
                     os.close(fd)
+                still()
                 self._fault("stage-in")
                 os.rename(partial, name, src_dir_fd=parent, dst_dir_fd=parent)
             except BaseException as error:
@@ -162,6 +172,16 @@ class Sessions:
                     os.rmdir(name, dir_fd=parent)
             except OSError as error:
                 raise _no_such(path, error) from None
+
+
+async def _to_its_end(function: Callable[_P, object], *args: _P.args, **kwargs: _P.kwargs) -> None:
+    """Run it in a thread; a cancellation waits for its end: its descriptor must not be closed before."""
+    running = asyncio.ensure_future(asyncio.to_thread(function, *args, **kwargs))
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise
 
 
 def _write_all(fd: int, chunk: bytes, digest: hashlib._Hash | None) -> None:

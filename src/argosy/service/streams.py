@@ -64,10 +64,13 @@ class Streams:
                     last = events[-1].seq
                     open_ids.difference_update(event.activity for event in events if event.state.final)
                     yield events
-                elif ids and not open_ids:
+                    continue
+                if open_ids:
+                    # One that ended and was purged before its last events could be read has none to show.
+                    open_ids = await self._unfinished(list(open_ids))
+                if ids and not open_ids:
                     return
-                else:
-                    await follower.news.wait()
+                await follower.news.wait()
         finally:
             self._followers.discard(follower)
 

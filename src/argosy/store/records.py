@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Any
 
 from argosy.model import ActivityState, Usage
@@ -55,7 +56,15 @@ class Activity:
 
     def but(self, **changes: Any) -> Activity:
         """A copy with some fields changed."""
-        return replace(self, **changes)
+        # dataclasses.replace takes twice the time, and this is done several times for each job.
+        values = list(_values(self))
+        for name, value in changes.items():
+            values[_PLACES[name]] = value
+        return Activity(*values)
+
+
+_PLACES = {one.name: place for place, one in enumerate(fields(Activity))}
+_values = attrgetter(*_PLACES)
 
 
 @dataclass(frozen=True, slots=True)

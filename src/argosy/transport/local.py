@@ -24,6 +24,9 @@ _T = TypeVar("_T")
 
 #: Commands under way at once. Schedulers answer fastest to a handful (measured: 4 give twice what 1 gives).
 _AT_ONCE = 8
+_FILES_AT_ONCE = 4
+#: How long a command that was killed may take to let go of its outputs, in seconds.
+_PIPES = 5.0
 
 
 class LocalTransport(Transport):
@@ -33,12 +36,14 @@ class LocalTransport(Transport):
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         self._environ = dict(os.environ if environ is None else environ)
-        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="argosy-transport")
+        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="argosy-commands")
+        # Files have threads of their own: they must not wait behind commands that hang.
+        self._files = ThreadPoolExecutor(_FILES_AT_ONCE, thread_name_prefix="argosy-files")
         self._children: set[subprocess.Popen[bytes]] = set()
         self._closed = False
 
     async def run(self, command: Command, *, timeout: float) -> Completed:
-        return await self._in_thread(self._run, command, timeout)
+        return await self._in_thread(self._pool, self._run, command, timeout)
 
     def _run(self, command: Command, timeout: float) -> Completed:
         environ = dict(self._environ)
@@ -66,7 +71,10 @@ class LocalTransport(Transport):
                     out, err = child.communicate(command.stdin.encode("utf-8", "surrogateescape"), timeout=timeout)
                 except subprocess.TimeoutExpired:
                     _kill_group(child)
-                    child.communicate()
+                    with contextlib.suppress(
+                        subprocess.TimeoutExpired
+                    ):  # what left the group may have its outputs open
+                        child.communicate(timeout=_PIPES)
                     raise Unavailable(f"{argv[0]} gave no answer within {timeout:g} s on {self.where}") from None
         finally:
             self._children.discard(child)
@@ -76,19 +84,19 @@ class LocalTransport(Transport):
         return self._environ.get("HOME") or str(Path.home())
 
     async def make_directories(self, paths: Sequence[str]) -> None:
-        await self._in_thread(_make_directories, paths)
+        await self._in_thread(self._files, _make_directories, paths)
 
     async def write(self, path: str, data: bytes, *, mode: int = 0o600) -> None:
-        await self._in_thread(_write, path, data, mode)
+        await self._in_thread(self._files, _write, path, data, mode)
 
     async def read(self, path: str) -> bytes | None:
-        return await self._in_thread(_read, path)
+        return await self._in_thread(self._files, _read, path)
 
     async def collect(self, directory: str, *, limit: int = 10_000) -> list[tuple[str, bytes]]:
-        return await self._in_thread(_collect, directory, limit)
+        return await self._in_thread(self._files, _collect, directory, limit)
 
     async def remove(self, paths: Sequence[str]) -> None:
-        await self._in_thread(_remove, paths)
+        await self._in_thread(self._files, _remove, paths)
 
     async def watch(self, directory: str, changed: Callable[[], None]) -> Callable[[], None] | None:
         try:
@@ -121,15 +129,20 @@ class LocalTransport(Transport):
         self._closed = True
         for child in list(self._children):
             _kill_group(child)
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._files):
+            pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _in_thread(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    async def _in_thread(
+        self, pool: ThreadPoolExecutor, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
         if self._closed:
             raise Unavailable(f"the transport to {self.where} is closed")
         loop = asyncio.get_running_loop()
         try:
-            future = loop.run_in_executor(self._pool, lambda: function(*args, **kwargs))
+            future = loop.run_in_executor(pool, lambda: function(*args, **kwargs))
         except RuntimeError as error:
+            if "shutdown" not in str(error):
+                raise Unavailable(f"nothing can be done on {self.where} now: {error}") from error
             # The interpreter is ending and starts no more threads: whatever this was for ends with it.
             raise asyncio.CancelledError(str(error)) from None
         return await future
@@ -216,6 +229,15 @@ def _remove(paths: Sequence[str]) -> None:
         except (FileNotFoundError, NotADirectoryError):
             continue
         except IsADirectoryError:
-            shutil.rmtree(path, ignore_errors=False)
+            _remove_tree(path)
         except OSError as error:
             raise Unavailable(f"{path} cannot be removed: {error.strerror}") from error
+
+
+def _remove_tree(path: str) -> None:
+    try:
+        shutil.rmtree(path)
+    except FileNotFoundError:  # somebody else removes it too
+        shutil.rmtree(path, ignore_errors=True)
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be removed: {error.strerror}") from error

@@ -35,9 +35,10 @@ def base_id(native_id: str) -> str:
 
 def status(ids: Sequence[str]) -> Command:
     """One query for all these jobs, ended ones included as long as the controller remembers them."""
-    bases = list(dict.fromkeys(map(base_id, ids)))
+    # One word that is no id would be an error for all.
+    bases = list(dict.fromkeys(base_id(native_id) for native_id in ids if fields.ID.match(native_id)))
     # A single id that is not there any more is an error to squeue; of several it leaves out those not there.
-    which = ["--me"] if len(bases) > MOST_NAMED else ["-j", ",".join(bases * 2 if len(bases) == 1 else bases)]
+    which = ["--me"] if not 0 < len(bases) <= MOST_NAMED else ["-j", ",".join(bases * 2 if len(bases) == 1 else bases)]
     return query("squeue", "-h", "-r", "-t", "all", *which, "-O", _format(_COLUMNS))
 
 

@@ -8,6 +8,7 @@ import logging
 import uuid
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from argosy.batch import BatchSystem, Control, Group, Submission
@@ -31,6 +32,9 @@ from .spool import Spool, decode_group, encode_group
 from .watcher import Watcher
 
 log = logging.getLogger(__name__)
+
+#: The most jobs that one command names: scontrol takes them as one word, which has at most 128 KiB.
+_NAMED = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,7 @@ class BatchDriver(Driver):
         self._config = config or BatchConfig()
         self._fault = fault or (lambda point: None)
         self._waiting: list[_Waiting] = []
+        self._under_way: dict[str, asyncio.Future[str]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(self._config.submits_at_once)
         self._opened = False
@@ -107,6 +112,9 @@ class BatchDriver(Driver):
             if (known := self._watcher.native_id(request.tag)) is not None:
                 answers.append(known)
                 continue
+            if (under_way := self._under_way.get(request.tag)) is not None:
+                answers.append(under_way)
+                continue
             try:
                 submission = _submission(request)
                 waiting = _Waiting(submission, self._system.directives(submission), loop.create_future())
@@ -116,11 +124,17 @@ class BatchDriver(Driver):
             if not self._waiting:
                 loop.call_later(self._config.gather, self._flush)
             self._waiting.append(waiting)
+            self._under_way[request.tag] = waiting.accepted
+            waiting.accepted.add_done_callback(partial(self._answered, request.tag))
             answers.append(waiting.accepted)
         pending = [answer for answer in answers if isinstance(answer, asyncio.Future)]
         if pending:
             await asyncio.wait(pending)
         return [_outcome(answer) if isinstance(answer, asyncio.Future) else answer for answer in answers]
+
+    def _answered(self, tag: str, answer: asyncio.Future[str]) -> None:
+        del answer
+        self._under_way.pop(tag, None)
 
     def _flush(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -175,15 +189,16 @@ class BatchDriver(Driver):
             await self._transport.write(
                 self._spool.group(group.tag), encode_group([member.tag for member in group.members])
             )
-        self._fault("before-submit")
+        self._fault("command-before")
         done = await self._run(self._system.submit(self._system.script(group, self._spool.root)))
-        self._fault("after-submit")
+        self._fault("command-after")
         return self._system.parse_submit(done, group)
 
     async def find(self, tags: Sequence[str]) -> dict[str, str]:
         await self._prepare()
         found = {tag: known for tag in tags if (known := self._watcher.native_id(tag)) is not None}
-        wanted = {tag: (tag, -1) for tag in tags if tag not in found}
+        # A tag may have been in several arrays: one that was refused, say, and the one that was accepted after it.
+        wanted = {tag: [(tag, -1)] for tag in tags if tag not in found}
         if not wanted:
             return found
         for name, data in await self._transport.collect(self._spool.groups, limit=1_000_000):
@@ -194,10 +209,10 @@ class BatchDriver(Driver):
                 continue
             for index, member in enumerate(members):
                 if member in wanted:
-                    wanted[member] = (name, index)
-        groups = sorted({group for group, _ in wanted.values()})
+                    wanted[member].append((name, index))
+        groups = sorted({group for places in wanted.values() for group, _ in places})
         known_ids = await self._find_groups(groups)
-        for tag, (group, index) in wanted.items():
+        for tag, group, index in ((tag, *place) for tag, places in wanted.items() for place in places):
             if (native_id := known_ids.get(group)) is not None:
                 found[tag] = native_id if index < 0 else self._system.element_id(native_id, index)
         return found
@@ -224,6 +239,12 @@ class BatchDriver(Driver):
             return [error for _ in handles]
         if not handles:
             return []
+        answers: list[ArgosyError | None] = []
+        for begin in range(0, len(handles), _NAMED):
+            answers += await self._control(verb, handles[begin : begin + _NAMED])
+        return answers
+
+    async def _control(self, verb: Control, handles: Sequence[Handle]) -> list[ArgosyError | None]:
         ids = [handle.native_id for handle in handles]
         try:
             refused = self._system.parse_control(verb, await self._run(self._system.control(verb, ids)), ids)
@@ -237,12 +258,22 @@ class BatchDriver(Driver):
     async def forget(self, handles: Sequence[Handle]) -> None:
         tags = {handle.tag for handle in handles}
         self._watcher.drop(tags)
-        await self._transport.remove([self._spool.claim(tag) for tag in tags])
+        outputs = [self._spool.output(handle.native_id) for handle in handles]
+        await self._transport.remove([*(self._spool.claim(tag) for tag in tags), *outputs])
         for name, data in await self._transport.collect(self._spool.groups):
             with contextlib.suppress(ValueError):
                 members = set(decode_group(data))
-                if members & tags and not [tag for tag in members - tags if await self._has_claim(tag)]:
+                if members & tags and not await self._is_needed(members - tags):
                     await self._transport.remove([self._spool.group(name)])
+
+    async def _is_needed(self, members: set[str]) -> bool:
+        """Whether an array's list has members that were not forgotten: those are watched, or have left a claim."""
+        if any(self._watcher.native_id(tag) is not None for tag in members):
+            return True
+        for tag in members:
+            if await self._has_claim(tag):
+                return True
+        return False
 
     async def _has_claim(self, tag: str) -> bool:
         return bool(await self._transport.collect(self._spool.claim(tag), limit=1))

@@ -11,11 +11,11 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import ClassVar
 
 from argosy.batch import BatchSystem, Control
-from argosy.batch.slurm import Slurm
 from argosy.executors.contract import Handle, JobRequest, Report
 from argosy.executors.executor import JobExecutor, JobExecutorConfig
 from argosy.executors.job import Job
@@ -23,6 +23,7 @@ from argosy.executors.loop import call
 from argosy.model import (
     ArgosyError,
     InvalidJobException,
+    InvalidStateException,
     JobSpec,
     JobState,
     JobStatus,
@@ -60,6 +61,8 @@ class BatchJobExecutor(JobExecutor):
         self._batch = config.batch if isinstance(config, BatchExecutorConfig) else BatchConfig()
         self._driver: BatchDriver | None = None
         self._jobs: dict[str, Job] = {}
+        self._opening = asyncio.Lock()
+        self._pid = os.getpid()
 
     def submit(self, job: Job | Sequence[Job]) -> None:
         jobs = [job] if isinstance(job, Job) else list(job)
@@ -80,6 +83,9 @@ class BatchJobExecutor(JobExecutor):
             )
         except Unavailable as error:
             raise SubmitException(error.message, error, transient=True) from error
+        for number, job in enumerate(jobs):
+            if job.id in self._jobs or job in jobs[:number]:
+                raise InvalidStateException("Job is already associated with an executor")
         new = [job for job in jobs if job.id not in known]
         requests = [JobRequest(job.id, job.spec) for job in new if job.spec is not None]
         for one in jobs:
@@ -116,12 +122,20 @@ class BatchJobExecutor(JobExecutor):
         return SubmitException(error.message, error, transient=True)
 
     async def _open(self) -> BatchDriver:
-        if self._driver is None:
-            root = await asyncio.get_running_loop().run_in_executor(None, self._spools)
-            driver = BatchDriver(self.system(), LocalTransport(), str(root / uuid.uuid4().hex), self._batch)
-            self._driver = driver
-            await driver.open(self._on_reports)
-        return self._driver
+        if self._pid != os.getpid():
+            # In a forked child: the driver, its threads and its jobs are the parent's.
+            self._pid, self._driver, self._jobs, self._opening = os.getpid(), None, {}, asyncio.Lock()
+        async with self._opening:
+            if self._driver is None:
+                root = await asyncio.get_running_loop().run_in_executor(None, self._spools)
+                driver = BatchDriver(self.system(), LocalTransport(), str(root / uuid.uuid4().hex), self._batch)
+                try:
+                    await driver.open(self._on_reports)
+                except BaseException:
+                    await driver.close()
+                    raise
+                self._driver = driver
+            return self._driver
 
     def _spools(self) -> Path:
         """The directory of this system's spools, those of processes that ended long ago removed."""
@@ -183,14 +197,17 @@ class BatchJobExecutor(JobExecutor):
         self.check_attach(job)
         if not native_id:
             raise InvalidJobException("a native id is needed to attach to", element="native_id")
+        call(self._attach(job, native_id))
+
+    async def _attach(self, job: Job, native_id: str) -> None:
+        try:
+            driver = await self._open()
+        except Unavailable as error:
+            raise SubmitException(error.message, error, transient=True) from error
         job.spec = JobSpec()
         job.executor = self
         job.native_id = native_id
         self._jobs[job.id] = job
-        call(self._attach(job, native_id))
-
-    async def _attach(self, job: Job, native_id: str) -> None:
-        driver = await self._open()
         driver.watch([Handle(job.id, native_id)])
 
     async def _list(self) -> list[str]:
@@ -203,11 +220,13 @@ class BatchJobExecutor(JobExecutor):
         return call(self._list())
 
 
-class SlurmJobExecutor(BatchJobExecutor):
-    """Jobs on Slurm."""
-
-    name = "slurm"
-    system = Slurm
+@cache
+def executor_of(system: object) -> type[BatchJobExecutor]:
+    """The executor of a batch system. Raises ImportError where `system` is none."""
+    if not (isinstance(system, type) and issubclass(system, BatchSystem)):
+        raise ImportError(f"{system!r} is not a BatchSystem")  # noqa: TRY004  # what is registered cannot be used
+    attributes = {"name": system.name, "system": system, "__doc__": f"Jobs on {system.__name__}."}
+    return type(f"{system.__name__}JobExecutor", (BatchJobExecutor,), attributes)
 
 
 def to_status(report: Report) -> JobStatus | None:
@@ -236,5 +255,7 @@ def _remove_old(root: Path) -> None:
     if not root.is_dir():
         return
     for spool in root.iterdir():
-        if time.time() - spool.stat().st_mtime > _SPOOL_AGE:
-            shutil.rmtree(spool, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another process clears up too
+            used = max(path.stat().st_mtime for path in (spool, *spool.iterdir()))
+            if time.time() - used > _SPOOL_AGE:
+                shutil.rmtree(spool, ignore_errors=True)

@@ -77,6 +77,8 @@ def on_start(job: Watched, record: Record, now: float) -> Report | None:
 
 def on_exit(job: Watched, record: Record, now: float) -> Report | None:
     """The script has written how the application ended. None where the batch system's word must be heard first."""
+    if record.run < job.run:
+        return None  # of a run that the batch system has put back into the queue since
     job.since = now
     if not record.ran:
         message = record.note or "the job script could not start the application"
@@ -87,10 +89,16 @@ def on_exit(job: Watched, record: Record, now: float) -> Report | None:
     return _exited(job, record)
 
 
-def on_duplicate(job: Watched, record: Record) -> Report | None:
+def on_duplicate(job: Watched, record: Record, now: float) -> Report | None:
     """A copy of the script found the run claimed. None where it was another job's copy: it did nothing, all is well."""
-    if not record.repeated or record.native_id != job.handle.native_id:
+    if record.native_id != job.handle.native_id or record.owner is None:
         return None
+    if not record.repeated:
+        # What is watched is the copy that did nothing; the one that holds the claim is the job, and has begun. That is
+        # told, so that it is known for good before this record is removed.
+        job.handle = Handle(job.handle.tag, record.owner, job.handle.rerunnable)
+        job.phase, job.since, job.told = Phase.RUNNING, now, (Phase.RUNNING, None)
+        return Report(job.handle.tag, record.owner, Phase.RUNNING, record.time, run=record.owner_run or 0)
     return _end(
         job,
         record.time,
@@ -104,6 +112,9 @@ def on_seen(job: Watched, seen: Observation, asked: float, now: float, policy: P
     job.unseen_since = None
     if seen.phase is Phase.ENDED:
         return _on_ended(job, seen, now, policy)
+    job.ended_at = None
+    if job.record is not None and _put_back(job.record, job.record_at, seen, asked):
+        job.record = None
     if job.record is not None and now - job.record_at > policy.word_grace and seen.phase is not Phase.ENDING:
         return _exited(job, job.record)
     if asked <= job.since or seen.phase is Phase.ENDING:
@@ -114,7 +125,7 @@ def on_seen(job: Watched, seen: Observation, asked: float, now: float, policy: P
         return None
     requeued = job.phase in (Phase.RUNNING, Phase.SUSPENDED) and seen.phase in (Phase.QUEUED, Phase.HELD)
     changed = seen.phase is not job.phase
-    job.phase, job.told, job.since = seen.phase, told, now
+    job.phase, job.told, job.since, job.run = seen.phase, told, now, max(job.run, seen.run)
     time = {Phase.RUNNING: seen.started, Phase.QUEUED: seen.submitted}.get(seen.phase) if changed else None
     return Report(
         job.handle.tag,
@@ -126,6 +137,12 @@ def on_seen(job: Watched, seen: Observation, asked: float, now: float, policy: P
         start_estimate=seen.start_estimate,
         run=seen.run,
     )
+
+
+def _put_back(record: Record, record_at: float, seen: Observation, asked: float) -> bool:
+    """Whether the run that left this record was ended by a requeue: the job waits again, or is in a later run."""
+    waits = seen.phase in (Phase.QUEUED, Phase.HELD) and asked > record_at
+    return waits or seen.run > record.run
 
 
 def on_unseen(job: Watched, accounted: Observation | None, now: float, policy: Policy) -> Report | None:

@@ -13,7 +13,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from argosy.batch.records import SPOOL_DIRECTORIES, claim_path
+from argosy.batch.records import SPOOL_DIRECTORIES, claim_path, safe_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,10 @@ class Spool:
     def claim(self, tag: str) -> str:
         """The directory whose existence says that the job has begun to run."""
         return claim_path(self.root, tag)
+
+    def output(self, native_id: str) -> str:
+        """What the job's script itself printed."""
+        return f"{self.root}/out/{safe_id(native_id)}.out"
 
     def group(self, tag: str) -> str:
         """The list of an array's members."""

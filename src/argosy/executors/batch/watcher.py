@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
 from argosy.batch import BatchSystem
-from argosy.batch.records import Record, RecordKind, parse_record
+from argosy.batch.records import Record, RecordKind, parse_record, record_name
 from argosy.executors.contract import Handle, OnReports, Report
-from argosy.model import ArgosyError, Command, Completed, Observation, Phase, Unavailable
+from argosy.model import ArgosyError, Command, Completed, Observation, Phase, Snapshot, Unavailable
 from argosy.transport import Transport
 
 from .reconcile import Policy, Watched, on_duplicate, on_exit, on_seen, on_start, on_unseen
@@ -22,6 +22,10 @@ log = logging.getLogger(__name__)
 
 #: The first look after something was submitted, cancelled, or ended in a way that the batch system must explain.
 _SOON = 0.3
+#: The most jobs that one command names: a command line has an end, and one of its words at 128 KiB.
+_NAMED = 2000
+#: An answer about so many jobs is read in the event loop.
+_AT_ONCE = 200
 #: After a failure to deliver reports.
 _AGAIN = 1.0
 #: Tags whose end was told, kept so that records which come late are known to be of no use.
@@ -49,6 +53,7 @@ class Watcher:
         self._jobs: dict[str, Watched] = {}
         self._told: dict[str, None] = {}
         self._strays: dict[str, str] = {}
+        self._strays_of: dict[str, set[str]] = {}
         self._in_hand: set[str] = set()
         self._outgoing: list[tuple[Report | None, str | None]] = []
         self._outgoing_ready = asyncio.Event()
@@ -64,8 +69,8 @@ class Watcher:
         """Begin; the spool's directories exist."""
         self._stop_watching = await self._transport.watch(self._spool.new, self._spool_changed.set)
         self._spool_changed.set()
-        for work in (self._read_spool(), self._ask(), self._deliver(on_reports)):
-            self._tasks.append(asyncio.create_task(_logged(work)))
+        works = (self._read_spool, self._ask, lambda: self._deliver(on_reports))
+        self._tasks += [asyncio.create_task(_over_and_over(work)) for work in works]
 
     async def close(self) -> None:
         """Stop. What was not delivered is found again by the next one."""
@@ -92,9 +97,7 @@ class Watcher:
                 self._jobs[handle.tag] = Watched(handle, since=0.0)
                 self._told.pop(handle.tag, None)
                 fresh.add(handle.tag)
-        if fresh.intersection(self._strays.values()):
-            self._strays = {name: tag for name, tag in self._strays.items() if tag not in fresh}
-            self._spool_changed.set()
+        self._read_again(fresh)
         if fresh:
             self.look_soon(now)
 
@@ -109,9 +112,7 @@ class Watcher:
         for tag in tags:
             self._jobs.pop(tag, None)
             self._remember(tag)
-        for name in [name for name, tag in self._strays.items() if tag in tags]:
-            del self._strays[name]
-        self._spool_changed.set()
+        self._read_again(tags)
 
     def look_soon(self, now: float | None = None) -> None:
         """Something is about to change: look at the queue soon, and at shorter intervals for a while."""
@@ -124,16 +125,15 @@ class Watcher:
     # -- the spool --------------------------------------------------------------------------------
 
     async def _read_spool(self) -> None:
-        while True:
-            # Behind the notification there is a look from time to time: not every file system notifies.
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._spool_changed.wait(), self._poll)
-            self._spool_changed.clear()
-            try:
-                files = await self._transport.collect(self._spool.new)
-            except Unavailable as error:
-                log.warning("the status spool cannot be read: %s", error)
-                continue
+        # Behind the notification there is a look from time to time: not every file system notifies.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._spool_changed.wait(), self._poll)
+        self._spool_changed.clear()
+        try:
+            files = await self._transport.collect(self._spool.new)
+        except Unavailable as error:
+            log.warning("the status spool cannot be read: %s", error)
+        else:
             now = time.time()
             # A start before an end, so that a short job is seen to have run.
             for name, data in sorted(files, key=lambda file: (not file[0].endswith(RecordKind.START), file[0])):
@@ -145,18 +145,18 @@ class Watcher:
             record = parse_record(name, data)
         except ValueError as odd:
             log.error("a record in the spool cannot be read and is left there: %s: %r", odd, data[:500])  # noqa: TRY400
-            self._strays[name] = ""
+            self._keep(name, "")
             return
         job = self._jobs.get(record.tag)
         if job is None:
             if record.tag in self._told:
                 self._send(None, name)
             else:
-                self._strays[name] = record.tag
+                self._keep(name, record.tag)
             return
         report = self._judge(job, record, now)
         if report is None and job.record is record:
-            self._strays[name] = record.tag  # kept until the batch system has had its say
+            self._keep(name, record.tag)  # kept until the batch system has had its say
             self.look_soon(now)
             return
         self._send(report, name)
@@ -165,11 +165,9 @@ class Watcher:
         if job.concluded:
             return None
         if record.kind is RecordKind.DUPLICATE:
-            if record.native_id == job.handle.native_id and record.owner and not record.repeated:
-                # What is watched is the copy that did nothing; the one that holds the claim is the job.
-                job.handle = Handle(job.handle.tag, record.owner, job.handle.rerunnable)
-            return on_duplicate(job, record)
+            return on_duplicate(job, record, now)
         if record.native_id != job.handle.native_id:
+            job.phase = None  # what was seen was another copy
             job.handle = Handle(job.handle.tag, record.native_id, job.handle.rerunnable)
         if record.kind is RecordKind.START:
             return on_start(job, record, now)
@@ -181,19 +179,18 @@ class Watcher:
     # -- the queue --------------------------------------------------------------------------------
 
     async def _ask(self) -> None:
-        while True:
-            delay = self._next_look - time.time()
-            if not self._jobs:
-                self._look.clear()
-                await self._look.wait()
-            elif delay > 0:
-                self._look.clear()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._look.wait(), delay)
-            else:
-                self._pace = min(self._pace * 2, self._poll)
-                self._next_look = time.time() + self._pace
-                await self._look_at_queue()
+        delay = self._next_look - time.time()
+        if not self._jobs:
+            self._look.clear()
+            await self._look.wait()
+        elif delay > 0:
+            self._look.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._look.wait(), delay)
+        else:
+            self._pace = min(self._pace * 2, self._poll)
+            self._next_look = time.time() + self._pace
+            await self._look_at_queue()
 
     async def _look_at_queue(self) -> None:
         asked = time.time()
@@ -202,7 +199,8 @@ class Watcher:
             return
         ids = list(jobs)
         try:
-            snapshot = self._system.parse_status(await self._run(self._system.status(ids)), ids)
+            done = await self._run(self._system.status(ids))
+            snapshot = await self._read_answer(done, ids)
         except ArgosyError as error:
             self._is_away(str(error))
             return
@@ -216,29 +214,45 @@ class Watcher:
             if job.concluded or job.handle.native_id != native_id:
                 continue
             seen = snapshot.jobs.get(native_id)
+            kept = job.record
             if seen is not None:
                 report = on_seen(job, seen, asked, now, self._policy)
             elif asked <= job.since:
                 continue
             else:
                 report = on_unseen(job, accounted.get(native_id), now, self._policy)
+            if kept is not None and job.record is None:
+                self._forget_record(job, kept)
             if report is not None:
                 self._send(report, None)
             elif job.record is not None or job.ended_at is not None or job.unseen_since is not None:
                 self._next_look = min(self._next_look, now + min(max(self._pace, _SOON), 2.0))
 
-    async def _account(self, ids: list[str]) -> dict[str, Observation]:
-        command = self._system.accounting(ids) if ids else None
-        if command is None:
-            return {}
+    async def _read_answer(self, done: Completed, ids: list[str]) -> Snapshot:
+        if len(ids) <= _AT_ONCE:
+            return self._system.parse_status(done, ids)
+        # A long answer takes its time to be read; the loop goes on meanwhile.
         try:
-            snapshot = self._system.parse_accounting(await self._run(command), ids)
-        except Unavailable as error:
-            log.debug("%s: accounting does not answer: %s", self._system.name, error)
-            return {}
-        for native_id, line in snapshot.unreadable:
-            log.error("%s: an accounting line about %s cannot be read: %r", self._system.name, native_id or "?", line)
-        return snapshot.jobs
+            return await asyncio.to_thread(self._system.parse_status, done, ids)
+        except RuntimeError:  # no thread can be had
+            return self._system.parse_status(done, ids)
+
+    async def _account(self, ids: list[str]) -> dict[str, Observation]:
+        known: dict[str, Observation] = {}
+        for begin in range(0, len(ids), _NAMED):
+            some = ids[begin : begin + _NAMED]
+            command = self._system.accounting(some)
+            if command is None:
+                break
+            try:
+                snapshot = self._system.parse_accounting(await self._run(command), some)
+            except Unavailable as error:
+                log.debug("%s: accounting does not answer: %s", self._system.name, error)
+                break
+            for native_id, line in snapshot.unreadable:
+                log.error("%s: accounting's line on %s cannot be read: %r", self._system.name, native_id or "?", line)
+            known |= snapshot.jobs
+        return known
 
     def _is_away(self, words: str | None) -> None:
         if words is not None and self._away is None:
@@ -256,25 +270,51 @@ class Watcher:
         self._outgoing_ready.set()
 
     async def _deliver(self, on_reports: OnReports) -> None:
-        while True:
-            await self._outgoing_ready.wait()
-            self._outgoing_ready.clear()
-            outgoing, self._outgoing = self._outgoing, []
-            reports = [report for report, _ in outgoing if report is not None]
-            while reports:
-                try:
-                    await on_reports(reports)
-                    break
-                except Exception:
-                    log.exception("%d reports could not be handed on; they are kept and offered again", len(reports))
-                    await asyncio.sleep(_AGAIN)
-            names = [name for _, name in outgoing if name is not None]
-            for report in reports:
-                if report.phase is Phase.ENDED:
-                    self._jobs.pop(report.tag, None)
-                    self._remember(report.tag)
-                    names += [name for name, tag in self._strays.items() if tag == report.tag]
-            await self._remove(names)
+        await self._outgoing_ready.wait()
+        self._outgoing_ready.clear()
+        outgoing, self._outgoing = self._outgoing, []
+        reports = [report for report, _ in outgoing if report is not None]
+        while reports:
+            try:
+                await on_reports(reports)
+                break
+            except Exception:
+                log.exception("%d reports could not be handed on; they are kept and offered again", len(reports))
+                await asyncio.sleep(_AGAIN)
+        names = [name for _, name in outgoing if name is not None]
+        for report in reports:
+            if report.phase is Phase.ENDED:
+                self._jobs.pop(report.tag, None)
+                self._remember(report.tag)
+                names += self._strays_of.get(report.tag, ())
+        await self._remove(names)
+
+    def _keep(self, name: str, tag: str) -> None:
+        """Leave a record in the spool, of no use yet."""
+        self._strays[name] = tag
+        self._strays_of.setdefault(tag, set()).add(name)
+
+    def _let_go(self, name: str) -> None:
+        tag = self._strays.pop(name, None)
+        if tag is not None:
+            names = self._strays_of[tag]
+            names.discard(name)
+            if not names:
+                del self._strays_of[tag]
+
+    def _read_again(self, tags: Iterable[str]) -> None:
+        """Look once more at the records that were left in the spool for these."""
+        for tag in tags:
+            for name in self._strays_of.pop(tag, ()):
+                del self._strays[name]
+                self._spool_changed.set()
+
+    def _forget_record(self, job: Watched, record: Record) -> None:
+        """A record that was kept for the batch system's word has turned out to be of an earlier run."""
+        name = record_name(record.native_id, record.run, record.kind)
+        if self._strays.get(name) == job.handle.tag:
+            self._let_go(name)
+            self._send(None, name)
 
     async def _remove(self, names: list[str]) -> None:
         if not names:
@@ -286,7 +326,7 @@ class Watcher:
             return
         self._in_hand.difference_update(names)
         for name in names:
-            self._strays.pop(name, None)
+            self._let_go(name)
 
     def _remember(self, tag: str) -> None:
         self._told[tag] = None
@@ -302,11 +342,11 @@ def _start_of(job: Watched, record: Record) -> Report | None:
     return Report(job.handle.tag, job.handle.native_id, Phase.RUNNING, begun, hosts=record.hosts, run=record.run)
 
 
-async def _logged(work: Coroutine[Any, Any, None]) -> None:
-    try:
-        await work
-    except asyncio.CancelledError:
-        raise
-    except Exception:
-        log.exception("watching jobs has stopped by a defect")
-        raise
+async def _over_and_over(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    while True:
+        try:
+            await work()
+        except Exception:
+            # Jobs must go on being watched whatever it was.
+            log.exception("a defect in watching jobs")
+            await asyncio.sleep(_AGAIN)

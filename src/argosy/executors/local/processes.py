@@ -11,7 +11,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from typing import NamedTuple
 
 from .child import start_time
@@ -60,8 +60,9 @@ class Table:
                 self._children.setdefault(process.parent, []).append(process)
 
     def members(self, tag: str, leader: Leader | None, known: Container[tuple[int, int]] = ()) -> list[Process]:
-        """The processes of a job that have not ended.
+        """The processes of a job that have not ended, parents before their children.
 
+        In that order a signal ends a shell before the program it waits for, and it does not go on to its next command.
         `known` are the pids and start times of processes that were found earlier: a daemon without the tag cannot be
         told from others once its parents are gone.
         """
@@ -77,7 +78,14 @@ class Table:
             if process.pid not in found and process.pid != myself:
                 found[process.pid] = process
                 todo += self._children.get(process.pid, ())
-        return [process for process in found.values() if process.state not in "ZX"]
+        living = [process for process in found.values() if process.state not in "ZX"]
+        return sorted(living, key=lambda process: self._depth(process, found))
+
+    def _depth(self, process: Process, among: Mapping[int, Process]) -> int:
+        depth = 0
+        while (parent := among.get(process.parent)) is not None and depth < len(among):
+            process, depth = parent, depth + 1
+        return depth
 
     def leaders(self) -> dict[str, Leader]:
         """The leading process of each job that has one, by tag."""

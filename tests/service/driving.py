@@ -1,0 +1,118 @@
+"""A service in this process over a driver whose answers a test decides."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from argosy.batch import Control
+from argosy.executors.contract import Driver, Handle, JobRequest, OnReports, Report
+from argosy.languages.native import Description
+from argosy.model import ArgosyError, Outcome, Phase, Share
+from argosy.service.caller import Caller
+from argosy.service.contract import CreateRequest
+from argosy.service.policy import ServicePolicy
+from argosy.service.resources import Resource
+from argosy.service.service import ExecutionService
+from argosy.store import Activity, Created
+from argosy.store.sqlite import SQLiteStore
+
+ALICE, BOB = Caller("alice"), Caller("bob")
+
+
+class ToldDriver(Driver):
+    """Accepts every job under its own tag, and says of them what it is told to."""
+
+    name = "told"
+    controls = frozenset(Control)
+
+    def __init__(self) -> None:
+        self.submitted: list[str] = []
+        self.watched: list[str] = []
+        self.forgotten: list[list[str]] = []
+        self.settling: Callable[[], object] | None = None
+
+    async def open(self, on_reports: OnReports) -> None:
+        self.on_reports = on_reports
+
+    def check(self, request: JobRequest) -> None:
+        pass
+
+    async def submit(self, requests: Sequence[JobRequest]) -> list[str | ArgosyError]:
+        self.submitted += [request.tag for request in requests]
+        return [request.tag for request in requests]
+
+    async def find(self, tags: Sequence[str]) -> dict[str, str]:
+        return {tag: tag for tag in tags if tag in self.submitted}
+
+    def watch(self, handles: object) -> None:
+        self.watched += [handle.tag for handle in handles]
+
+    async def control(self, verb: Control, handles: Sequence[Handle]) -> list[ArgosyError | None]:
+        return [None for _ in handles]
+
+    async def settled(self, handles: Sequence[Handle]) -> None:
+        if self.settling is not None:
+            await self.settling()
+
+    async def forget(self, handles: Sequence[Handle]) -> None:
+        self.forgotten.append([handle.tag for handle in handles])
+
+    async def list_jobs(self) -> list[str]:
+        return list(self.submitted)
+
+    async def shares(self) -> list[Share]:
+        return []
+
+    async def close(self) -> None:
+        pass
+
+    async def end(self, *ids: str, exit_code: int = 0) -> None:
+        """Tell that these have ended by themselves."""
+        now = time.time()
+        await self.on_reports(
+            [Report(id, id, Phase.ENDED, now, outcome=Outcome.EXITED, exit_code=exit_code) for id in ids]
+        )
+
+
+@asynccontextmanager
+async def told_service(directory: Path, **policy: float) -> AsyncIterator[tuple[ExecutionService, ToldDriver]]:
+    driver = ToldDriver()
+    times = {"retry_first": 0.01, "retry_most": 0.05} | policy
+    service = ExecutionService(
+        SQLiteStore(directory / "argosy.db"),
+        str(directory / "sessions"),
+        {"told": Resource("told", driver)},
+        ServicePolicy(**times),
+        alone=True,
+    )
+    await service.open()
+    try:
+        yield service, driver
+    finally:
+        await service.close()
+
+
+async def create(service: ExecutionService, caller: Caller = ALICE, **fields: object) -> str:
+    (made,) = await service.create(caller, [CreateRequest(Description(executable="/bin/true", **fields))])
+    assert isinstance(made, Created), made
+    return made.activity.id
+
+
+async def record(service: ExecutionService, id: str, caller: Caller = ALICE) -> Activity:
+    (found,) = await service.status(caller, [id])
+    assert isinstance(found, Activity), found
+    return found
+
+
+async def until(condition: Callable[[], object], what: str = "it") -> None:
+    """Wait until a condition holds, or an awaitable of one."""
+    async with asyncio.timeout(10):
+        while True:
+            answer = condition()
+            if await answer if asyncio.iscoroutine(answer) else answer:
+                return
+            await asyncio.sleep(0.005)

@@ -1,0 +1,225 @@
+"""What goes wrong inside the service, or comes at the wrong moment, concerns one activity, and never for good."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from argosy.languages.native import Input, Output
+from argosy.model import ActivityState, InvalidStateException, NotFound
+from argosy.service import engine as engine_module
+from argosy.service.engine import Engine, Live
+from argosy.service.lifecycle import Needs
+from argosy.service.policy import ServicePolicy
+from argosy.store import Activity
+from tests.service.driving import ALICE, BOB, create, record, told_service, until
+
+pytestmark = pytest.mark.anyio
+
+S = ActivityState
+
+
+async def state_is(service: object, id: str, state: S) -> bool:
+    return (await record(service, id)).state is state
+
+
+async def test_what_is_terminated_while_it_is_being_submitted_is_not_submitted_after(tmp_path: Path) -> None:
+    async with told_service(tmp_path) as (service, driver):
+        id = await create(service, held=True)
+        entered, go_on = threading.Event(), threading.Event()
+        make = service._sessions.make
+
+        def slow(ids: list[str]) -> None:
+            entered.set()
+            assert go_on.wait(10)
+            make(ids)
+
+        service._sessions.make = slow
+        await service.start(ALICE, [id])
+        await until(entered.is_set)
+        await service.terminate(ALICE, [id])
+        await asyncio.sleep(0)
+        go_on.set()
+        await until(lambda: state_is(service, id, S.TERMINATED))
+        assert driver.submitted == []
+
+
+async def test_a_disk_that_is_full_at_creation_leaves_nothing_lying(tmp_path: Path) -> None:
+    async with told_service(tmp_path) as (service, driver):
+        make, failures = service._sessions.make, 2
+
+        def full(ids: list[str]) -> None:
+            nonlocal failures
+            if failures:
+                failures -= 1
+                raise OSError(28, "No space left on device", "sessions")
+            make(ids)
+
+        service._sessions.make = full
+        id = await create(service)
+        await until(lambda: driver.submitted == [id])
+        events = await service.events(ALICE, id)
+        assert any("No space left" in (event.message or "") for event in events), events
+        assert not any("internal" in (event.message or "") for event in events)
+
+
+async def test_a_batch_system_that_is_slow_to_clear_up_keeps_nobody(tmp_path: Path) -> None:
+    async with told_service(tmp_path) as (service, driver):
+        released = asyncio.Event()
+        driver.settling = released.wait
+        first, second = await create(service), await create(service)
+        await until(lambda: set(driver.submitted) == {first, second})
+        async with asyncio.timeout(10):
+            await driver.end(first)
+            await driver.end(second)
+        assert (await record(service, second)).state is S.FINISHED
+        released.set()
+
+
+async def test_a_defect_in_deciding_about_one_keeps_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with told_service(tmp_path) as (service, driver):
+        bad, good = await create(service), await create(service)
+        await until(lambda: set(driver.submitted) == {bad, good})
+        decide = engine_module.decide
+
+        def broken(activity: Activity, *more: object) -> object:
+            if activity.id == bad and type(more[0]).__name__ == "TerminateAsked":
+                raise AssertionError("a defect")
+            return decide(activity, *more)
+
+        monkeypatch.setattr(engine_module, "decide", broken)
+        async with asyncio.timeout(10):
+            await service.terminate(ALICE, [bad])
+            await driver.end(good)
+            await driver.end(bad)
+        assert (await record(service, good)).state is S.FINISHED
+        assert (await record(service, bad)).state is S.FINISHED
+
+
+async def test_an_old_trouble_that_is_over_does_not_count_later(tmp_path: Path) -> None:
+    async with told_service(tmp_path) as (service, _):
+        id = await create(service, inputs=[Input(path="in")], held=True)
+        missing, failed = service._sessions.missing, threading.Event()
+
+        def once(session: str, paths: list[str]) -> list[str]:
+            if not failed.is_set():
+                failed.set()
+                raise OSError(5, "Input/output error", session)
+            return missing(session, paths)
+
+        service._sessions.missing = once
+        await service.start(ALICE, [id])
+        await until(failed.is_set)
+        live = service._engine.get(id)
+        await until(lambda: live.trying_since is None, "the trouble to be forgotten")
+        assert live.tries == 0
+
+
+async def test_an_activity_taken_up_anew_is_kept_when_the_old_hand_lets_go() -> None:
+    async def nothing(*_: object) -> None:
+        return None
+
+    engine = Engine(None, ServicePolicy(), lambda *_: None, nothing, lambda _: None)
+    old = Activity("a", "alice", S.HELD, 1, 0.0, 0.0)
+    before = engine.adopt(old, Needs(inputs=False, outputs=False))
+    after = engine.adopt(old.but(version=2), Needs(inputs=False, outputs=False))
+    engine._lost(engine_module._Draft(before, old, [], [], []), engine_module.Conflict("another version"))
+    assert engine.get("a") is after
+    assert isinstance(after, Live)
+
+
+async def test_a_file_that_arrives_too_late_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    async with told_service(tmp_path) as (service, _):
+        id = await create(service, inputs=[Input(path="in")])
+        await until(lambda: state_is(service, id, S.STAGING_IN))
+        session = (await record(service, id)).session
+
+        async def content() -> AsyncIterator[bytes]:
+            yield b"first"
+            await service.terminate(ALICE, [id])
+            yield b"second"
+
+        with pytest.raises(InvalidStateException):
+            await service.put_file(ALICE, id, "in", content())
+        assert os.listdir(session) == []
+
+
+async def test_an_upload_that_is_cut_off_leaves_nothing(tmp_path: Path) -> None:
+    async with told_service(tmp_path) as (service, _):
+        id = await create(service, inputs=[Input(path="in")])
+        session = (await record(service, id)).session
+        half, never = asyncio.Event(), asyncio.Event()
+
+        async def content() -> AsyncIterator[bytes]:
+            yield b"x" * 100_000
+            half.set()
+            await never.wait()
+
+        putting = asyncio.create_task(service.put_file(ALICE, id, "in", content()))
+        await half.wait()
+        putting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await putting
+        assert os.listdir(session) == []
+
+
+async def test_a_job_that_replaced_its_directory_keeps_nobody(tmp_path: Path) -> None:
+    async with told_service(tmp_path) as (service, driver):
+        bad, good = [await create(service, outputs=[Output(path="out")]) for _ in range(2)]
+        await until(lambda: set(driver.submitted) == {bad, good})
+        session = Path((await record(service, bad)).session)
+        shutil.rmtree(session)
+        session.write_text("a file now")
+        (Path((await record(service, good)).session) / "out").write_text("result")
+        await driver.end(bad, good)
+        await until(lambda: state_is(service, good, S.FINISHED))
+        await until(lambda: state_is(service, bad, S.FAILED))
+        assert "left no out" in (await record(service, bad)).reason
+        with pytest.raises(NotFound):
+            await service.list_files(ALICE, bad, ".")
+
+
+async def test_purging_with_termination_does_not_wait_for_what_is_not_ones_own(tmp_path: Path) -> None:
+    async with told_service(tmp_path) as (service, _):
+        other = await create(service, caller=BOB, held=True)
+        async with asyncio.timeout(10):
+            (answer,) = await service.purge(ALICE, [other], terminate=True)
+        assert isinstance(answer, NotFound)
+
+
+async def test_following_ends_where_the_end_was_purged_before_it_was_read(tmp_path: Path) -> None:
+    async with told_service(tmp_path) as (service, _):
+        id = await create(service, held=True)
+        read = service._store.events
+        purged = asyncio.Event()
+
+        async def late(*asked: object, **more: object) -> object:
+            if service._engine.get(id) is None:
+                await purged.wait()
+            return await read(*asked, **more)
+
+        service._store.events = late
+        waiting = asyncio.create_task(service._streams.until_final("alice", [id]))
+        await until(lambda: service._streams._followers)
+        await service.terminate(ALICE, [id])
+        await service._housekeeping.purge([await record(service, id)])
+        purged.set()
+        async with asyncio.timeout(10):
+            await waiting
+
+
+async def test_what_many_left_behind_is_forgotten_in_one_request(tmp_path: Path) -> None:
+    async with told_service(tmp_path) as (service, driver):
+        ids = [await create(service) for _ in range(5)]
+        await until(lambda: len(driver.submitted) == 5)
+        await driver.end(*ids)
+        assert await service.purge(ALICE, ids) == [None] * 5
+        await until(lambda: driver.forgotten)
+        assert [sorted(tags) for tags in driver.forgotten] == [sorted(ids)]
+        await until(lambda: not any(Path(tmp_path / "sessions").glob("*/*")))
