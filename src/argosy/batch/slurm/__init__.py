@@ -23,7 +23,7 @@ class Slurm(BatchSystem):
     """
 
     name: ClassVar[str] = "slurm"
-    signs: ClassVar[tuple[str, ...]] = ("sbatch", "squeue")
+    signs: ClassVar[tuple[str, ...]] = ("sbatch",)
     #: Slurm's default MaxArraySize is 1001, the largest index 1000.
     max_array: ClassVar[int] = 1000
     controls: ClassVar[frozenset[Control]] = frozenset(Control)
