@@ -1,11 +1,12 @@
 # `make demo` and `make test` are all that is needed; `make` lists the rest.
-# PYTHON names an interpreter (3.11 or later); SLURM=no leaves out the tests that need a Slurm; PYTEST_ARGS goes to pytest.
+# PYTHON names an interpreter (3.11 or later); SERVERS=no leaves out the tests that need a real
+# batch system or sshd; PYTEST_ARGS goes to pytest.
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint docs-check benchmark constraints clean
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
-SLURM ?= yes
+SERVERS ?= yes
 PYTEST_ARGS ?=
 export PYTHON
 
@@ -19,14 +20,16 @@ demo: ## set up, run a small computation through the service, print its results
 test: ## set up, start what the tests need, lint, and run all tests
 	@tools/venv.sh dev
 	@$(MAKE) lint
-ifneq ($(SLURM),no)
-	@if [ "$$(id -u)" = 0 ]; then tests/servers/slurm-up.sh || [ -z "$$CI" ]; \
-	else echo "not root: tests that need a real Slurm are skipped unless one of the tests' is up" >&2; fi
+ifneq ($(SERVERS),no)
+	@if [ "$$(id -u)" = 0 ]; then \
+	for up in tests/servers/slurm-up.sh tests/servers/gridengine-up.sh; do $$up || [ -z "$$CI" ] || exit 1; done; \
+	else echo "not root: tests that need a real batch system are skipped unless the tests' own is up" >&2; fi
 endif
-	@if [ "$$(id -u)" = 0 ] && ! { command -v curl && command -v jq; } >/dev/null; then \
-	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends curl jq \
-	|| [ -z "$$CI" ]; fi
-	@$(BIN)/python -m pytest $(if $(filter no,$(SLURM)),-m "not slurm") $(PYTEST_ARGS)
+	@if [ "$$(id -u)" = 0 ] && ! { command -v curl && command -v jq && command -v grid-ca-create && \
+	command -v grid-proxy-init && command -v voms-proxy-fake; } >/dev/null; then apt-get update -qq && \
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends curl jq openssl globus-simple-ca \
+	globus-proxy-utils globus-gsi-cert-utils-progs voms-clients >/dev/null || [ -z "$$CI" ]; fi
+	@$(BIN)/python -m pytest $(if $(filter no,$(SERVERS)),-m "not slurm and not gridengine and not ssh") $(PYTEST_ARGS)
 
 lint: ## check form, types and imports
 	@tools/venv.sh dev

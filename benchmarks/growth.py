@@ -33,7 +33,7 @@ def _poll(options: Options, found: Found) -> None:
     taken: dict[int, list[float]] = {}
     bare: dict[int, list[float]] = {}
     for size in sizes:
-        ids, text = _queue(size)
+        ids, text = queue_text(size)
         taken[size], bare[size] = [], []
         for _ in range(rounds):
             bare[size].append(_timed(lambda text=text: [line.split(SEPARATOR) for line in text.split("\n")]))
@@ -49,7 +49,7 @@ def _poll(options: Options, found: Found) -> None:
     )
 
 
-def _queue(size: int) -> tuple[list[str], str]:
+def queue_text(size: int) -> tuple[list[str], str]:
     """What squeue prints for so many jobs, a third of them running."""
     ids = [str(number) for number in range(1000, 1000 + size)]
     lines = []

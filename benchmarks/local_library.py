@@ -20,10 +20,19 @@ def measure(options: Options) -> Found:
         ways["C posix_spawn"] = lambda: c_loop(jobs)
     except NotHere as why:
         found.notes.append(str(why))
+    ways["argosy, a list"] = lambda: processes.per_job(python("local_sample.py", "list", jobs), jobs)
     ways[f"xargs -P{processes.AT_ONCE}"] = lambda: processes.xargs(jobs)
     taken = alternate(options.pick(3, 7), ways)
-    for name in [name for name in ways if name != "argosy"]:
+    for name in [name for name in ways if not name.startswith("argosy")]:
         found.rows += [
+            Row(
+                "local jobs as a list",
+                "jobs/s",
+                column(taken["argosy, a list"], "rate"),
+                column(taken[name], "rate"),
+                name,
+                ">= 1500",
+            ),
             Row("local jobs", "jobs/s", column(taken["argosy"], "rate"), column(taken[name], "rate"), name, ">= 1500"),
             Row(
                 "CPU of a local job",

@@ -1,6 +1,7 @@
 """In a process of its own: so many jobs through the local executor, or so many objects. Prints JSON.
 
 local_sample.py run N          wall and CPU seconds of N times /bin/true, this process and its children
+local_sample.py list N         as `run`, submitted as a list
 local_sample.py objects N      bytes that each of N jobs with its specification takes, none run
 local_sample.py memory N       bytes that N jobs take that have run and ended
 """
@@ -29,11 +30,14 @@ def cpu() -> float:
     )
 
 
-def run(jobs: list[Job]) -> dict[str, float]:
+def run(jobs: list[Job], *, at_once: bool = False) -> dict[str, float]:
     executor = JobExecutor.get_instance("local")
     before, begin = cpu(), time.perf_counter()
-    for job in jobs:
-        executor.submit(job)
+    if at_once:
+        executor.submit(jobs)
+    else:
+        for job in jobs:
+            executor.submit(job)
     for job in jobs:
         job.wait()
     measured = {"wall": time.perf_counter() - begin, "cpu": cpu() - before}
@@ -67,8 +71,8 @@ def memory_of_self() -> int:
 def main() -> None:
     what, many = sys.argv[1], int(sys.argv[2])
     run([Job(JobSpec("/bin/true")) for _ in range(20)])
-    if what == "run":
-        answer = run([Job(JobSpec("/bin/true")) for _ in range(many)])
+    if what in ("run", "list"):
+        answer = run([Job(JobSpec("/bin/true")) for _ in range(many)], at_once=what == "list")
     elif what == "memory":
         before = memory_of_self()
         jobs = [Job(JobSpec("/bin/true")) for _ in range(many)]

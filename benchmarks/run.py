@@ -19,8 +19,10 @@ import growth
 import importing
 import local_library
 import plots
+import psij_library
 import rest
 import slurm_library
+import tracking
 import whole
 from measuring import HERE, Found, NotHere, Options, Row, spread
 
@@ -28,6 +30,8 @@ MEASUREMENTS: dict[str, Callable[[Options], Found]] = {
     "import": importing.measure,
     "local": local_library.measure,
     "slurm": slurm_library.measure,
+    "psij": psij_library.measure,
+    "tracking": tracking.measure,
     "rest": rest.measure,
     "service": whole.measure,
     "growth": growth.measure,

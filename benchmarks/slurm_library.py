@@ -19,7 +19,7 @@ def measure(options: Options) -> Found:
     if shutil.which("sbatch") is None or subprocess.run(["sinfo", "-h"], capture_output=True, check=False).returncode:
         raise NotHere("there is no Slurm that answers on this machine (tests/servers/slurm-up.sh starts one, as root)")
     found = Found()
-    shims = _Shims(options.scratch / "shims")
+    shims = Shims(options.scratch / "shims")
     jobs = options.pick(60, 300)
 
     def sample(how: str, many: int) -> Sample:
@@ -60,7 +60,7 @@ def _rows(found: Found, taken: dict[str, list[Sample]], jobs: int) -> None:
         found.notes.append(f"{label}: " + ", ".join(f"{last[name]:.0f} {name}" for name in _COMMANDS if last[name]))
 
 
-class _Shims:
+class Shims:
     """A directory for the front of PATH, whose commands note that they were called and become the real ones."""
 
     def __init__(self, directory: Path) -> None:

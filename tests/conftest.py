@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 
+from tests.servers import slurmrestd as slurmrestds
+from tests.servers.gridengine import ENVIRONMENT, PROGRAMS, ensure_gridengine
 from tests.servers.slurm import NotHere, ensure_slurm
+from tests.servers.sshd import Sshd, ensure_sshd, running
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +27,42 @@ def slurm() -> None:
         if os.environ.get("CI"):
             pytest.fail(f"there is no Slurm: {error}")
         pytest.skip(f"there is no Slurm: {error}")
+
+
+@pytest.fixture(scope="session")
+def slurmrestd(slurm: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[slurmrestds.Slurmrestd]:
+    """A real slurmrestd beside the real Slurm. As `slurm` where there is none."""
+    try:
+        with slurmrestds.running(tmp_path_factory.mktemp("slurmrestd")) as server:
+            yield server
+    except NotHere as error:
+        if os.environ.get("CI"):
+            pytest.fail(f"there is no slurmrestd: {error}")
+        pytest.skip(f"there is no slurmrestd: {error}")
+
+
+@pytest.fixture(scope="session")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    """A real sshd on this machine. Without one the test is skipped; where CI is set it fails."""
+    try:
+        ensure_sshd()
+        with running(tmp_path_factory.mktemp("sshd")) as server:
+            yield server
+    except NotHere as error:
+        if os.environ.get("CI"):
+            pytest.fail(f"there is no sshd: {error}")
+        pytest.skip(f"there is no sshd: {error}")
+
+
+@pytest.fixture
+def gridengine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real Grid Engine on this machine, which this process's environment leads to. As `slurm` where there is none."""
+    try:
+        ensure_gridengine()
+    except NotHere as error:
+        if os.environ.get("CI"):
+            pytest.fail(f"there is no Grid Engine: {error}")
+        pytest.skip(f"there is no Grid Engine: {error}")
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PATH", f"{PROGRAMS}:{os.environ['PATH']}")

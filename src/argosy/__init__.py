@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .executors.executor import JobExecutor, JobExecutorConfig
     from .executors.job import Job, JobStatusCallback
     from .model import (
+        URI,
         ArgosyError,
         InvalidInput,
         InvalidJobException,
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
         JobStatus,
         ResourceSpec,
         ResourceSpecV1,
+        StageIn,
+        StageOut,
+        StageOutFlags,
+        StagingMode,
         SubmitException,
         spec_from_dict,
         spec_to_dict,
@@ -43,6 +48,7 @@ _WHERE = {
 }
 
 __all__ = [
+    "URI",
     "ArgosyError",
     "InvalidInput",
     "InvalidJobException",
@@ -57,6 +63,10 @@ __all__ = [
     "JobStatusCallback",
     "ResourceSpec",
     "ResourceSpecV1",
+    "StageIn",
+    "StageOut",
+    "StageOutFlags",
+    "StagingMode",
     "SubmitException",
     "__version__",
     "spec_from_dict",

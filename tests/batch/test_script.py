@@ -74,7 +74,7 @@ def test_arguments_and_environment_arrive_byte_for_byte(
     assert status == 0, said
 
     given_arguments, given_environment = seen(show)
-    own = {"ARGOSY_JOB_TAG": "job", "ARGOSY_NATIVE_ID": "7"}
+    own = {"ARGOSY_JOB_TAG": "job", "ARGOSY_NATIVE_ID": "7", "PSIJ_NODEFILE": f"{here.path}/out/7.nodes"}
     variables = before | own if inherit else {"SLURM_JOB_ID": "7"} | own
     variables.pop("argosy_spool", None)
     variables.pop("argosy_id", None)

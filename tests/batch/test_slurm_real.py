@@ -54,7 +54,8 @@ def run(command: Command) -> Completed:
 class Cluster:
     """Submits from one spool, and remembers what to cancel."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, system: Slurm = SLURM) -> None:
+        self.system = system
         self.spool = Spool(path / "spo ol %j'x")
         self.home = path
         self.ids: list[str] = []
@@ -70,13 +71,13 @@ class Cluster:
 
     def submit(self, *members: Submission) -> list[str]:
         group = Group(members[0].tag if len(members) == 1 else self.tag(), members)
-        done = run(SLURM.submit(SLURM.script(group, str(self.spool.path))))
-        ids = SLURM.parse_submit(done, group)
+        done = run(self.system.submit(self.system.script(group, str(self.spool.path))))
+        ids = self.system.parse_submit(done, group)
         self.ids += ids
         return ids
 
     def look(self, *ids: str) -> dict[str, Observation]:
-        snapshot = SLURM.parse_status(run(SLURM.status(ids)), ids)
+        snapshot = self.system.parse_status(run(self.system.status(ids)), ids)
         assert snapshot.unreadable == ()
         return snapshot.jobs
 
@@ -93,8 +94,8 @@ class Cluster:
         """What the accounting says, once it knows of the end."""
 
         def ask() -> Observation | None:
-            done = run(SLURM.accounting([native_id]) or pytest.fail("no command"))
-            snapshot = SLURM.parse_accounting(done, [native_id])
+            done = run(self.system.accounting([native_id]) or pytest.fail("no command"))
+            snapshot = self.system.parse_accounting(done, [native_id])
             assert snapshot.unreadable == ()
             job = snapshot.jobs.get(native_id)
             return job if job is not None and job.phase is Phase.ENDED else None
@@ -108,7 +109,7 @@ class Cluster:
         return self.spool.records()[f"{native_id}.{run}.{kind}"]
 
     def control(self, verb: Control, ids: Sequence[str]) -> dict[str, str]:
-        return SLURM.parse_control(verb, run(SLURM.control(verb, ids)), ids)
+        return self.system.parse_control(verb, run(self.system.control(verb, ids)), ids)
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ def test_every_page_can_be_found_from_the_readme() -> None:
         assert f"({path.relative_to(ROOT)})" in page("README.md")
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/library.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/library.md", "docs/remote.md"])
 def test_python_snippets_run(name: str, service: RunningService, tmp_path: Path) -> None:
     found = snippets(name, "python")
     assert found
@@ -184,10 +184,8 @@ def _commands(group: click.Group, context: click.Context, prefix: str) -> Iterat
 def test_commands_and_options_are_those_there_are() -> None:
     text = page("docs/cli.md")
     there = dict(_commands(cli, click.Context(cli), ""))
-    told = {
-        match[1]
-        for match in re.finditer(r"^\| `argosy ((?:files )?[a-z]+)", text, re.MULTILINE)  # the first words of a row
-    }
+    # The first words of each row.
+    told = {match[1] for match in re.finditer(r"^\| `argosy ((?:files |token )?[a-z]+)", text, re.MULTILINE)}
     assert told == set(there)
     options = {option for command in there.values() for each in command.params for option in each.opts}
     for option in set(re.findall(r"`(--?[a-z][a-z-]*)", text)) - {"--help"}:

@@ -1,4 +1,4 @@
-"""PSI/J's interface over processes of this machine and over a real Slurm: one suite for both."""
+"""PSI/J's interface over all that can be had here for real: one suite for all."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from argosy import (
 )
 from argosy.executors.batch.driver import BatchConfig
 from argosy.executors.batch.executor import BatchExecutorConfig
+from tests.service.running import RunningService
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -32,11 +33,46 @@ LONG = timedelta(seconds=60)
 S = JobState
 
 
-@pytest.fixture(params=["local", pytest.param("slurm", marks=pytest.mark.slurm)])
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A service of the tests' own, found as the `argosy` command finds one."""
+    running = RunningService(tmp_path_factory.mktemp("service") / "home")
+    running.directory.mkdir(mode=0o700)
+    running.start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ARGOSY_HOME", str(running.directory))
+        yield
+    running.end()
+
+
+@pytest.fixture(
+    params=[
+        "local",
+        "argosy",
+        pytest.param("slurm", marks=pytest.mark.slurm),
+        pytest.param("slurmrestd", marks=[pytest.mark.slurm, pytest.mark.slurmrestd]),
+        pytest.param("gridengine", marks=pytest.mark.gridengine),
+        pytest.param("slurm-ssh", marks=[pytest.mark.slurm, pytest.mark.ssh]),
+    ]
+)
 def executor(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[JobExecutor]:
     config = None
-    if request.param == "slurm":
+    if request.param == "argosy":
+        request.getfixturevalue("service")
+    if request.param == "slurm-ssh":
         request.getfixturevalue("slurm")
+        sshd = request.getfixturevalue("sshd")
+        config = BatchExecutorConfig(
+            work_directory=tmp_path / "work", batch=BatchConfig(poll=1.0), ssh_config=sshd.config
+        )
+        return JobExecutor.get_instance("slurm", url=sshd.url, config=config)
+    if request.param == "slurmrestd":
+        server = request.getfixturevalue("slurmrestd")
+        config = BatchExecutorConfig(
+            work_directory=tmp_path / "work", batch=BatchConfig(poll=1.0), options=server.options
+        )
+    if request.param in ("slurm", "gridengine"):
+        request.getfixturevalue(request.param)
         config = BatchExecutorConfig(work_directory=tmp_path / "work", batch=BatchConfig(poll=1.0))
     return JobExecutor.get_instance(request.param, config=config)
 

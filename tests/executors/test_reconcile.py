@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from argosy.batch.records import Record, RecordKind
+from argosy.executors.batch.executor import to_status
 from argosy.executors.batch.reconcile import Policy, Watched, on_duplicate, on_exit, on_seen, on_start, on_unseen
 from argosy.executors.contract import Handle
-from argosy.model import Observation, Outcome, Phase
+from argosy.model import JobState, Observation, Outcome, Phase
 
+S = JobState
 POLICY = Policy(record_grace=3, word_grace=10, lost_after=300)
 
 
@@ -69,6 +71,16 @@ def test_absence_is_not_success() -> None:
     report = on_unseen(job, None, 401.0, POLICY)
     assert report.outcome is Outcome.LOST
     assert report.exit_code is None
+
+
+def test_a_job_that_was_cancelled_and_left_no_word_is_not_waited_for_as_long() -> None:
+    job = watched()
+    on_seen(job, seen(Phase.QUEUED), 100.0, 100.0, POLICY)
+    job.cancel_asked = True
+    assert on_unseen(job, None, 101.0, POLICY) is None
+    assert on_unseen(job, None, 111.0, POLICY) is None
+    report = on_unseen(job, None, 111.5, POLICY)
+    assert report.outcome is Outcome.CANCELLED
 
 
 def test_a_job_that_is_seen_again_was_not_lost() -> None:
@@ -137,3 +149,76 @@ def test_a_script_that_could_not_start_the_application_says_so() -> None:
     report = on_exit(watched(), record(RecordKind.EXIT, 125, ran=False, note="no such directory: /x"), 1.0)
     assert (report.outcome, report.exit_code) == (Outcome.NOT_STARTED, None)
     assert "/x" in report.message
+
+
+def test_the_steps_of_a_job_that_stages_are_told_once_each() -> None:
+    job = watched()
+    steps = [RecordKind.STAGE_IN, RecordKind.START, RecordKind.STAGE_OUT, RecordKind.CLEANUP]
+    reports = [on_start(job, record(kind), 50.0) for kind in steps]
+    assert [report.state for report in reports] == [S.STAGE_IN, S.ACTIVE, S.STAGE_OUT, S.CLEANUP]
+    assert {report.phase for report in reports} == {Phase.RUNNING}
+    assert [on_start(job, record(kind), 51.0) for kind in steps] == [None] * 4
+
+
+def test_a_start_after_the_queue_showed_it_running_is_told_of_a_job_that_stages_only() -> None:
+    plain, staging = watched(), watched()
+    for job in (plain, staging):
+        on_seen(job, seen(Phase.RUNNING), 49.9, 50.0, POLICY)
+    on_start(staging, record(RecordKind.STAGE_IN), 50.1)
+    assert on_start(plain, record(RecordKind.START), 50.2) is None
+    assert on_start(staging, record(RecordKind.START), 50.2).state is S.ACTIVE
+
+
+def test_a_later_run_stages_again_and_an_earlier_ones_records_are_past() -> None:
+    job = watched()
+    on_start(job, record(RecordKind.STAGE_IN), 50.0)
+    on_start(job, record(RecordKind.START), 50.1)
+    again = Record(RecordKind.STAGE_IN, "t", "7", 1, 60.0)
+    assert on_start(job, again, 60.0).state is S.STAGE_IN
+    assert on_start(job, record(RecordKind.STAGE_OUT), 60.1) is None
+    assert on_start(job, Record(RecordKind.START, "t", "7", 1, 61.0), 61.0).state is S.ACTIVE
+
+
+@pytest.mark.parametrize(("code", "outcome"), [(0, Outcome.NOT_STAGED_OUT), (3, Outcome.EXITED)])
+def test_what_could_not_be_brought_out(code: int, outcome: Outcome) -> None:
+    report = on_exit(watched(), record(RecordKind.EXIT, code, failed=True, note="stage_out[0] failed"), 1.0)
+    assert (report.outcome, report.exit_code, report.message) == (outcome, code, "stage_out[0] failed")
+    status = to_status(report)
+    assert (status.state, status.exit_code) == (S.FAILED, code)
+
+
+def test_a_job_that_stages_is_active_when_its_script_says_so() -> None:
+    job = watched()
+    report = on_seen(job, seen(Phase.RUNNING), 49.9, 50.0, POLICY)
+    assert to_status(report, stages=True).state is S.STAGE_IN
+    assert to_status(report).state is S.ACTIVE
+
+
+def test_a_record_of_a_run_that_was_put_back_is_forgotten_when_the_next_begins() -> None:
+    job = watched()
+    assert on_exit(job, record(RecordKind.EXIT, 143, terminated=True), 10.0) is None
+    assert on_start(job, Record(RecordKind.START, "t", "7", 1, 12.0), 12.0).phase is Phase.RUNNING
+    assert on_seen(job, seen(Phase.RUNNING), 40.0, 40.1, POLICY) is None
+
+
+def test_a_cancelled_job_that_the_queue_still_shows_was_cancelled() -> None:
+    job = watched()
+    job.cancel_asked = True
+    assert on_exit(job, record(RecordKind.EXIT, 143, terminated=True), 10.0) is None
+    assert on_seen(job, seen(Phase.RUNNING), 21.0, 21.1, POLICY).outcome is Outcome.CANCELLED
+
+
+def test_a_cancelled_job_that_ended_nobody_says_how_was_cancelled() -> None:
+    job = watched()
+    job.cancel_asked = True
+    ended = seen(Phase.ENDED, outcome=Outcome.EXITED)
+    assert on_seen(job, ended, 10.0, 10.0, POLICY) is None
+    assert on_seen(job, ended, 14.0, 14.0, POLICY).outcome is Outcome.CANCELLED
+
+
+def test_a_script_that_was_cancelled_before_the_application_was_cancelled() -> None:
+    job = watched()
+    job.cancel_asked = True
+    report = on_exit(job, record(RecordKind.EXIT, 125, ran=False, note="the run could not be claimed"), 1.0)
+    assert report.outcome is Outcome.CANCELLED
+    assert "claimed" in report.message

@@ -13,13 +13,13 @@ from argosy.model import InvalidJobException, JobSpec, ResourceSpecV1
 
 
 def test_those_there_are() -> None:
-    assert {get_launcher(name).name for name in ("single", "multiple", "mpirun", "srun")} == {
-        *("single", "multiple", "mpirun", "srun")
-    }
+    names = ("single", "multiple", "mpirun", "srun", "aprun", "jsrun")
+    assert [get_launcher(name).name for name in names] == list(names)
+    assert get_launcher("jrun").name == "jsrun"
 
 
 def test_an_unknown_one_is_refused_with_those_there_are() -> None:
-    with pytest.raises(InvalidJobException, match="mpirun, multiple, single, srun") as caught:
+    with pytest.raises(InvalidJobException, match="aprun, jrun, jsrun, mpirun, multiple, single, srun") as caught:
         get_launcher("no-such")
     assert caught.value.element == "launcher"
 
@@ -47,14 +47,14 @@ def test_srun(resources: dict[str, int], options: str) -> None:
     assert text.splitlines()[-1] == f"exec srun --export=ALL --input=0 {options} -- x 'a b'"
 
 
-@pytest.mark.parametrize("name", ["mpirun", "srun"])
+@pytest.mark.parametrize("name", ["mpirun", "srun", "aprun", "jsrun"])
 def test_an_executable_like_an_option_is_refused(name: str) -> None:
     with pytest.raises(InvalidJobException) as caught:
         get_launcher(name).render("-x", JobSpec("-x"))
     assert caught.value.element == "executable"
 
 
-@pytest.mark.parametrize("name", ["mpirun", "srun"])
+@pytest.mark.parametrize("name", ["mpirun", "srun", "aprun", "jsrun"])
 def test_a_lone_colon_does_not_separate_programs(name: str) -> None:
     text = get_launcher(name).render("x : 'a b'", JobSpec("x", [":", "a b"]))
     assert text.endswith("/bin/sh -c 'exec x : '\\''a b'\\'''")

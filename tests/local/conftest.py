@@ -13,7 +13,7 @@ import pytest
 
 from argosy.executors.contract import Handle, JobRequest, Report
 from argosy.executors.local import LocalDriver
-from argosy.model import JobSpec, Phase
+from argosy.model import JobSpec, Phase, Unavailable
 
 
 @pytest.fixture
@@ -27,6 +27,17 @@ async def until(condition, what: str, seconds: float = 20.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
         await asyncio.sleep(0.01)
+
+
+async def new_reaper(driver: LocalDriver, seconds: float = 20.0) -> int:
+    """The pid of the reaper that the driver talks to once it has noticed that the one before is gone."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return (await driver.status())["pid"]
+        except Unavailable:  # what was sent into the old one's broken connection
+            assert time.monotonic() < deadline, f"no new reaper within {seconds} s"
+            await asyncio.sleep(0.01)
 
 
 def alive(pid: int) -> bool:

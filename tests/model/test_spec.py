@@ -23,7 +23,7 @@ from argosy import spec_to_dict as to_dict
         ({"executable": True}, "executable"),
         ({"executable": ""}, "executable"),
         ({"executable": "a\0"}, "executable"),
-        ({"executable": Path("/x")}, "executable"),
+        ({"executable": 1}, "executable"),
         ({"arguments": "abc"}, "arguments"),
         ({"arguments": [1]}, "arguments[0]"),
         ({"arguments": ["ok", "\0"]}, "arguments[1]"),
@@ -46,7 +46,7 @@ from argosy import spec_to_dict as to_dict
         ({"attributes": JobAttributes(600)}, "attributes.duration"),
         ({"attributes": JobAttributes(queue_name="a\nb")}, "attributes.queue_name"),
         ({"attributes": JobAttributes(account="")}, "attributes.account"),
-        ({"attributes": JobAttributes(custom_attributes={"x": 1})}, "attributes.custom_attributes"),
+        ({"attributes": JobAttributes(custom_attributes={"x.": 1})}, "attributes.custom_attributes"),
         ({"attributes": JobAttributes(custom_attributes={"a.b": "x\n"})}, "attributes.custom_attributes.a.b"),
     ],
 )
@@ -61,6 +61,7 @@ def test_what_is_wrong_is_named(fields: dict[str, Any], element: str) -> None:
     "spec",
     [
         JobSpec("/x"),
+        JobSpec(Path("/x"), [Path("y")]),
         JobSpec("x", ["", " ", "x" * 131_071]),
         JobSpec("/x", directory="~/a", stdout_path=Path("out")),
         JobSpec("/x", environment={"_": "", "A1": "ü\n"}),

@@ -46,8 +46,8 @@ if [ -e "$config" ] && ! grep -qF "$marker" "$config"; then
 fi
 
 # -- programs ---------------------------------------------------------------------------------------------------------
-packages=(slurmctld slurmd slurm-client munge openmpi-bin)
-programs=(slurmctld slurmd sbatch munged mpirun)
+packages=(slurmctld slurmd slurm-client slurmrestd slurm-wlm-jwt-plugin munge curl openmpi-bin libopenmpi-dev gcc libc6-dev)
+programs=(slurmctld slurmd sbatch slurmrestd munged curl mpirun gcc)
 if [ "$accounting" != no ]; then
     packages+=(slurmdbd slurm-wlm-mysql-plugin mariadb-server)
     programs+=(slurmdbd mariadbd mariadb-install-db)
@@ -56,6 +56,9 @@ missing=()
 for program in "${programs[@]}"; do
     command -v "$program" >/dev/null || missing+=("$program")
 done
+# For the tests' MPI program; mpicc alone comes with openmpi-bin, and compiles nothing.
+dpkg -s libopenmpi-dev >/dev/null 2>&1 || missing+=(mpi.h)
+dpkg -s slurm-wlm-jwt-plugin >/dev/null 2>&1 || missing+=(auth_jwt.so)
 if [ ${#missing[@]} -gt 0 ]; then
     echo "slurm-up: installing, as there is no ${missing[*]}" >&2
     export DEBIAN_FRONTEND=noninteractive
@@ -67,6 +70,11 @@ fi
 # slurmd starts the scripts of any user, so all may pass through the state's directory, but only look.
 install -d -m 755 "$state" "$state/run"
 install -d -o slurm -g slurm -m 755 "$state/controller" "$state/log"
+# What tokens are signed with, by which users of slurmrestd are known.
+if [ ! -s "$state/jwt.key" ]; then
+    install -o slurm -g slurm -m 600 /dev/null "$state/jwt.key"
+    head -c 32 /dev/urandom >"$state/jwt.key"
+fi
 host=$(hostname -s)
 storage='AccountingStorageType=accounting_storage/none'
 if [ "$accounting" != no ]; then
@@ -81,6 +89,8 @@ SlurmctldHost=$host(127.0.0.1)
 SlurmUser=slurm
 SlurmdUser=root
 AuthType=auth/munge
+AuthAltTypes=auth/jwt
+AuthAltParameters=jwt_key=$state/jwt.key
 CredType=cred/munge
 CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
 SlurmctldPort=17817
@@ -157,6 +167,8 @@ END
     (umask 077; cat >/etc/slurm/slurmdbd.conf) <<END
 $marker
 AuthType=auth/munge
+AuthAltTypes=auth/jwt
+AuthAltParameters=jwt_key=$state/jwt.key
 DbdHost=localhost
 DbdAddr=127.0.0.1
 DbdPort=17819

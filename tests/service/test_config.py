@@ -17,6 +17,32 @@ def test_without_a_file_there_is_this_machine(tmp_path: Path, monkeypatch: pytes
     assert (config.host, config.port) == ("127.0.0.1", 0)
 
 
+def test_a_batch_system_is_given_its_options(tmp_path: Path) -> None:
+    for options, element in (
+        ('socket = "/s"', None),
+        ('socket = "s"', "resources.mine.options.socket"),
+        ("nosuch = 1", "resources.mine.options.nosuch"),
+    ):
+        (tmp_path / "argosy.toml").write_text(
+            f'[resources.mine]\ntype = "slurmrestd"\n[resources.mine.options]\n{options}\n'
+        )
+        config = load_config(tmp_path)
+        if element is None:
+            assemble(config, Faults())
+            continue
+        with pytest.raises(InvalidInput) as caught:
+            assemble(config, Faults())
+        assert caught.value.element == element
+
+
+@pytest.mark.parametrize("kind", ["local", "slurm"])
+def test_options_are_for_those_that_have_any(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "argosy.toml").write_text(f'[resources.mine]\ntype = "{kind}"\noptions.x = 1\n')
+    with pytest.raises(InvalidInput) as caught:
+        assemble(load_config(tmp_path), Faults())
+    assert (caught.value.element or "").startswith("resources.mine.options")
+
+
 def test_a_batch_system_on_path_is_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "sbatch").touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -53,7 +79,7 @@ def test_a_bad_file_is_refused_with_its_element(tmp_path: Path, text: str, eleme
 
 def test_an_unknown_kind_of_resource_is_refused(tmp_path: Path) -> None:
     (tmp_path / "argosy.toml").write_text('[resources.x]\ntype = "nosuch"\n')
-    with pytest.raises(InvalidInput, match="there are local, slurm"):
+    with pytest.raises(InvalidInput, match=r"there are local, .*slurm"):
         assemble(load_config(tmp_path), Faults())
 
 

@@ -3,25 +3,47 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis.strategies import binary, characters, text
 
 from argosy.model import Command, Unavailable
-from argosy.transport import Transport
-from argosy.transport.local import LocalTransport
+from argosy.transport import Transport, open_transport
+from tests.servers.sshd import Sshd
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(params=["local"])
+@pytest.fixture(params=["local", pytest.param("ssh", marks=pytest.mark.ssh)])
 async def transport(request: pytest.FixtureRequest) -> AsyncIterator[Transport]:
-    made = LocalTransport()
+    if request.param == "ssh":
+        sshd: Sshd = request.getfixturevalue("sshd")
+        made = open_transport(sshd.url, config=sshd.config)
+    else:
+        made = open_transport()
     yield made
     await made.close()
+
+
+def lives(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+
+
+async def until(holds: Callable[[], bool], seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it did not come true in time"
+        await asyncio.sleep(0.02)
 
 
 async def test_a_commands_output_streams_and_exit_code(transport: Transport) -> None:
@@ -50,8 +72,7 @@ async def test_a_command_that_hangs_is_killed_with_its_children(transport: Trans
     with pytest.raises(Unavailable, match=r"no answer within 0\.5 s"):
         await transport.run(Command(("sh", "-c", f"sleep 60 & echo $! > {tmp_path}/pid; wait")), timeout=0.5)
     assert time.monotonic() - begun < 10
-    pid = int((tmp_path / "pid").read_text())
-    assert not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text()
+    await until(lambda: not lives(int((tmp_path / "pid").read_text())))
 
 
 async def test_many_commands_at_once(transport: Transport) -> None:
@@ -117,3 +138,135 @@ async def test_a_closed_transport_says_so(transport: Transport) -> None:
 
 async def test_home(transport: Transport) -> None:
     assert (await transport.home()).startswith("/")
+
+
+ODD = [
+    b"plain",
+    b"with space",
+    b"-dash",
+    b".hidden",
+    b"..dots",
+    b"new\nline",
+    b"\xff\xfe",
+    b"quote'\"$(id)",
+    b"back\\slash",
+    b"*",
+]
+
+
+async def test_odd_names_and_any_bytes(transport: Transport, tmp_path: Path) -> None:
+    directory = tmp_path / "d'ir \n*"
+    directory.mkdir()
+    (directory / "sub").mkdir()
+    (directory / "sub" / "not me").touch()
+    contents = {os.fsdecode(name): bytes(range(256)) * number for number, name in enumerate(ODD)}
+    for name, data in contents.items():
+        await transport.write(f"{directory}/{name}", data)
+    assert dict(await transport.collect(str(directory))) == contents
+    for name, data in contents.items():
+        assert await transport.read(f"{directory}/{name}") == data
+    await transport.remove([f"{directory}/{name}" for name in contents])
+    assert [path.name for path in directory.iterdir()] == ["sub"]
+
+
+@given(data=binary(max_size=2000), name=binary(min_size=1, max_size=60).filter(lambda name: not {0, 47} & set(name)))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_what_is_written_is_read(transport: Transport, tmp_path: Path, data: bytes, name: bytes) -> None:
+    path = os.fsdecode(bytes(tmp_path) + b"/f" + name)
+    await transport.write(path, data)
+    assert await transport.read(path) == data
+    assert await transport.collect(str(tmp_path)) == [(os.path.basename(path), data)]
+    await transport.remove([path])
+
+
+@given(text(alphabet=characters(exclude_characters="\0", exclude_categories=()), max_size=200))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_any_argument_and_any_input_arrive(transport: Transport, value: str) -> None:
+    value = value.encode("utf-8", "replace").decode()
+    command = Command(("sh", "-c", 'printf "%s|%s|" "$1" "$V"; cat', "sh", value), value, {"V": value})
+    assert (await transport.run(command, timeout=20)).stdout == f"{value}|{value}|{value}"
+
+
+async def test_a_large_file_and_a_large_input(transport: Transport, tmp_path: Path) -> None:
+    data = os.urandom(3_000_000)
+    await transport.write(f"{tmp_path}/f", data)
+    assert await transport.read(f"{tmp_path}/f") == data
+    lines = "x" * 79 + "\n"
+    assert (await transport.run(Command(("wc", "-c"), stdin=lines * 40_000), timeout=20)).stdout.split() == ["3200000"]
+
+
+async def test_much_output_of_both_kinds(transport: Transport) -> None:
+    script = "i=0; while [ $i -lt 2000 ]; do i=$((i+1)); printf %0500d $i; printf %0500d $i >&2; done"
+    done = await transport.run(Command(("sh", "-c", script)), timeout=20)
+    assert len(done.stdout) == len(done.stderr) == 1_000_000
+
+
+async def test_a_signals_end_is_no_success(transport: Transport) -> None:
+    for script in ("kill -9 $$", "cat >/dev/null; kill -9 $$"):
+        done = await transport.run(Command(("sh", "-c", script), "x"), timeout=10)
+        assert done.returncode in (-9, 128 + 9)
+
+
+async def test_many_files_are_removed_at_once(transport: Transport, tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number:0100}" for number in range(3000)]
+    for path in paths:
+        path.touch()
+    assert len(await transport.collect(str(tmp_path))) == 3000
+    await transport.remove([*map(str, paths), str(tmp_path / "nosuch" / "f")])
+    assert not any(tmp_path.iterdir())
+
+
+async def test_collecting_while_files_come_and_go(transport: Transport, tmp_path: Path) -> None:
+    going = True
+
+    async def churn() -> None:
+        number = 0
+        while going:
+            number += 1
+            (tmp_path / f"tmp{number}").write_bytes(b"whole")
+            (tmp_path / f"tmp{number}").rename(tmp_path / f"f{number % 50}")
+            (tmp_path / f"f{(number + 25) % 50}").unlink(missing_ok=True)
+            await asyncio.sleep(0)
+
+    churning = asyncio.create_task(churn())
+    try:
+        for _ in range(5):
+            assert {data for name, data in await transport.collect(str(tmp_path)) if name[0] == "f"} <= {b"whole"}
+    finally:
+        going = False
+        await churning
+
+
+async def test_reading_what_cannot_be_read(transport: Transport, tmp_path: Path) -> None:
+    (tmp_path / "f").touch()
+    assert await transport.read(f"{tmp_path}/f/g") is None
+    with pytest.raises(Unavailable, match="cannot be read"):
+        await transport.read(str(tmp_path))
+    with pytest.raises(Unavailable, match="cannot be read"):
+        await transport.collect(f"{tmp_path}/f")
+    with pytest.raises(Unavailable, match="cannot be made"):
+        await transport.make_directories([f"{tmp_path}/f/g"])
+
+
+async def test_a_watch_ends(transport: Transport, tmp_path: Path) -> None:
+    told: list[int] = []
+    stop = await transport.watch(str(tmp_path), lambda: told.append(1))
+    other = asyncio.Event()
+    assert stop is not None
+    stop()
+    stop_other = await transport.watch(str(tmp_path), other.set)
+    assert stop_other is not None
+    (tmp_path / "x").touch()
+    await asyncio.wait_for(other.wait(), 5)
+    stop_other()
+    assert not told
+
+
+async def test_closing_ends_what_waits(transport: Transport, tmp_path: Path) -> None:
+    waiting = asyncio.create_task(
+        transport.run(Command(("sh", "-c", 'touch "$1"; exec sleep 60', "sh", f"{tmp_path}/begun")), timeout=50)
+    )
+    await until((tmp_path / "begun").exists)
+    await transport.close()
+    with contextlib.suppress(Unavailable):
+        assert (await asyncio.wait_for(waiting, 10)).returncode == -9

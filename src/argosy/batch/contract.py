@@ -7,12 +7,12 @@ at a clock, so recorded outputs of real clusters test it exactly, and it works u
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from argosy.model import Command, Completed, JobSpec, Share, Snapshot
+from argosy.model import Command, Completed, InvalidInput, JobSpec, Share, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,15 @@ class BatchSystem(ABC):
     max_array: ClassVar[int] = 0
     #: What `control` can do.
     controls: ClassVar[frozenset[Control]] = frozenset({Control.CANCEL})
+
+    def __init__(self, options: Mapping[str, object] | None = None) -> None:
+        """`options` are what a configuration says about this system, which without more takes none.
+
+        Raises InvalidInput for what is wrong in them, its element ``options.NAME``.
+        """
+        if options:
+            name = next(iter(options))
+            raise InvalidInput(f"{self.name} has no option {name!r}; it has none at all", element=f"options.{name}")
 
     # -- submitting -------------------------------------------------------------------------------
 

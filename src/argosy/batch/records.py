@@ -5,8 +5,8 @@ is always whole. ``claims/`` holds one directory for each tag that was claimed, 
 printed.
 
 A record's name is ``ID.RUN.KIND``: the native id with everything but letters, digits and ``._-`` made ``_``, the
-number of requeues by the batch system before this run, and ``start``, ``exit`` or ``duplicate``. Its content is
-``key=value`` lines; keys that are not known here are left aside, so that scripts of a newer version can be read.
+number of requeues by the batch system before this run, and a `RecordKind`. Its content is ``key=value`` lines; keys
+that are not known here are left aside, so that scripts of a newer version can be read.
 """
 
 from __future__ import annotations
@@ -26,17 +26,25 @@ SPOOL_DIRECTORIES = ("tmp", "new", "claims", "out")
 #: The exit status of a script that did not start the application; its record says why in `note`. (The same
 #: status from the application itself comes without a `note` and with `ran` true.)
 NOT_RUN = 125
+#: The exit status of a script whose application ended with 0 and whose files could not be staged out.
+NOT_STAGED_OUT = 121
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
-_NAME = re.compile(r"(?P<id>[A-Za-z0-9._-]+)\.(?P<run>\d{1,9})\.(?P<kind>start|exit|duplicate)\Z", re.ASCII)
+_NAME = re.compile(r"(?P<id>[A-Za-z0-9._-]+)\.(?P<run>\d{1,9})\.(?P<kind>[a-z][a-z-]*)\Z", re.ASCII)
 _KEY = re.compile(r"[a-z_]+\Z", re.ASCII)
 
 
 class RecordKind(StrEnum):
     """What a record tells."""
 
+    STAGE_IN = "stage-in"
+    """The run is claimed; its files are about to be brought in. Like STAGE_OUT and CLEANUP, of jobs that stage only."""
     START = "start"
     """The run is claimed; the application is about to start."""
+    STAGE_OUT = "stage-out"
+    """The application has ended; its files are about to be brought out."""
+    CLEANUP = "cleanup"
+    """Files are about to be removed."""
     EXIT = "exit"
     """The run has ended."""
     DUPLICATE = "duplicate"
@@ -49,7 +57,8 @@ class Record:
 
     `exit_code` is the application's, 128 + n where signal n ended it; it is given with EXIT only. `ran` is false where
     the application was not started, and `note` then says why; with `ran` true `note` tells of what went wrong
-    beside the application. `terminated`: a TERM signal reached the script. `owner` and `owner_run` are, in a
+    beside the application. `failed`: that is enough to make a failure of a job whose application succeeded.
+    `terminated`: a TERM signal reached the script. `owner` and `owner_run` are, in a
     DUPLICATE, the native id and run that hold the claim, None where that could not be read. `usage` counts
     what ran on the script's own host.
     """
@@ -62,6 +71,7 @@ class Record:
     hosts: tuple[str, ...] = ()
     exit_code: int | None = None
     ran: bool = True
+    failed: bool = False
     terminated: bool = False
     note: str | None = None
     usage: Usage | None = None
@@ -94,7 +104,10 @@ def parse_record(name: str, data: bytes) -> Record:
     match = _NAME.match(name)
     if match is None:
         raise ValueError(f"{name!r} is not the name of a record")
-    kind = RecordKind(match["kind"])
+    try:
+        kind = RecordKind(match["kind"])
+    except ValueError:
+        raise ValueError(f"{name!r} is not the name of a record: there is no kind {match['kind']!r}") from None
     fields = _fields(name, data)
     try:
         record = Record(
@@ -106,6 +119,7 @@ def parse_record(name: str, data: bytes) -> Record:
             hosts=expand_hosts(fields.get("hosts", "")),
             exit_code=_whole(fields["exit"], 255) if kind is RecordKind.EXIT else None,
             ran=kind is not RecordKind.DUPLICATE and _flag(fields.get("ran", "1")),
+            failed=_flag(fields.get("failed", "0")),
             terminated=_flag(fields.get("term", "0")),
             note=fields.get("note") or None,
             usage=_usage(fields),

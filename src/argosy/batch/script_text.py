@@ -128,12 +128,43 @@ argosy_refuse() {
     builtin exit "${2:-125}"
 }
 
+# Write which hosts the processes are on to a file: argosy_nodes is its name, empty where that could not be done.
+argosy_write_nodes() {
+    local argosy_words
+    argosy_nodes=$argosy_spool/out/${argosy_id//[^A-Za-z0-9._-]/_}.nodes
+    argosy_words=$(argosy_node_list 2>&1 >|"$argosy_nodes") && [[ -s $argosy_nodes ]] && builtin return 0
+    builtin printf 'argosy: PSIJ_NODEFILE is not set, the list of hosts could not be made: %s\n' "$argosy_words" >&2
+    argosy_nodes=
+}
+
+# The list where the batch system gives no other: the processes in blocks over the hosts, where those are plain names.
+argosy_plain_nodes() {
+    local argosy_rest=$argosy_hosts argosy_left=$argosy_processes argosy_here
+    [[ -n $argosy_rest && $argosy_rest != *'['* ]] || argosy_rest=$HOSTNAME
+    while ((argosy_left > 0)); do
+        [[ $argosy_rest == *,* ]] && argosy_here=$argosy_per_node || argosy_here=$argosy_left
+        ((argosy_left -= argosy_here))
+        while ((argosy_here-- > 0)); do
+            builtin printf '%s\n' "${argosy_rest%%,*}"
+        done
+        argosy_rest=${argosy_rest#*,}
+    done
+}
+
 # From the directory to post_launch, in a shell of its own, so that nothing it sources can end or change the script.
 argosy_run() (
     builtin trap 'argosy_term=1' TERM
     builtin trap : INT HUP QUIT XCPU USR1 USR2
     builtin cd -- "$argosy_directory" 2>/dev/null ||
         argosy_refuse "the directory could not be entered: $(builtin cd -- "$argosy_directory" 2>&1)"
+    if [[ $argosy_stages == 1 ]]; then
+        argosy_outcome=14
+        argosy_words=$(argosy_in_directory argosy_stage_in)
+        [[ $argosy_term == 0 ]] || argosy_refuse 'a TERM signal came while files were brought in' 143
+        [[ -z $argosy_words ]] || argosy_refuse "$argosy_words"
+        argosy_clock
+        argosy_record start
+    fi
     exec 7<"${argosy_stdin:-/dev/null}" ||
         argosy_refuse "standard input could not be opened: $({ : <"$argosy_stdin"; } 2>&1)"
     exec 8>|"${argosy_stdout:-/dev/null}" ||
@@ -165,7 +196,8 @@ argosy_run() (
 )
 
 argosy_main() {
-    local argosy_began argosy_status argosy_note= argosy_ran=1 argosy_user= argosy_sys= argosy_seconds argosy_wall
+    local argosy_began argosy_status argosy_note= argosy_ran=1 argosy_bad=0
+    local argosy_user= argosy_sys= argosy_seconds argosy_wall
     argosy_clock
     argosy_began=${argosy_now/./}
     if ! argosy_claim; then
@@ -179,7 +211,12 @@ argosy_main() {
         argosy_record duplicate "owner=${argosy_owner%% *}" "owner_run=${argosy_note%% *}"
         builtin exit 0
     fi
-    argosy_record start
+    if [[ $argosy_stages == 1 ]]; then
+        argosy_record stage-in
+    else
+        argosy_record start
+    fi
+    argosy_write_nodes
     argosy_run
     argosy_status=$?
     # From here on a signal, which would also reach mv, changes nothing any more.
@@ -189,6 +226,10 @@ argosy_main() {
         builtin read -r argosy_line <"$argosy_file"
         argosy_ran=${argosy_line%% *}
         argosy_note=${argosy_line#* }
+    fi
+    if [[ $argosy_stages == 1 ]]; then
+        argosy_finish
+        argosy_clock
     fi
     builtin times >|"$argosy_file" && {
         builtin read -r _
@@ -202,8 +243,9 @@ argosy_main() {
     builtin printf -v argosy_wall '%d.%06d' $((argosy_wall / 1000000)) $((argosy_wall % 1000000))
     [[ $argosy_wall == *-* ]] && argosy_wall=
     argosy_memory
-    argosy_record exit "exit=$argosy_status" "ran=$argosy_ran" "user=$argosy_user" "sys=$argosy_sys" \
-        "wall=$argosy_wall" "rss=$argosy_rss" "term=$argosy_term" "note=$argosy_note"
+    argosy_record exit "exit=$argosy_status" "ran=$argosy_ran" "failed=$argosy_bad" "user=$argosy_user" \
+        "sys=$argosy_sys" "wall=$argosy_wall" "rss=$argosy_rss" "term=$argosy_term" "note=$argosy_note"
+    [[ $argosy_status == 0 && $argosy_bad == 1 ]] && argosy_status=NOT_STAGED_OUT
     builtin exit "$argosy_status"
 }
 

@@ -22,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 _EXTRAS = {
     "click": "client",
     "httpx": "client",
+    "lxml": "client",
     "msgspec": "client",
     "rich": "client",
     "litestar": "service",

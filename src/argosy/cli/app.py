@@ -14,6 +14,7 @@ _SECTIONS: dict[str, list[tuple[str, str, str]]] = {
     "Run jobs": [
         ("run", "run:run", "Run a command somewhere, as if it ran here."),
         ("submit", "submit:submit", "Submit a job and print its id."),
+        ("convert", "convert:convert", "Print a description in another language."),
         ("start", "manage:start", "Start jobs that were submitted held."),
         ("wait", "manage:wait", "Wait until jobs have ended."),
         ("cancel", "manage:cancel", "End jobs."),
@@ -30,6 +31,7 @@ _SECTIONS: dict[str, list[tuple[str, str, str]]] = {
         ("shares", "service:shares", "Show where jobs may go."),
         ("serve", "service:serve", "Start the service."),
         ("stop", "service:stop", "Stop the service."),
+        ("token", "tokens:token", "Make, list and revoke API tokens."),
         ("version", "service:version", "Show versions."),
     ],
 }

@@ -43,6 +43,19 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
         return seconds
 
 
+class Lifetime(click.ParamType):  # type: ignore[type-arg]
+    """How long something lives: a whole number with its unit, ``12h``, ``30d``, ``1y`` (of 365 days)."""
+
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """In seconds."""
+        match = re.fullmatch(r"(\d{1,6})([smhdy])", str(value).strip(), re.ASCII)
+        if match is None or int(match[1]) == 0:
+            self.fail(f"{value!r} is no such time; write e.g. 12h, 30d or 1y", param, ctx)
+        return float(int(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400, "y": 365 * 86_400}[match[2]])
+
+
 def instant(text: str) -> datetime:
     """A time of the service's."""
     return datetime.fromisoformat(text)

@@ -27,6 +27,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from argosy._version import __version__
+from argosy.identity.gate import open_gate
 from argosy.model import Conflict, Unavailable
 from argosy.service.assemble import assemble
 from argosy.service.caller import Caller
@@ -101,10 +102,17 @@ async def run_service(config: ServiceConfig, *, announce: bool = True) -> None:
     directory = _private(config.directory)
     with _locked(directory):
         token = _token(directory / "token")
+        owner = getpass.getuser()
+        gate = open_gate(config.identity, directory, owner)
         service = assemble(config, Faults(os.environ.get("ARGOSY_FAULT")))
         await service.open()
         try:
-            app = make_app(service, bearer(token, Caller(getpass.getuser())), version=__version__)
+            app = make_app(
+                service,
+                bearer(token, Caller(owner)),
+                version=__version__,
+                identify=None if gate is None else gate.identify,
+            )
             stop = asyncio.Event()
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -131,6 +139,8 @@ async def run_service(config: ServiceConfig, *, announce: bool = True) -> None:
         finally:
             with contextlib.suppress(FileNotFoundError):
                 (directory / "endpoint.json").unlink()
+            if gate is not None:
+                await gate.close()
             await service.close()
 
 

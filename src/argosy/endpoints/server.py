@@ -17,6 +17,8 @@ from litestar.types import ASGIApp
 from argosy.model import Conflict, Unavailable
 from argosy.model.shell import quote
 
+from .peer import PeerProtocol
+
 log = logging.getLogger(__name__)
 
 #: Longer paths do not fit into a socket address (unix(7): 108 bytes with the final NUL).
@@ -77,7 +79,7 @@ async def serve(
     server = _Server(
         uvicorn.Config(
             app,
-            http="httptools",
+            http=PeerProtocol,
             ws="none",
             lifespan="off",
             log_config=None,

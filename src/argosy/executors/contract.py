@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from argosy.batch.contract import Control
-from argosy.model import ArgosyError, JobSpec, Outcome, Phase, Share, Usage
+from argosy.model import ArgosyError, JobSpec, JobState, Outcome, Phase, Share, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,8 @@ class Report:
     """A change that was seen. `time` is when it happened (seconds since the epoch), the system's own where known.
 
     `message` is for people, in the batch system's words. With `phase` ENDED there is always an `outcome`, and an
-    `exit_code` where that is EXITED. `run` counts the batch system's own requeues of the job.
+    `exit_code` where that is EXITED. `run` counts the batch system's own requeues of the job. `state` says more
+    than the phase RUNNING of a job that stages: STAGE_IN, ACTIVE, STAGE_OUT or CLEANUP.
     """
 
     tag: str
@@ -56,6 +57,7 @@ class Report:
     start_estimate: float | None = None
     usage: Usage | None = None
     run: int = 0
+    state: JobState | None = None
 
 
 #: Called with what was seen. When it returns the reports are taken care of, and their traces may be removed.

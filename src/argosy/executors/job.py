@@ -9,10 +9,13 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from argosy.model import JobSpec, JobState, JobStatus, SubmitException
-from argosy.model.states import PASSED_THROUGH
+from argosy.model.states import passed_through
+
+from . import callbacks
 
 if TYPE_CHECKING:
     from .executor import JobExecutor
@@ -25,13 +28,29 @@ class JobStatusCallback(ABC):
 
     @abstractmethod
     def job_status_changed(self, job: Job, status: JobStatus) -> None:
-        """Called from a thread of the library, in the order of the states. It must return quickly."""
+        """Called from a thread of the library, in the order of the states. It must return quickly.
+
+        It may submit and cancel jobs.
+        """
+
+
+class FunctionJobStatusCallback(JobStatusCallback):
+    """A function as a `JobStatusCallback`."""
+
+    def __init__(self, function: Callable[[Job, JobStatus], object]) -> None:
+        self.function = function
+
+    def job_status_changed(self, job: Job, status: JobStatus) -> None:
+        self.function(job, status)
 
 
 Callback = JobStatusCallback | Callable[["Job", JobStatus], None]
 
 #: Guards every job's status: changes are short, and jobs are many.
 _lock = threading.Lock()
+
+#: How long `Job.wait` holds back its answer for the callbacks that tell the same, in seconds.
+_FOR_CALLBACKS = 0.2
 
 
 class Job:
@@ -41,9 +60,13 @@ class Job:
     partial order, and states that were not seen but must have been passed through are reported all the same.
     """
 
+    # `__dict__`: programs keep things of their own on jobs. It takes no room until they do.
     __slots__ = (
+        "__dict__",
         "__weakref__",
+        "_answer",
         "_callback",
+        "_condition",
         "_id",
         "_native_id",
         "_status",
@@ -58,10 +81,12 @@ class Job:
         self.executor: JobExecutor | None = None
         self.uncertain = False
         """Whether an earlier submission may have been accepted without an answer."""
+        self._answer: Callable[[], object] | None = None
         self._id: str | None = None
         self._native_id: str | None = None
         self._status = JobStatus(JobState.NEW)
         self._callback: Callback | None = None
+        self._condition: threading.Condition | None = None
         self._waiting: list[tuple[tuple[JobState, ...], threading.Event, list[JobStatus]]] | None = None
 
     @property
@@ -73,8 +98,13 @@ class Job:
 
     @property
     def native_id(self) -> str | None:
-        """The batch system's own id, once it has accepted the job."""
-        return self._native_id
+        """The batch system's own id, once it has accepted the job.
+
+        Waits for its answer where the job was taken over by `submit` without one; None where it was refused.
+        """
+        if self._native_id is None and (answer := self._answer) is not None:
+            answer()
+        return None if self._native_id is None else str(self._native_id)
 
     @native_id.setter
     def native_id(self, value: str | None) -> None:
@@ -106,20 +136,29 @@ class Job:
 
     def wait(
         self,
-        timeout: timedelta | None = None,
+        timeout: timedelta | JobState | Sequence[JobState] | None = None,
         target_states: JobState | Sequence[JobState] | None = None,
     ) -> JobStatus | None:
         """Wait until the job has reached one of `target_states`, or a later one, or any final state.
 
-        Without target states: a final state. Returns the status that ended the waiting, or None where `timeout`
-        passed first.
+        Without target states: a final state. They may be given as the only argument (PSI/J, Job.wait). Returns
+        the status that ended the waiting, or None where `timeout` passed first; a timeout of 0 only looks.
+        Callbacks have been told what is returned, unless one of them takes longer than a fifth of a second.
         """
+        if timeout is not None and not isinstance(timeout, timedelta):
+            timeout, target_states = None, timeout
         if target_states is None:
             targets: tuple[JobState, ...] = ()
         elif isinstance(target_states, JobState):
             targets = (target_states,)
         else:
             targets = tuple(target_states)
+        status = self._wait(None if timeout is None else max(timeout.total_seconds(), 0.0), targets)
+        if status is not None and self._is_listened_to():
+            callbacks.flush(_FOR_CALLBACKS)
+        return status
+
+    def _wait(self, seconds: float | None, targets: tuple[JobState, ...]) -> JobStatus | None:
         with _lock:
             if _reached(self._status.state, targets):
                 return self._status
@@ -129,7 +168,7 @@ class Job:
             if self._waiting is None:
                 self._waiting = []
             self._waiting.append(waiter)
-        if event.wait(None if timeout is None else max(timeout.total_seconds(), 0.0)):
+        if event.wait(seconds):
             return answer[0]
         with _lock:
             if answer:
@@ -139,19 +178,39 @@ class Job:
 
     def _advance(self, status: JobStatus) -> None:
         """Move on to a status, through the states that lie between; what is not greater than the present is ignored."""
-        steps: list[JobStatus] = []
         with _lock:
-            for state in (*PASSED_THROUGH[status.state], status.state):
+            if not status.state.is_greater_than(self._status.state):
+                return
+            listened_to = self._is_listened_to()
+            for state in (*passed_through(status.state, staging=self._reports_staging()), status.state):
                 if not state.is_greater_than(self._status.state):
                     continue
                 step = status if state is status.state else JobStatus(state, time=status.time)
                 self._status = step
-                steps.append(step)
+                if listened_to:
+                    # Within the lock, so that callbacks hear of changes in their order.
+                    callbacks.enqueue(partial(_tell, self, step))
                 self._wake(step)
-        for step in steps:
-            notify(self._callback, self, step)
-            if self.executor is not None:
-                notify(self.executor.callback, self, step)
+        if self._condition is not None:
+            with self._condition:
+                self._condition.notify_all()
+
+    def _reports_staging(self) -> bool:
+        return (self.spec is not None and self.spec.stages) or (
+            self.executor is not None and self.executor.config.report_all_states
+        )
+
+    def _is_listened_to(self) -> bool:
+        return self._callback is not None or (self.executor is not None and self.executor.listens)
+
+    @property
+    def _status_cv(self) -> threading.Condition:
+        """Notified of every status change; programs for psij-python use it."""
+        if self._condition is None:
+            with _lock:
+                if self._condition is None:
+                    self._condition = threading.Condition()
+        return self._condition
 
     def _wake(self, status: JobStatus) -> None:
         if self._waiting:
@@ -179,6 +238,12 @@ os.register_at_fork(after_in_child=_renew_lock)
 
 def _reached(state: JobState, targets: tuple[JobState, ...]) -> bool:
     return state.final or any(state is target or state.is_greater_than(target) for target in targets)
+
+
+def _tell(job: Job, status: JobStatus) -> None:
+    notify(job._callback, job, status)
+    if job.executor is not None:
+        job.executor._notify_callback(job, status)
 
 
 def notify(callback: Callback | None, job: Job, status: JobStatus) -> None:

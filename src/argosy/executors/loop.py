@@ -57,14 +57,18 @@ async def _cancel_all() -> None:
 def call(work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
     """Run `work` in the background loop and wait for its result. Not to be called from a job's callback."""
     loop = background_loop()
-    try:
-        running = asyncio.get_running_loop()
-    except RuntimeError:
-        running = None
-    if running is loop:
+    if is_background_loop():
         work.close()
         raise RuntimeError("this call waits for the thread that it was made from; use the asynchronous interface")
     return asyncio.run_coroutine_threadsafe(work, loop).result(timeout)
+
+
+def is_background_loop() -> bool:
+    """Whether this is the thread of the loop, which must not be kept waiting."""
+    try:
+        return asyncio.get_running_loop() is _loop
+    except RuntimeError:
+        return False
 
 
 def _forget() -> None:

@@ -47,6 +47,8 @@ class ActivityDocument(Struct, omit_defaults=True, kw_only=True):
     usage: UsageDocument | None = None
     expires: str | None = None
     tags: dict[str, str] = {}
+    notes: list[str] = []
+    """In the answer to a creation: what of its description has no effect, or was taken otherwise than written."""
     links: dict[str, str] = {}
     """``self``, ``events``, ``files`` (where to push input and fetch output), ``description``."""
 
@@ -146,6 +148,23 @@ class Result(Struct, omit_defaults=True, kw_only=True):
 
     activity: ActivityDocument | None = None
     problem: Problem | None = None
+
+
+class ElementDocument(Struct, omit_defaults=True, kw_only=True):
+    """An element, field or directive of a description language."""
+
+    name: str
+    support: str
+    """``mandatory``, ``optional`` or ``unsupported``: refused, unless the element is marked as optional."""
+    meaning: str = ""
+
+
+class LanguageDocument(Struct, omit_defaults=True, kw_only=True):
+    """A language that descriptions are taken in, and what is understood of it."""
+
+    name: str
+    media_types: list[str]
+    elements: list[ElementDocument]
 
 
 class ServiceDocument(Struct, omit_defaults=True, kw_only=True):

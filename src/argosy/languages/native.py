@@ -21,8 +21,11 @@ from argosy.model import (
     OutputFile,
     ResourceSpecV1,
 )
+from argosy.model.description import CreationFlag
 
 Count = Annotated[int, Meta(ge=1)]
+Creation = Annotated[CreationFlag, Meta(description="What becomes of a file that is there already.")]
+Deleted = Annotated[bool, Meta(description="Remove it once the job has ended and its output is staged out.")]
 Path = Annotated[str, Meta(min_length=1, max_length=4096)]
 
 
@@ -39,12 +42,18 @@ class Resources(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=
 
 
 class Input(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """A file that the client puts into the session directory before the job starts."""
+    """A file that must be in the session directory before the job starts; the client puts it there, usually."""
 
     path: Path
     size: Annotated[int, Meta(ge=0, description="Bytes; checked.")] | None = None
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="Checked.")] | None = None
     executable: bool = False
+    content: (
+        Annotated[str, Meta(max_length=1_048_576, description="The file itself, where it is small and text.")] | None
+    ) = None
+    sources: Annotated[list[str], Meta(description="URLs; the first that works.")] = []
+    creation: Creation = "overwrite"
+    delete_on_termination: Deleted = False
 
 
 class Output(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -52,6 +61,9 @@ class Output(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=Tru
 
     path: Path
     optional: bool = False
+    targets: Annotated[list[str], Meta(description="URLs; to all of them.")] = []
+    creation: Creation = "overwrite"
+    delete_on_termination: Deleted = False
 
 
 class Description(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -134,8 +146,22 @@ def to_model(wire: Description) -> ActivityDescription:
                 post_launch=wire.post_launch,
                 launcher=wire.launcher,
             ),
-            inputs=[InputFile(f.path, f.size, f.sha256, f.executable) for f in wire.inputs],
-            outputs=[OutputFile(f.path, f.optional) for f in wire.outputs],
+            inputs=[
+                InputFile(
+                    f.path,
+                    f.size,
+                    f.sha256,
+                    f.executable,
+                    f.content,
+                    f.sources,
+                    f.creation,
+                    f.delete_on_termination,
+                )
+                for f in wire.inputs
+            ],
+            outputs=[
+                OutputFile(f.path, f.optional, f.targets, f.creation, f.delete_on_termination) for f in wire.outputs
+            ],
             share=wire.share,
             tags=wire.tags,
             rerunnable=wire.rerunnable,
@@ -180,6 +206,16 @@ def _renamed(element: str | None) -> str | None:
     return element
 
 
+def in_the_models_terms(element: str | None) -> str | None:
+    """An element that this language names, as the model names it; the reverse of `in_its_terms`."""
+    if element is None:
+        return None
+    for model_name, name in _NAMES.items():
+        if element == name or element.startswith(name + "."):
+            return model_name + element[len(name) :]
+    return element
+
+
 def decode(data: bytes) -> Description:
     """One document. Raises InvalidInput naming the element."""
     try:
@@ -188,6 +224,19 @@ def decode(data: bytes) -> Description:
         raise invalid(error) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(f"this is not JSON: {error}") from None
+
+
+def checked(wire: Description) -> Description:
+    """The same description, once every rule of the JSON form has been seen to hold. Raises InvalidInput.
+
+    A description that another language was read into has not passed the decoder, but will be stored and decoded.
+    """
+    try:
+        msgspec.convert(msgspec.to_builtins(wire), Description)
+    except msgspec.ValidationError as error:
+        raise invalid(error) from None
+    to_model(wire)
+    return wire
 
 
 def invalid(error: msgspec.ValidationError) -> InvalidInput:

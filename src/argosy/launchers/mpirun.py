@@ -5,9 +5,15 @@ from __future__ import annotations
 from typing import ClassVar
 
 from argosy.model import JobSpec
+from argosy.model.shell import join
 
 from .contract import Launcher
+from .options import Style, extra_options
 from .words import as_operands
+
+_OWN = frozenset({"n", "np", "c", "h", "help", "V", "version", "do-not-launch", "app", "configfile", "stdin"})
+# Open MPI's parameters, and MPICH's variables.
+_PAIRS = frozenset({"mca", "gmca", "omca", "pmixmca", "prtemca", "genv", "env"})
 
 
 class Mpirun(Launcher):
@@ -23,4 +29,6 @@ class Mpirun(Launcher):
     def render(self, command: str, spec: JobSpec) -> str:
         operands = as_operands(self.name, command, spec)
         # Without an inherited environment PATH is not exported, and mpirun does not find its own parts.
-        return f"export PATH\nexec mpirun -n {spec.effective_resources.computed_process_count} {operands}"
+        options = ["-n", str(spec.effective_resources.computed_process_count)]
+        options += extra_options(self.name, spec, style=Style.SEPARATE, own=_OWN, pairs=_PAIRS)
+        return f"export PATH\nexec mpirun {join(options)} {operands}"

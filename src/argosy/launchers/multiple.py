@@ -7,6 +7,7 @@ from typing import ClassVar
 from argosy.model import JobSpec
 
 from .contract import Launcher
+from .options import refuse_options
 
 # wait is interrupted by a signal that the shell takes note of; the copy it waits for is then still there.
 _TEXT = """\
@@ -45,4 +46,5 @@ class Multiple(Launcher):
     name: ClassVar[str] = "multiple"
 
     def render(self, command: str, spec: JobSpec) -> str:
+        refuse_options(self.name, spec)
         return _TEXT.format(count=spec.effective_resources.computed_process_count, command=command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
@@ -10,6 +11,14 @@ from argosy.model import InvalidJobException
 from .contract import Launcher
 
 GROUP = "argosy.launchers"
+
+#: What finds launchers that are registered in other ways; each gives None for a name that it does not know.
+others: list[Callable[[str], Launcher | None]] = []
+
+
+def launcher_names() -> set[str]:
+    """The names of those that are registered by entry points."""
+    return set(_registered())
 
 
 @cache
@@ -22,6 +31,9 @@ def get_launcher(name: str) -> Launcher:
     """The launcher of that name. Raises InvalidJobException, naming those there are, where there is none."""
     entry = _registered().get(name)
     if entry is None:
+        for find in others:
+            if (found := find(name)) is not None:
+                return found
         known = ", ".join(sorted(_registered())) or "none"
         raise InvalidJobException(f"there is no launcher {name!r}; there are: {known}", element="launcher")
     try:

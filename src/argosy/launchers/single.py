@@ -7,6 +7,7 @@ from typing import ClassVar
 from argosy.model import JobSpec
 
 from .contract import Launcher
+from .options import refuse_options
 
 
 class Single(Launcher):
@@ -15,6 +16,6 @@ class Single(Launcher):
     name: ClassVar[str] = "single"
 
     def render(self, command: str, spec: JobSpec) -> str:
-        del spec
+        refuse_options(self.name, spec)
         # exec knows programs only: an executable named like a keyword, a builtin or `a=b` is still that executable.
         return f"exec -- {command}"

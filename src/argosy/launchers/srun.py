@@ -5,9 +5,24 @@ from __future__ import annotations
 from typing import ClassVar
 
 from argosy.model import JobSpec
+from argosy.model.shell import join
 
 from .contract import Launcher
+from .options import Style, extra_options
 from .words import as_operands
+
+_OWN = frozenset(
+    {
+        *("n", "ntasks", "N", "nodes", "ntasks-per-node", "c", "cpus-per-task", "export", "export-file"),
+        *("i", "input", "o", "output", "e", "error", "pty", "D", "chdir", "M", "clusters", "jobid", "multi-prog"),
+        *("h", "help", "usage", "V", "version", "test-only"),
+    }
+)
+
+
+def step_options(spec: JobSpec) -> list[str]:
+    """The options that a job gives srun (``srun.OPTION``), not yet quoted. Raises InvalidJobException."""
+    return extra_options(Srun.name, spec, style=Style.JOINED, own=_OWN)
 
 
 class Srun(Launcher):
@@ -31,4 +46,4 @@ class Srun(Launcher):
         if resources.cpu_cores_per_process:
             # Since Slurm 22.05 a step does not take this over from its job.
             options.append(f"--cpus-per-task={resources.cpu_cores_per_process}")
-        return f"export PATH\nexec srun {' '.join(options)} -- {operands}"
+        return f"export PATH\nexec srun {join(options + step_options(spec))} -- {operands}"

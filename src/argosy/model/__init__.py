@@ -12,6 +12,7 @@ from .errors import (
     InvalidJobException,
     InvalidStateException,
     LimitExceeded,
+    NotAllowed,
     NotFound,
     SubmitException,
     Unavailable,
@@ -19,10 +20,12 @@ from .errors import (
 from .lrms import Observation, Outcome, Phase, Share, Snapshot, Usage
 from .resources import ResourceSpec, ResourceSpecV1
 from .spec import JobSpec
+from .staging import URI, StageIn, StageOut, StageOutFlags, StagingMode
 from .states import JobState, JobStateOrder
 from .status import JobStatus
 
 __all__ = [
+    "URI",
     "ActivityDescription",
     "ActivityState",
     "ArgosyError",
@@ -39,6 +42,7 @@ __all__ = [
     "JobStateOrder",
     "JobStatus",
     "LimitExceeded",
+    "NotAllowed",
     "NotFound",
     "Observation",
     "Outcome",
@@ -48,6 +52,10 @@ __all__ = [
     "ResourceSpecV1",
     "Share",
     "Snapshot",
+    "StageIn",
+    "StageOut",
+    "StageOutFlags",
+    "StagingMode",
     "SubmitException",
     "Unavailable",
     "Usage",

@@ -19,7 +19,7 @@ class JobAttributes:
 
     `duration` is the wall time after which the batch system may kill the job (10 minutes where nothing
     is said; None leaves it to the batch system). `custom_attributes` are named ``SYSTEM.OPTION``,
-    e.g. ``slurm.constraint``; those of other systems are ignored by a system.
+    e.g. ``slurm.constraint``; those of other systems are ignored by a system, and so are names without a dot.
     """
 
     __slots__ = ("_custom", "account", "duration", "queue_name", "reservation_id")
@@ -47,6 +47,11 @@ class JobAttributes:
     @project_name.setter
     def project_name(self, value: str | None) -> None:
         self.account = value
+
+    @property
+    def _custom_attributes(self) -> dict[str, object]:
+        """The custom attributes as executors written for psij-python read them."""
+        return self._custom
 
     @property
     def custom_attributes(self) -> dict[str, object] | None:
@@ -99,6 +104,8 @@ class JobAttributes:
                     f"{name} must be a non-empty text on one line, not {value!r}", element=f"{element}.{name}"
                 )
         for key, value in self._custom.items():
+            if type(key) is str and "." not in key:
+                continue  # for nobody in particular, so it reaches no batch system
             if type(key) is not str or not re.match(r"[A-Za-z_][\w-]*\.[A-Za-z][\w-]*\Z", key, re.ASCII):
                 raise InvalidJobException(
                     f"a custom attribute is named SYSTEM.OPTION, e.g. slurm.constraint, not {key!r}",

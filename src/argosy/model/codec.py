@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from .attributes import JobAttributes
+from .directives_json import FIELDS, directives_from_dict, directives_to_dict
 from .errors import InvalidJobException
 from .resources import ResourceSpecV1
 from .spec import JobSpec
@@ -23,6 +24,7 @@ _SECONDS = re.compile(r"\s*(\d+(?:\.\d+)?)\s*s\s*\Z")
 
 def spec_to_dict(spec: JobSpec) -> dict[str, Any]:
     """The specification as JSON values; `spec_from_dict` gives an equal one back."""
+    spec.check(complete=False)
     out: dict[str, Any] = {}
     if spec.given_name is not None:
         out["name"] = spec.given_name
@@ -44,7 +46,7 @@ def spec_to_dict(spec: JobSpec) -> dict[str, Any]:
     attributes = _attributes_to_dict(spec.attributes)
     if attributes:
         out["attributes"] = attributes
-    return out
+    return out | directives_to_dict(spec)
 
 
 def _attributes_to_dict(attributes: JobAttributes) -> dict[str, Any]:
@@ -58,19 +60,23 @@ def _attributes_to_dict(attributes: JobAttributes) -> dict[str, Any]:
     return out
 
 
-def spec_from_dict(data: Mapping[str, Any]) -> JobSpec:
-    """The specification that `data` describes, checked. Raises InvalidJobException naming the element."""
+def spec_from_dict(data: Mapping[str, Any], *, complete: bool = True) -> JobSpec:
+    """The specification that `data` describes, checked. Raises InvalidJobException naming the element.
+
+    One that is not `complete` may lack the executable.
+    """
     fields = dict(_mapping(data, "job specification"))
     resources = fields.pop("resources", None)
     attributes = fields.pop("attributes", None)
     known = {"executable", "arguments", "name", "inherit_environment", "environment", "launcher", *_PATHS}
-    _refuse_unknown(fields, known, "")
-    spec = JobSpec(**fields)
+    directives = directives_from_dict({name: fields.pop(name) for name in FIELDS if name in fields})
+    _refuse_unknown(fields, known | set(FIELDS), "")
+    spec = JobSpec(**fields, **directives)
     if resources is not None:
         spec.resources = _resources_from_dict(resources)
     if attributes is not None:
         spec.attributes = _attributes_from_dict(attributes)
-    spec.check()
+    spec.check(complete=complete)
     return spec
 
 

@@ -3,32 +3,54 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from .errors import InvalidInput
 from .spec import JobSpec
 
+#: What becomes of a file that is there already (JSDL 1.0, CreationFlag): it is replaced, or added to, or it stays as it
+#: is and the staging fails.
+CreationFlag = Literal["overwrite", "append", "refuse"]
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:", re.ASCII)
+
 
 @dataclass(slots=True)
 class InputFile:
-    """A file that must be in the session directory before the job starts; the client pushes it there.
+    """A file that must be in the session directory before the job starts.
 
-    `size` (bytes) and `sha256` (hexadecimal) are checked where given; `executable` makes it so.
+    `content` is the file itself, where it is small and text. Otherwise it is pulled from the first of the URLs in
+    `sources` that works; where there are none the client pushes it. `size` (bytes) and `sha256` (hexadecimal) are
+    checked where given; `executable` makes it so. `creation` says what becomes of a file of that name that is there
+    already; with `delete_on_termination` the file is removed once the job has ended and its output is staged out.
     """
 
     path: str
     size: int | None = None
     sha256: str | None = None
     executable: bool = False
+    content: str | None = None
+    sources: list[str] = field(default_factory=list)
+    creation: CreationFlag = "overwrite"
+    delete_on_termination: bool = False
 
 
 @dataclass(slots=True)
 class OutputFile:
-    """A file that the job must leave in the session directory, for the client to pull."""
+    """A file that the job must leave in the session directory.
+
+    It is pushed to each of the URLs in `targets`; where there are none it stays for the client to pull. `creation` is
+    about what is at a target already.
+    """
 
     path: str
     optional: bool = False
+    targets: list[str] = field(default_factory=list)
+    creation: CreationFlag = "overwrite"
+    delete_on_termination: bool = False
 
 
 @dataclass(slots=True)
@@ -51,6 +73,13 @@ class ActivityDescription:
     def check(self) -> None:
         """Raise InvalidInput naming the first field that is wrong."""
         self.spec.check()
+        for name in self.spec.attributes.custom_attributes or ():
+            if "." not in name:
+                # PSI/J leaves these aside; whoever asks a service is told that they reach nobody.
+                raise InvalidInput(
+                    f"a custom attribute is named SYSTEM.OPTION, e.g. slurm.constraint, not {name!r}",
+                    element="attributes.custom_attributes",
+                )
         named: tuple[tuple[str, Sequence[InputFile | OutputFile]], ...] = (
             ("inputs", self.inputs),
             ("outputs", self.outputs),
@@ -63,6 +92,15 @@ class ActivityDescription:
                 if file.path in seen:
                     raise InvalidInput(f"{file.path!r} is named twice", element=element)
                 seen.add(file.path)
+        for index, file in enumerate(self.inputs):
+            _check_urls(file.sources, f"inputs[{index}].sources")
+            if file.content is not None and file.sources:
+                raise InvalidInput(
+                    "a file has either its content here or sources that it comes from, not both",
+                    element=f"inputs[{index}].content",
+                )
+        for index, output in enumerate(self.outputs):
+            _check_urls(output.targets, f"outputs[{index}].targets")
         for name in ("stdin_path", "stdout_path", "stderr_path", "pre_launch", "post_launch"):
             path = getattr(self.spec, name)
             if path is not None and not path.is_absolute():
@@ -70,6 +108,12 @@ class ActivityDescription:
         for key, value in self.tags.items():
             if not key or "\0" in key + value:
                 raise InvalidInput(f"{key!r} cannot be a tag's name", element="tags")
+
+
+def _check_urls(urls: Sequence[str], element: str) -> None:
+    for index, url in enumerate(urls):
+        if not _SCHEME.match(url) or any(character in url for character in "\0\r\n"):
+            raise InvalidInput(f"{url!r} is no URL; it begins with a scheme, as https:", element=f"{element}[{index}]")
 
 
 def session_path(path: str, element: str = "path") -> str:

@@ -6,6 +6,7 @@
     ├── InvalidStateException        the request does not fit the present state (PSI/J)
     ├── SubmitException              the batch system did not take a request; `transient` says whether to retry (PSI/J)
     ├── NotFound                     no such thing, or not yours: both answer alike
+    ├── NotAllowed                   the caller is known, and may not do this
     ├── Conflict                     the same key with other content, or a newer version exists
     ├── LimitExceeded                a published limit was reached
     └── Unavailable                  something outside is away for now; nothing is lost, try again
@@ -76,6 +77,12 @@ class NotFound(ArgosyError):
     """There is no such thing here, or it is not yours to see; the two answer alike."""
 
     code = "not-found"
+
+
+class NotAllowed(ArgosyError):
+    """The caller is known, and may not do this."""
+
+    code = "not-allowed"
 
 
 class Conflict(ArgosyError):

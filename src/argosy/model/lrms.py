@@ -29,6 +29,8 @@ class Outcome(StrEnum):
 
     EXITED = "exited"
     """By itself; the exit code tells the rest. A signal of its own making counts as 128 + its number."""
+    NOT_STAGED_OUT = "not-staged-out"
+    """By itself and with success, but what it made could not be brought to where it was wanted."""
     CANCELLED = "cancelled"
     TIMEOUT = "timeout"
     OUT_OF_MEMORY = "out-of-memory"

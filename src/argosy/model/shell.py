@@ -63,6 +63,27 @@ def expand(value: str) -> str:
     return "".join(parts)
 
 
+def escape_references(value: str) -> str:
+    """A text that `expand` and `substitute` turn into `value`, whatever stands in it."""
+    return _REFERENCE.sub(r"$\g<0>", value)
+
+
+def references(value: str) -> tuple[str, list[str]]:
+    """`value` as a text in which nothing is replaced, and the variables that it refers to.
+
+    References stay as they are written; what `escape_references` has put in is taken out.
+    """
+    names: list[str] = []
+
+    def plain(match: re.Match[str]) -> str:
+        escaped, name = match.groups()
+        if not escaped:
+            names.append(name)
+        return "${" + name + "}"
+
+    return _REFERENCE.sub(plain, value), names
+
+
 def substitute(value: str, variables: Mapping[str, str]) -> str:
     """`value` with ``${NAME}`` replaced now, for processes started without a shell; as `expand` otherwise."""
     if "${" not in value:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from .attributes import JobAttributes
+from .directives import check_directives
 from .errors import InvalidJobException
 from .resources import ResourceSpec, ResourceSpecV1
 from .shell import is_variable_name
+from .staging import StageIn, StageOut, StageOutFlags
 
 #: The longest single argument or environment string that Linux passes on (execve(2), MAX_ARG_STRLEN).
 MAX_ARGUMENT = 131_072 - 1
@@ -27,6 +30,9 @@ class JobSpec:
     a stream that is not named is ``/dev/null``. ``${NAME}`` in arguments and environment values is replaced by
     that variable where the job runs (write ``$${NAME}`` for the text itself).
 
+    `stage_in` and `stage_out` are lists or sets of files to bring to the job and away from it, `cleanup` paths in its
+    directory to remove at its end, when `cleanup_flags` say so.
+
     Constructing one checks nothing: `check` does, and `JobExecutor.submit` calls it.
     """
 
@@ -40,11 +46,15 @@ class JobSpec:
         "_stdout_path",
         "arguments",
         "attributes",
+        "cleanup",
+        "cleanup_flags",
         "environment",
         "executable",
         "inherit_environment",
         "launcher",
         "resources",
+        "stage_in",
+        "stage_out",
     )
 
     def __init__(
@@ -63,6 +73,10 @@ class JobSpec:
         pre_launch: str | os.PathLike[str] | None = None,
         post_launch: str | os.PathLike[str] | None = None,
         launcher: str | None = None,
+        stage_in: Collection[StageIn] | None = None,
+        stage_out: Collection[StageOut] | None = None,
+        cleanup: Collection[str | os.PathLike[str]] | None = None,
+        cleanup_flags: StageOutFlags = StageOutFlags.ALWAYS,
     ) -> None:
         self.executable = executable
         self.arguments = arguments
@@ -78,6 +92,10 @@ class JobSpec:
         self._pre_launch = pre_launch
         self._post_launch = post_launch
         self.launcher = launcher
+        self.stage_in = stage_in
+        self.stage_out = stage_out
+        self.cleanup = cleanup
+        self.cleanup_flags = cleanup_flags
 
     @property
     def name(self) -> str | None:
@@ -153,9 +171,20 @@ class JobSpec:
         """The resources asked for, those of one process where nothing was."""
         return self.resources if isinstance(self.resources, ResourceSpecV1) else ResourceSpecV1()
 
-    def check(self) -> None:
-        """Raise InvalidJobException naming the first field that is wrong."""
-        _check_text("executable", self.executable, required=True)
+    @property
+    def stages(self) -> bool:
+        """Whether there is anything to bring in or out, or to clean up."""
+        return bool(self.stage_in or self.stage_out or self.cleanup)
+
+    def check(self, *, complete: bool = True) -> None:
+        """Raise InvalidJobException naming the first field that is wrong; `complete`: something must be run.
+
+        Paths among executable and arguments become texts, whole numbers in the environment too.
+        """
+        if isinstance(self.executable, os.PathLike):
+            self.executable = os.fspath(self.executable)
+        if complete or self.executable is not None:
+            _check_text("executable", self.executable, required=True)
         if self._name is not None:
             _check_text("name", self._name)
         if self.arguments is not None:
@@ -163,6 +192,11 @@ class JobSpec:
                 raise InvalidJobException(
                     f"arguments must be a list of texts, not {self.arguments!r}", element="arguments"
                 )
+            if any(type(argument) is not str and isinstance(argument, os.PathLike) for argument in self.arguments):
+                self.arguments = [
+                    os.fspath(argument) if isinstance(argument, os.PathLike) else argument
+                    for argument in self.arguments
+                ]
             for index, argument in enumerate(self.arguments):
                 _check_value(f"arguments[{index}]", argument)
         if type(self.inherit_environment) is not bool:
@@ -195,6 +229,8 @@ class JobSpec:
                 f"attributes must be a JobAttributes, not {self.attributes!r}", element="attributes"
             )
         self.attributes.check()
+        if self.stages or self.cleanup_flags is not StageOutFlags.ALWAYS:
+            check_directives(self, _check_required)
 
     @staticmethod
     def _check_environment(environment: dict[str, str]) -> None:
@@ -229,6 +265,10 @@ class JobSpec:
             self.pre_launch,
             self.post_launch,
             self.launcher,
+            frozenset(self.stage_in or ()),
+            frozenset(self.stage_out or ()),
+            frozenset(os.fspath(path) for path in self.cleanup or ()),
+            self.cleanup_flags.effective,
         )
 
     def __eq__(self, other: object) -> bool:
@@ -248,6 +288,10 @@ def _check_text(element: str, value: object, *, required: bool = False) -> None:
     if not value:
         raise InvalidJobException(f"{element} must not be empty", element=element)
     _check_value(element, value)
+
+
+def _check_required(element: str, value: object) -> None:
+    _check_text(element, value, required=True)
 
 
 def _check_value(element: str, value: object) -> None:

@@ -58,6 +58,10 @@ class JobState(bytes, Enum):
         return int(self._value_)
 
 
+def _reported_before(state: JobState) -> tuple[JobState, ...]:
+    return tuple(other for other in JobState if 0 < other.value < state.value and not other.final)
+
+
 # The states that a job has certainly gone through on its way (JobStatus: "simulate missing states").
 PASSED_THROUGH: dict[JobState, tuple[JobState, ...]] = {
     JobState.NEW: (),
@@ -70,6 +74,17 @@ PASSED_THROUGH: dict[JobState, tuple[JobState, ...]] = {
     JobState.FAILED: (),
     JobState.CANCELED: (),
 }
+
+
+#: The same for a job whose staging is reported.
+_PASSED_THROUGH_STAGING: dict[JobState, tuple[JobState, ...]] = {
+    state: () if state in (JobState.FAILED, JobState.CANCELED) else _reported_before(state) for state in JobState
+}
+
+
+def passed_through(state: JobState, *, staging: bool) -> tuple[JobState, ...]:
+    """The states that a job in this one has certainly gone through. `staging`: with STAGE_IN, STAGE_OUT and CLEANUP."""
+    return (_PASSED_THROUGH_STAGING if staging else PASSED_THROUGH)[state]
 
 
 class JobStateOrder:

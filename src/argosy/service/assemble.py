@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import socket
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from argosy.batch import BatchSystem
 from argosy.executors.batch.driver import BatchConfig, BatchDriver
 from argosy.executors.batch.reconcile import Policy
 from argosy.executors.contract import Driver
@@ -14,10 +17,12 @@ from argosy.executors.executor import BATCH_GROUP
 from argosy.executors.local.driver import LocalDriver
 from argosy.model import InvalidInput
 from argosy.store.sqlite import SQLiteStore
+from argosy.transport import open_transport
 from argosy.transport.local import LocalTransport
 
 from .config import ResourceConfig, ServiceConfig
 from .faults import Faults
+from .remote import RemoteDriver
 from .resources import Resource
 from .service import ExecutionService
 
@@ -27,15 +32,22 @@ def assemble(config: ServiceConfig, faults: Faults) -> ExecutionService:
     directory = Path(config.directory)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     resources = {
-        name: Resource(name, _driver(name, resource, directory, faults)) for name, resource in config.resources.items()
+        name: Resource(name, _driver(name, resource, directory, config.sessions, faults))
+        for name, resource in config.resources.items()
     }
     store = SQLiteStore(directory / "argosy.db")
     return ExecutionService(store, config.sessions, resources, config.policy, faults, alone=True)
 
 
-def _driver(name: str, config: ResourceConfig, directory: Path, faults: Faults) -> Driver:
+def _driver(name: str, config: ResourceConfig, directory: Path, sessions: str, faults: Faults) -> Driver:
     environ = job_environment()
     if config.type == "local":
+        if config.url is not None:
+            raise InvalidInput(
+                "a resource of type local is this machine and has no url", element=f"resources.{name}.url"
+            )
+        if config.options:
+            raise InvalidInput("a resource of type local has no options", element=f"resources.{name}.options")
         return LocalDriver(str(directory / "local"), slots=config.slots, environ=environ)
     found = {entry.name: entry for entry in entry_points(group=BATCH_GROUP)}
     if config.type not in found:
@@ -43,18 +55,33 @@ def _driver(name: str, config: ResourceConfig, directory: Path, faults: Faults) 
         raise InvalidInput(
             f"{config.type!r} is no kind of resource; there are {known}", element=f"resources.{name}.type"
         )
-    factory: Callable[[], object] = found[config.type].load()
-    return BatchDriver(
-        factory(),  # type: ignore[arg-type]  # what is registered there is a BatchSystem
-        LocalTransport(environ),
-        config.spool or str(directory / "spool" / name),
-        BatchConfig(
-            poll=config.poll,
-            command_timeout=config.command_timeout,
-            policy=Policy(lost_after=config.lost_after),
-        ),
-        fault=faults,
+    system = _system(found[config.type].load(), config, name)
+    batch = BatchConfig(
+        poll=config.poll,
+        command_timeout=config.command_timeout,
+        policy=Policy(lost_after=config.lost_after),
     )
+    if config.url is None:
+        spool = config.spool or str(directory / "spool" / name)
+        return BatchDriver(system, LocalTransport(environ), spool, batch, fault=faults)
+    try:
+        transport = open_transport(config.url, config=config.ssh_config)
+    except (ValueError, ImportError) as error:
+        raise InvalidInput(str(error), element=f"resources.{name}.url") from error
+    spool = config.spool or f"~/.local/state/argosy/service/{_own_name(directory)}/{name}"
+    return RemoteDriver(system, transport, spool, batch, sessions=sessions, fault=faults)
+
+
+def _system(factory: Callable[..., BatchSystem], config: ResourceConfig, name: str) -> BatchSystem:
+    try:
+        return factory(config.options) if config.options else factory()
+    except InvalidInput as error:
+        raise InvalidInput(error.message, element=f"resources.{name}.{error.element or 'options'}") from error
+
+
+def _own_name(directory: Path) -> str:
+    """Tells this service's spools on another host from those of the user's other services."""
+    return hashlib.sha256(f"{socket.gethostname()}:{directory}".encode()).hexdigest()[:16]
 
 
 def job_environment() -> dict[str, str]:

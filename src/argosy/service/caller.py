@@ -1,12 +1,7 @@
-"""Who asks."""
+"""Who asks: the name under which the service knows what `argosy.identity` establishes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from argosy.identity.caller import Caller
 
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """An authenticated identity. `name` owns the activities that it creates."""
-
-    name: str
+__all__ = ["Caller"]

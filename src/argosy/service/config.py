@@ -14,6 +14,17 @@
     type = "slurm"
     poll = 10                   # seconds between bulk queries
     spool = "/shared/argosy"    # where job scripts report; must be seen by the compute nodes
+    url = "ssh://me@login"      # the host with its commands; without it, this machine
+    ssh_config = "/etc/argosy/ssh_config"  # read instead of ~/.ssh/config
+
+    [resources.cluster.options] # what the batch system has of its own; here those of type = "slurmrestd"
+    socket = "/run/slurmrestd.socket"
+
+    [identity]                  # who may use it beside its owner: see argosy.identity.gate
+    users = ["/DC=org/DC=example/CN=Alice Example"]
+
+    [identity.x509]             # and by which ways of authentication
+    ca_directory = "/etc/grid-security/certificates"
 
 Without a file there is `local`, and each batch system whose commands are found on PATH.
 """
@@ -49,10 +60,14 @@ class ResourceConfig(Struct, forbid_unknown_fields=True, kw_only=True):
     command_timeout: Annotated[float, Meta(gt=0)] = 60.0
     lost_after: Annotated[float, Meta(ge=0)] = 300.0
     spool: str | None = None
+    url: str | None = None
+    ssh_config: str | None = None
+    options: dict[str, Any] = {}
 
 
 class _File(Struct, forbid_unknown_fields=True, kw_only=True):
     service: dict[str, Any] = {}
+    identity: dict[str, Any] = {}
     resources: dict[Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")], ResourceConfig] = {}
 
 
@@ -65,6 +80,7 @@ class ServiceConfig(Struct, kw_only=True):
     policy: ServicePolicy
     resources: dict[str, ResourceConfig]
     sessions: str
+    identity: dict[str, Any] = {}
 
 
 def default_directory() -> Path:
@@ -104,6 +120,7 @@ def load_config(
         policy=_policy(service, path),
         resources=read.resources or default_resources(),
         sessions=sessions,
+        identity=read.identity,
     )
 
 
@@ -113,7 +130,7 @@ def default_resources() -> dict[str, ResourceConfig]:
     for entry in entry_points(group=BATCH_GROUP):
         try:
             system = entry.load()
-        except ImportError as error:
+        except (ImportError, AttributeError) as error:
             log.warning("the batch system %s (%s) cannot be loaded: %s", entry.name, entry.value, error)
             continue
         # A system has one name here, though it may be asked for by several.

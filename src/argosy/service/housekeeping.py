@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -168,10 +169,10 @@ class Housekeeping:
                     await self._do(chores)
             except Exception:
                 log.exception("chores failed; they are tried again")
-            try:
-                await asyncio.wait_for(self._chores_wanted.wait(), self._policy.housekeeping)
-            except TimeoutError:
-                continue
+            # Not wait_for: in Python 3.11 it forgets a cancellation that comes together with what it waits for.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._policy.housekeeping):
+                    await self._chores_wanted.wait()
 
     async def _do(self, chores: Sequence[Chore]) -> None:
         """Do chores; what is to be forgotten in one resource goes there in one request."""

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from argosy.model import InvalidInput, JobSpec, Share
+from argosy.model import ActivityDescription, InvalidInput, JobSpec, Share
 
 
 def split_share(share: str) -> tuple[str, str | None]:
     """``RESOURCE/QUEUE`` as its two parts."""
     resource, _, queue = share.partition("/")
     return resource, queue or None
+
+
+def check_staging(description: ActivityDescription) -> None:
+    """Raise InvalidInput for what descriptions can ask of staging and this service does not do yet."""
+    for label, files, urls in (
+        ("inputs", description.inputs, "sources"),
+        ("outputs", description.outputs, "targets"),
+    ):
+        for index, file in enumerate(files):
+            for name, usual in ((urls, []), ("creation", "overwrite"), ("delete_on_termination", False)):
+                if getattr(file, name) != usual:
+                    raise InvalidInput(
+                        f"{name} is not supported by this service yet: files come from the client and go to the client",
+                        element=f"{label}[{index}].{name}",
+                    )
 
 
 def check_fit(spec: JobSpec, resource: str, queue: str | None, shares: Sequence[Share]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import posixpath
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
@@ -128,6 +129,11 @@ class Performer:
     async def _check_input(self, live: Live) -> None:
         description = await self._description(live)
         await asyncio.to_thread(self._sessions.make, [live.record.id])
+        for file in description.inputs:
+            if file.content is not None:
+                await asyncio.to_thread(
+                    self._sessions.put_inline, live.record.session, file.path, file.content, executable=file.executable
+                )
         paths = [file.path for file in description.inputs]
         missing = await asyncio.to_thread(self._sessions.missing, live.record.session, paths)
         self.engine.went_well(live)
@@ -240,6 +246,10 @@ class Performer:
 def job_request(id: str, description: ActivityDescription, session: str) -> JobRequest:
     """What a driver is asked to run."""
     spec = session_spec(description.spec, session)
+    if description.spec.directory is not None and "/" in (executable := spec.executable or ""):
+        inputs = {posixpath.normpath(file.path) for file in description.inputs}
+        if (plain := posixpath.normpath(executable)) in inputs:
+            spec.executable = f"{session}/{plain}"  # an input file is in the session directory, wherever the job runs
     return JobRequest(id, spec, str(spec.directory), description.rerunnable)
 
 

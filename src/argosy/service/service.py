@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import msgspec
 
+from argosy.identity.policy import Operation, Reach, reach
 from argosy.languages import native
 from argosy.languages.native import Description
 from argosy.model import (
@@ -22,6 +23,7 @@ from argosy.model import (
     InvalidInput,
     InvalidStateException,
     LimitExceeded,
+    NotAllowed,
     NotFound,
     Unavailable,
 )
@@ -33,7 +35,7 @@ from .engine import Engine
 from .housekeeping import Housekeeping
 from .ids import new_id
 from .lifecycle import Begun, Decision, Instruction, Needs, TerminateAsked, decide
-from .matching import check_fit, split_share
+from .matching import check_fit, check_staging, split_share
 from .performer import Performer, job_request
 from .policy import ServicePolicy
 from .resources import Resource, find_resource
@@ -106,6 +108,7 @@ class ExecutionService(Operations):
     # -- GES 3.1 ----------------------------------------------------------------------------------
 
     async def create(self, caller: Caller, requests: Sequence[CreateRequest]) -> list[Created | ArgosyError]:
+        _reach(caller, Operation.CREATE)
         self._check_vector(requests)
         answers: list[Created | ArgosyError | None] = []
         prepared: list[tuple[int, NewActivity, ActivityDescription, Decision]] = []
@@ -139,6 +142,7 @@ class ExecutionService(Operations):
     def _prepare(self, caller: Caller, request: CreateRequest) -> tuple[NewActivity, ActivityDescription, Decision]:
         """Everything that can be wrong is found here, before anything is recorded."""
         description = native.to_model(request.description)
+        check_staging(description)
         name, queue = split_share(description.share) if description.share else (None, None)
         resource = find_resource(self._resources, name)
         check_fit(description.spec, resource.name, queue, resource.shares)
@@ -192,7 +196,7 @@ class ExecutionService(Operations):
                 raise InvalidStateException(f"it is {activity.state}; only a held activity can be started")
             return await self._post(activity, Begun(caller.name))
 
-        return await self._each(caller, ids, one)
+        return await self._each(caller, Operation.START, ids, one)
 
     async def terminate(self, caller: Caller, ids: Sequence[str]) -> list[Activity | ArgosyError]:
         async def one(activity: Activity) -> Activity:
@@ -200,16 +204,23 @@ class ExecutionService(Operations):
                 return activity
             return await self._post(activity, TerminateAsked(caller.name))
 
-        return await self._each(caller, ids, one)
+        return await self._each(caller, Operation.TERMINATE, ids, one)
 
     async def purge(self, caller: Caller, ids: Sequence[str], *, terminate: bool = False) -> list[ArgosyError | None]:
         if terminate:
-            asked = await self.terminate(caller, ids)
-            # Not those of others, nor those that could not be asked: their end would be waited for in vain.
-            await self._streams.until_final(caller.name, [one.id for one in asked if not isinstance(one, ArgosyError)])
+            # Only what may be purged is ended: nobody's job ends for a purge that is refused.
+            purgeable = [one.id for one in await self._find(caller, Operation.PURGE, ids) if isinstance(one, Activity)]
+            asked = await self.terminate(caller, purgeable)
+            # Not those that could not be asked: their end would be waited for in vain.
+            ending: dict[str, list[str]] = {}
+            for one in asked:
+                if isinstance(one, Activity):
+                    ending.setdefault(one.owner, []).append(one.id)
+            for owner, theirs in ending.items():
+                await self._streams.until_final(owner, theirs)
         answers: list[ArgosyError | None] = []
         gone: list[Activity] = []
-        for found in await self.status(caller, ids):
+        for found in await self._find(caller, Operation.PURGE, ids):
             if isinstance(found, ArgosyError):
                 answers.append(found)
             elif not found.state.final:
@@ -236,6 +247,7 @@ class ExecutionService(Operations):
     async def _each(
         self,
         caller: Caller,
+        operation: Operation,
         ids: Sequence[str],
         one: Callable[[Activity], asyncio.Future[Activity] | object],
     ) -> list[Activity | ArgosyError]:
@@ -247,11 +259,19 @@ class ExecutionService(Operations):
             except ArgosyError as error:
                 return error
 
-        return list(await asyncio.gather(*(answer(found) for found in await self.status(caller, ids))))
+        return list(await asyncio.gather(*(answer(found) for found in await self._find(caller, operation, ids))))
 
     # -- GES 3.2 ----------------------------------------------------------------------------------
 
     async def status(self, caller: Caller, ids: Sequence[str]) -> list[Activity | ArgosyError]:
+        return await self._find(caller, Operation.STATUS, ids)
+
+    async def _find(self, caller: Caller, operation: Operation, ids: Sequence[str]) -> list[Activity | ArgosyError]:
+        """What the operation may concern among these; the rest answers alike, be it somebody else's or nothing.
+
+        Raises NotAllowed, before it looks for anything, where the caller may not do this at all.
+        """
+        all_of_them = _reach(caller, operation) is Reach.ANY
         self._check_vector(ids)
         live = {id: held.record for id in ids if (held := self._engine.get(id)) is not None}
         stored = [id for id in ids if id not in live]
@@ -259,41 +279,44 @@ class ExecutionService(Operations):
         answers: list[Activity | ArgosyError] = []
         for id in ids:
             activity = known.get(id)
-            answers.append(activity if activity is not None and activity.owner == caller.name else _no_such(id))
+            theirs = activity is not None and (all_of_them or activity.owner == caller.name)
+            answers.append(activity if activity is not None and theirs else _no_such(id))
         return answers
 
-    async def _mine(self, caller: Caller, id: str) -> Activity:
-        (found,) = await self.status(caller, [id])
+    async def _one(self, caller: Caller, operation: Operation, id: str) -> Activity:
+        (found,) = await self._find(caller, operation, [id])
         if isinstance(found, ArgosyError):
             raise found
         return found
 
     async def description(self, caller: Caller, id: str) -> Description:
-        await self._mine(caller, id)
+        await self._one(caller, Operation.DESCRIPTION, id)
         data = await self._store.description(id)
         if data is None:
             raise _no_such(id)
         return msgspec.json.decode(data, type=Description)
 
     async def page(self, caller: Caller, query: Query) -> tuple[list[Activity], str | None]:
+        _reach(caller, Operation.PAGE)
         return await self._store.page(replace(query, owner=caller.name))
 
     async def events(self, caller: Caller, id: str, *, after: int = 0, limit: int = 1000) -> list[Event]:
-        await self._mine(caller, id)
+        await self._one(caller, Operation.EVENTS, id)
         return await self._store.events(id, after=after, limit=limit)
 
     async def stream(
         self, caller: Caller, ids: Sequence[str] = (), *, after: int | None = None
     ) -> AsyncIterator[Sequence[Event]]:
+        _reach(caller, Operation.STREAM)
         for id in ids:
-            await self._mine(caller, id)
+            await self._one(caller, Operation.STREAM, id)
         async for events in self._streams.follow(caller.name, ids, after):
             yield events
 
     # -- GES 3.4 ----------------------------------------------------------------------------------
 
     async def shares(self, caller: Caller) -> list[ResourceShare]:
-        del caller
+        _reach(caller, Operation.SHARES)
         return [
             ResourceShare(resource.name, resource.driver.name, share)
             for resource in self._resources.values()
@@ -305,17 +328,17 @@ class ExecutionService(Operations):
     async def list_files(
         self, caller: Caller, id: str, path: str, *, after: str | None = None, limit: int = 1000
     ) -> tuple[list[FileInfo], str | None]:
-        activity = await self._mine(caller, id)
+        activity = await self._one(caller, Operation.LIST_FILES, id)
         return await asyncio.to_thread(self._sessions.entries, activity.session, path, after, limit)
 
     async def open_file(self, caller: Caller, id: str, path: str) -> FileInfo | OpenFile:
-        activity = await self._mine(caller, id)
+        activity = await self._one(caller, Operation.OPEN_FILE, id)
         return await asyncio.to_thread(self._sessions.open, activity.session, path)
 
     async def put_file(
         self, caller: Caller, id: str, path: str, content: AsyncIterator[bytes], *, executable: bool = False
     ) -> FileInfo:
-        activity = await self._writable(caller, id)
+        activity = await self._writable(caller, Operation.PUT_FILE, id)
         data = await self._store.description(id)
         if data is None:
             raise _no_such(id)
@@ -336,11 +359,11 @@ class ExecutionService(Operations):
         return info
 
     async def delete_file(self, caller: Caller, id: str, path: str) -> None:
-        activity = await self._writable(caller, id)
+        activity = await self._writable(caller, Operation.DELETE_FILE, id)
         await asyncio.to_thread(self._sessions.delete, activity.session, path)
 
-    async def _writable(self, caller: Caller, id: str) -> Activity:
-        activity = await self._mine(caller, id)
+    async def _writable(self, caller: Caller, operation: Operation, id: str) -> Activity:
+        activity = await self._one(caller, operation, id)
         _check_writable(activity)
         return activity
 
@@ -359,6 +382,15 @@ def _check_writable(activity: Activity) -> None:
             f"it is {activity.state}; files can be put into the session directory only while it is held "
             "or waits for its input"
         )
+
+
+def _reach(caller: Caller, operation: Operation) -> Reach:
+    """Whose activities the caller's operation may concern. Raises NotAllowed where it may not be asked for at all."""
+    found = reach(operation, caller.roles, caller.scopes)
+    if found is Reach.NONE:
+        why = "the role" if caller.scopes is None else "the scope or the role"
+        raise NotAllowed(f"{operation.value} is not allowed: {why} for it is missing")
+    return found
 
 
 def _no_such(id: str) -> NotFound:

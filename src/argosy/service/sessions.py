@@ -162,6 +162,29 @@ class Sessions:
                 raise
             return _info(path, os.stat(name, dir_fd=parent, follow_symlinks=False))
 
+    def put_inline(self, session: str, path: str, content: str, *, executable: bool) -> None:
+        """Write a file whose content came with the description, whole or not at all; one that is there stays."""
+        if self._exists(session, path):
+            return
+        partial = f"{_PARTIAL}{os.urandom(8).hex()}"
+        with parent_of(session, path, make=True) as (parent, name):
+            if name == ".":
+                raise InvalidInput("a file needs a name", element="path")
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            try:
+                fd = os.open(partial, flags, 0o700 if executable else 0o600, dir_fd=parent)
+                try:
+                    _write_all(fd, content.encode(), None)
+                    os.fsync(fd)
+                finally:
+                    os.close(fd)
+                self._fault("stage-in")
+                os.rename(partial, name, src_dir_fd=parent, dst_dir_fd=parent)
+            except BaseException:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(partial, dir_fd=parent)
+                raise
+
     def delete(self, session: str, path: str) -> None:
         """Remove a file, or an empty directory."""
         with parent_of(session, path) as (parent, name):

@@ -13,11 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from asyncinotify import Inotify, Mask
-
 from argosy.model import Command, Completed, Unavailable
 
 from .contract import Transport
+from .notices import notices
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -100,30 +99,9 @@ class LocalTransport(Transport):
 
     async def watch(self, directory: str, changed: Callable[[], None]) -> Callable[[], None] | None:
         try:
-            inotify = Inotify()
-        except OSError:  # the user's limit of watches is reached: polling goes on without
+            return notices().add(directory, changed)
+        except OSError:  # the user's limit is reached, or the file system cannot: polling goes on without
             return None
-        try:
-            inotify.add_watch(directory, Mask.MOVED_TO | Mask.CREATE)
-        except OSError:
-            inotify.close()
-            return None
-        loop = asyncio.get_running_loop()
-
-        def readable() -> None:
-            # Which files appeared does not matter: whoever is told looks at the directory.
-            with contextlib.suppress(BlockingIOError):
-                os.read(inotify.fd, 1 << 16)
-            changed()
-
-        os.set_blocking(inotify.fd, False)
-        loop.add_reader(inotify.fd, readable)
-
-        def stop() -> None:
-            loop.remove_reader(inotify.fd)
-            inotify.close()
-
-        return stop
 
     async def close(self) -> None:
         self._closed = True

@@ -7,11 +7,12 @@ from typing import ClassVar
 
 from argosy.batch.contract import BatchSystem, Control, Group, Submission
 from argosy.batch.script import body, protect_line_ends
-from argosy.model import Command, Completed, InvalidInput, Share, Snapshot
+from argosy.model import Command, Completed, Share, Snapshot
 
 from . import accounting, control, queue, shares
-from .directives import directive, directives
+from .directives import directives, placing
 from .environment import submission as submission_command
+from .nodes import NODE_LIST
 from .submit import parse_id
 
 
@@ -34,31 +35,12 @@ class Slurm(BatchSystem):
         return directives(submission)
 
     def script(self, group: Group, spool: str) -> str:
-        if "\\" in spool:
-            # A backslash makes Slurm take every % of a file's name as it stands.
-            raise InvalidInput(f"a spool for Slurm cannot have a backslash in its path: {spool!r}", element="spool")
         lines = [
             "#!/bin/bash",
             *self.directives(group.members[0]),
-            directive("comment", queue.MARK + group.tag, "tag"),
-            directive("chdir", spool, "spool"),
-            directive("output", f"{spool.replace('%', '%%')}/out/{'%A_%a' if group.is_array else '%j'}.out", "spool"),
-            directive("open-mode", "append", "spool"),
+            *(option.line for option in placing(group, spool)),
+            text(group, spool),
         ]
-        if group.is_array:
-            lines.append(directive("array", f"0-{len(group.members) - 1}", "tag"))
-        element = "_${SLURM_ARRAY_TASK_ID}" if group.is_array else ""
-        lines.append(
-            body(
-                group,
-                spool,
-                native_id="${SLURM_ARRAY_JOB_ID}" + element if group.is_array else "${SLURM_JOB_ID}",
-                run="${SLURM_RESTART_COUNT:-0}",
-                index='"${SLURM_ARRAY_TASK_ID}"',
-                hosts='"${SLURM_JOB_NODELIST:-$HOSTNAME}"',
-                start_directory='"${SLURM_SUBMIT_DIR:-$HOME}"',
-            )
-        )
         return protect_line_ends("\n".join(lines))
 
     def submit(self, script: str) -> Command:
@@ -81,7 +63,7 @@ class Slurm(BatchSystem):
     def parse_status(self, done: Completed, ids: Sequence[str]) -> Snapshot:
         return queue.parse_status(done, ids)
 
-    def accounting(self, ids: Sequence[str]) -> Command:
+    def accounting(self, ids: Sequence[str]) -> Command | None:
         return accounting.accounting(ids)
 
     def parse_accounting(self, done: Completed, ids: Sequence[str]) -> Snapshot:
@@ -117,3 +99,18 @@ class Slurm(BatchSystem):
 
     def parse_shares(self, done: Sequence[Completed]) -> list[Share]:
         return shares.parse_shares(done)
+
+
+def text(group: Group, spool: str) -> str:
+    """A job script's text after its directives."""
+    element = "_${SLURM_ARRAY_TASK_ID}" if group.is_array else ""
+    return body(
+        group,
+        spool,
+        native_id="${SLURM_ARRAY_JOB_ID}" + element if group.is_array else "${SLURM_JOB_ID}",
+        run="${SLURM_RESTART_COUNT:-0}",
+        index='"${SLURM_ARRAY_TASK_ID}"',
+        hosts='"${SLURM_JOB_NODELIST:-$HOSTNAME}"',
+        start_directory='"${SLURM_SUBMIT_DIR:-$HOME}"',
+        node_list=NODE_LIST,
+    )

@@ -38,9 +38,10 @@ def _sacct(*argv: str) -> Command:
     return query("sacct", "-n", "-P", f"--delimiter={SEPARATOR}", *argv)
 
 
-def accounting(ids: Sequence[str]) -> Command:
-    """All runs of these jobs, with their steps: those alone know the memory."""
-    return _sacct("-D", "-j", ",".join(dict.fromkeys(map(base_id, ids))), "-o", ",".join(_COLUMNS))
+def accounting(ids: Sequence[str]) -> Command | None:
+    """All runs of these jobs, with their steps: those alone know the memory. None where none of these is an id."""
+    bases = dict.fromkeys(base_id(native_id) for native_id in ids if fields.ID.match(native_id))
+    return _sacct("-D", "-j", ",".join(bases), "-o", ",".join(_COLUMNS)) if bases else None
 
 
 def parse_accounting(done: Completed, ids: Sequence[str]) -> Snapshot:

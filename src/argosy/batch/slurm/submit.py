@@ -36,9 +36,13 @@ def parse_id(done: Completed) -> str:
             if match := _ANSWER.match(line.strip()):
                 return match[1]
         raise Unavailable(f"sbatch did not say which job it submitted: {done.words}")
-    words = done.words
+    raise refusal(done.words)
+
+
+def refusal(words: str) -> SubmitException | Unavailable:
+    """What Slurm's words against a submission mean."""
     if any(sign.lower() in words.lower() for sign in _NOT_REACHED):
-        raise SubmitException(f"Slurm could not be reached: {words}", transient=True)
+        return SubmitException(f"Slurm could not be reached: {words}", transient=True)
     if any(sign.lower() in words.lower() for sign in _NO_ANSWER):
-        raise Unavailable(f"Slurm did not answer: {words}")
-    raise SubmitException(f"Slurm refused the job: {words}", transient=any(sign in words for sign in _LATER))
+        return Unavailable(f"Slurm did not answer: {words}")
+    return SubmitException(f"Slurm refused the job: {words}", transient=any(sign in words for sign in _LATER))

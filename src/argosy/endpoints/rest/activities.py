@@ -13,6 +13,7 @@ from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, HeaderParameter, QueryParameter
 
+from argosy.languages.contract import Language
 from argosy.languages.documents import ActivityDocument, ActivityPage, BatchElement, Result
 from argosy.languages.native import Description
 from argosy.model import ActivityState, ArgosyError, InvalidInput
@@ -26,6 +27,8 @@ T = TypeVar("T")
 
 ApiRequest = Request[Caller, None, State]
 Text = Annotated[str | None, QueryParameter()]
+Key = Annotated[str | None, HeaderParameter(name="Idempotency-Key")]
+Strict = Annotated[bool, QueryParameter(description="Hold a document in JSDL or the like to every rule of it.")]
 Instant = Annotated[str | None, QueryParameter(description="RFC 3339, e.g. 2024-05-01T00:00:00Z.")]
 
 description_decoder = msgspec.json.Decoder(Description)
@@ -40,16 +43,18 @@ def activity_routes(operations: Operations, closing: asyncio.Event) -> list[HTTP
         operation_id="create_activity",
         summary="Create an activity; with an Idempotency-Key a repeat answers with the first one",
         opt={
-            "body": Description,
+            "body": (Description, *bodies.media_types()[1:]),
             "answers": {200: ActivityDocument, 201: ActivityDocument},
             "problems": (400, 409, 413, 415, 422, 429, 503),
         },
     )
     async def create(
-        request: ApiRequest, idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key")] = None
+        request: ApiRequest, idempotency_key: Key = None, strict: Strict = False
     ) -> Response[ActivityDocument]:
-        bodies.check_type(request.headers.get("content-type", ""))
-        document, existed = await create_one(operations, request.user, await request.body(), idempotency_key)
+        language = bodies.language_of(request.headers.get("content-type", ""))
+        document, existed = await create_one(
+            operations, request.user, await request.body(), idempotency_key, language, strict=strict
+        )
         return Response(document, status_code=200 if existed else 201, headers=created_headers(document))
 
     @post(
@@ -57,10 +62,14 @@ def activity_routes(operations: Operations, closing: asyncio.Event) -> list[HTTP
         status_code=200,
         operation_id="create_activities",
         summary="Create many activities; each is answered in its place, by itself",
-        opt={"body": list[BatchElement], "problems": (400, 413, 415, 422, 503)},
+        opt={"body": (list[BatchElement], *bodies.media_types()[1:]), "problems": (400, 413, 415, 422, 429, 503)},
     )
-    async def create_batch(request: ApiRequest) -> list[Result]:
-        bodies.check_type(request.headers.get("content-type", ""))
+    async def create_batch(request: ApiRequest, idempotency_key: Key = None, strict: Strict = False) -> list[Result]:
+        language = bodies.language_of(request.headers.get("content-type", ""))
+        if language is not None:
+            return await create_all(
+                operations, request.user, await request.body(), idempotency_key, language, strict=strict
+            )
         elements = bodies.decode_batch(await request.body())
         good = [
             CreateRequest(element.description, element.submission_id)
@@ -189,14 +198,47 @@ def activity_routes(operations: Operations, closing: asyncio.Event) -> list[HTTP
 
 
 async def create_one(
-    operations: Operations, caller: Caller, body: bytes, key: str | None
+    operations: Operations,
+    caller: Caller,
+    body: bytes,
+    key: str | None,
+    language: Language | None = None,
+    *,
+    strict: bool = False,
 ) -> tuple[ActivityDocument, bool]:
     """Create the activity that `body` describes; also whether an earlier request had made it."""
     key = bodies.check_key(key, "Idempotency-Key")
-    request = CreateRequest(bodies.decode(body, description_decoder), key)
-    (created,) = await operations.create(caller, [request])
+    notes: list[str] = []
+    if language is None:
+        description = bodies.decode(body, description_decoder)
+    else:
+        described, notes = await bodies.describe(language, body, strict=strict)
+        if len(described) != 1:
+            raise InvalidInput(
+                f"the document describes {len(described)} jobs; send it to {render.ROOT}batch, which answers for each"
+            )
+        (description,) = described
+    (created,) = await operations.create(caller, [CreateRequest(description, key)])
     made = _value(created)
-    return render.activity(made.activity), made.existed
+    document = render.activity(made.activity)
+    document.notes = notes
+    return document, made.existed
+
+
+async def create_all(
+    operations: Operations, caller: Caller, body: bytes, key: str | None, language: Language, *, strict: bool
+) -> list[Result]:
+    """Create all activities that a document describes. The first answer has the notes; `key` gives each a key."""
+    key = bodies.check_key(key, "Idempotency-Key")
+    described, notes = await bodies.describe(language, body, strict=strict)
+    requests = [
+        CreateRequest(description, None if key is None else bodies.check_key(f"{key}/{index}", "Idempotency-Key"))
+        for index, description in enumerate(described)
+    ]
+    results = [_batch_result(index, answer) for index, answer in enumerate(await operations.create(caller, requests))]
+    if results and results[0].activity is not None:
+        results[0].activity.notes = notes
+    return results
 
 
 def created_headers(document: ActivityDocument) -> dict[str, str]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 from typing import TypeVar
 
 import msgspec
 
+from argosy.languages import registry
+from argosy.languages.contract import MAX_BYTES, Language, check
 from argosy.languages.documents import BatchElement
-from argosy.languages.native import invalid
-from argosy.model import InvalidInput
+from argosy.languages.native import Description, invalid
+from argosy.model import InvalidInput, LimitExceeded
 
-from .problems import HttpError, Malformed
+from .problems import HttpError, Malformed, of_status
 
 T = TypeVar("T")
 
@@ -19,6 +22,13 @@ T = TypeVar("T")
 MAX_JSON = 16 * 1024 * 1024
 #: The longest Idempotency-Key or submission id, in characters.
 MAX_KEY = 255
+#: The most jobs that a document in another language may come to.
+MAX_JOBS = 10_000
+#: The most bytes that all jobs of a document may come to, if each were written as long as the document.
+MAX_EXPANDED = 256 * 1024 * 1024
+#: The most notes that are answered with.
+MAX_NOTES = 100
+_JSON = ("", "application/json")
 
 _raws: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[msgspec.Raw])
 _element = msgspec.json.Decoder(BatchElement)
@@ -26,14 +36,60 @@ _element = msgspec.json.Decoder(BatchElement)
 
 def check_type(content_type: str) -> None:
     """Refuse a body that says it is something other than JSON. One that says nothing is taken for JSON."""
-    kind = content_type.partition(";")[0].strip().lower()
-    if kind not in ("", "application/json"):
-        raise HttpError(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            "unsupported-media-type",
-            f"send the body as application/json, not {kind} (curl: -H 'Content-Type: application/json')",
-            {"Accept": "application/json"},
-        )
+    kind = _kind(content_type)
+    if kind not in _JSON:
+        raise _unsupported(kind, ["application/json"])
+
+
+def language_of(content_type: str) -> Language | None:
+    """The language of a description, by its media type; None is our own JSON. Any other type is refused."""
+    kind = _kind(content_type)
+    if kind in _JSON:
+        return None
+    found = registry.by_media_type(kind)
+    if found is None:
+        raise _unsupported(kind, media_types())
+    return found
+
+
+def media_types() -> list[str]:
+    """What descriptions may be sent as, JSON first."""
+    types = [name for one in registry.languages() for name in one.media_types]
+    return sorted(types, key=lambda one: (one not in _JSON, one))
+
+
+async def describe(language: Language, data: bytes, *, strict: bool) -> tuple[list[Description], list[str]]:
+    """All jobs of a document in another language than ours, and its notes. Refuses what is not understood."""
+    if len(data) > MAX_BYTES:
+        raise of_status(413)
+
+    def read() -> tuple[list[Description], list[str]]:
+        parsed = check(language.parse(data, strict=strict))
+        if parsed.count > MAX_JOBS:
+            raise LimitExceeded(f"the document describes {parsed.count} jobs; the most in one request are {MAX_JOBS}")
+        if parsed.count * len(data) > MAX_EXPANDED:
+            raise LimitExceeded(
+                f"{parsed.count} jobs of a document of {len(data)} bytes are too much for one request; send it in parts"
+            )
+        notes = [str(note) for note in parsed.notes[:MAX_NOTES]]
+        if len(parsed.notes) > MAX_NOTES:
+            notes.append(f"and {len(parsed.notes) - MAX_NOTES} more")
+        return list(parsed.descriptions), notes
+
+    return await asyncio.to_thread(read)
+
+
+def _kind(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
+
+
+def _unsupported(kind: str, types: list[str]) -> HttpError:
+    return HttpError(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        "unsupported-media-type",
+        f"send the body as {' or '.join(types)}, not {kind} (curl: -H 'Content-Type: {types[0]}')",
+        {"Accept": ", ".join(types)},
+    )
 
 
 def check_key(key: str | None, element: str) -> str | None:

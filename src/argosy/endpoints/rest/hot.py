@@ -39,8 +39,8 @@ def hot_path(scope: HTTPScope) -> Hot | None:
 async def _create(
     operations: Operations, caller: Caller, headers: Mapping[str, str], scope: HTTPScope, receive: Receive, send: Send
 ) -> None:
-    del scope
-    bodies.check_type(headers.get("content-type", ""))
+    language = bodies.language_of(headers.get("content-type", ""))
+    strict = b"strict=true" in scope["query_string"].split(b"&")
     parts = []
     size = 0
     async for part in request_body(receive):
@@ -48,7 +48,8 @@ async def _create(
         if size > bodies.MAX_JSON:
             raise of_status(413)
         parts.append(part)
-    document, existed = await create_one(operations, caller, b"".join(parts), headers.get("idempotency-key"))
+    key = headers.get("idempotency-key")
+    document, existed = await create_one(operations, caller, b"".join(parts), key, language, strict=strict)
     answer = {"content-type": "application/json"} | created_headers(document)
     await send_whole(send, 200 if existed else 201, answer, _encoder.encode(document))
 

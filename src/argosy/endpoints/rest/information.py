@@ -8,7 +8,8 @@ from litestar import Request, get
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 
-from argosy.languages.documents import ServiceDocument, ShareDocument
+from argosy.languages import registry
+from argosy.languages.documents import ElementDocument, LanguageDocument, ServiceDocument, ShareDocument
 from argosy.service.caller import Caller
 from argosy.service.contract import Operations
 
@@ -31,4 +32,22 @@ def information_routes(operations: Operations, *, name: str, version: str) -> li
     async def shares(request: InformationRequest) -> list[ShareDocument]:
         return [render.share(one) for one in await operations.shares(request.user)]
 
-    return [service, shares]
+    @get(
+        "/languages",
+        operation_id="list_languages",
+        summary="The languages that descriptions are taken in, and what is understood of each",
+    )
+    async def languages() -> list[LanguageDocument]:
+        return [
+            LanguageDocument(
+                name=one.name,
+                media_types=list(one.media_types),
+                elements=[
+                    ElementDocument(name=element.name, support=str(element.support), meaning=element.meaning)
+                    for element in one.elements()
+                ],
+            )
+            for one in registry.languages()
+        ]
+
+    return [service, shares, languages]

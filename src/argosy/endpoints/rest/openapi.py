@@ -20,10 +20,12 @@ _TYPES: list[Any] = [
     documents.ActivityDocument,
     documents.ActivityPage,
     documents.BatchElement,
+    documents.ElementDocument,
     documents.EventDocument,
     documents.EventPage,
     documents.FileDocument,
     documents.FilePage,
+    documents.LanguageDocument,
     documents.Problem,
     documents.Result,
     documents.ServiceDocument,
@@ -31,7 +33,7 @@ _TYPES: list[Any] = [
     native.Description,
 ]
 #: What any operation may answer.
-_ALWAYS = (401, 500)
+_ALWAYS = (401, 403, 500)
 
 
 def document(handlers: Sequence[HTTPRouteHandler], *, name: str, version: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 import msgspec
 
+from argosy.identity import Refused
 from argosy.languages.documents import Problem
 from argosy.model import (
     ArgosyError,
@@ -15,6 +16,7 @@ from argosy.model import (
     InvalidInput,
     InvalidStateException,
     LimitExceeded,
+    NotAllowed,
     NotFound,
     SubmitException,
     Unavailable,
@@ -46,6 +48,8 @@ STATUS: dict[type[ArgosyError], HTTPStatus] = {
     Malformed: HTTPStatus.BAD_REQUEST,
     InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
     InvalidStateException: HTTPStatus.CONFLICT,
+    Refused: HTTPStatus.UNAUTHORIZED,
+    NotAllowed: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,
     LimitExceeded: HTTPStatus.TOO_MANY_REQUESTS,

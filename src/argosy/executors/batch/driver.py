@@ -21,12 +21,14 @@ from argosy.model import (
     Completed,
     InvalidJobException,
     InvalidStateException,
+    Observation,
     Share,
     SubmitException,
     Unavailable,
 )
 from argosy.transport import Transport
 
+from .gathering import GatheringConfig
 from .reconcile import Policy
 from .spool import Spool, decode_group, encode_group
 from .watcher import Watcher
@@ -41,8 +43,9 @@ _NAMED = 2000
 class BatchConfig:
     """How a batch system is used. Times are seconds.
 
-    `gather` is how long single submissions wait for others to share a command with; `smallest_array` the fewest jobs
+    `gather` is how long submissions wait for others to share a command with; `smallest_array` the fewest jobs
     that are worth an array; `poll` the time between bulk queries (the spool tells of starts and ends at once).
+    `gathering` is about single submissions of PSI/J's executor that need not wait for the batch system.
     """
 
     gather: float = 0.01
@@ -51,6 +54,7 @@ class BatchConfig:
     poll: float = 10.0
     command_timeout: float = 60.0
     policy: Policy = field(default_factory=Policy)
+    gathering: GatheringConfig = field(default_factory=GatheringConfig)
 
 
 @dataclass(slots=True)
@@ -63,7 +67,10 @@ class _Waiting:
 
 
 class BatchDriver(Driver):
-    """Any `BatchSystem` through any `Transport`, with a status spool at `spool` on the transport's host."""
+    """Any `BatchSystem` through any `Transport`, with a status spool at `spool` on the transport's host.
+
+    `spool` is absolute, or begins with ``~/``.
+    """
 
     def __init__(
         self,
@@ -94,6 +101,8 @@ class BatchDriver(Driver):
 
     async def _prepare(self) -> None:
         if not self._opened:
+            if self._spool.root.startswith("~/"):
+                self._spool.root = await self._transport.home() + self._spool.root[1:]
             await self._transport.make_directories(self._spool.directories())
             self._opened = True
 
@@ -103,7 +112,7 @@ class BatchDriver(Driver):
     # -- submitting -------------------------------------------------------------------------------
 
     def check(self, request: JobRequest) -> None:
-        self._system.directives(_submission(request))
+        directives(self._system, request)
 
     async def submit(self, requests: Sequence[JobRequest]) -> list[str | ArgosyError]:
         answers: list[str | ArgosyError | asyncio.Future[str]] = []
@@ -258,7 +267,10 @@ class BatchDriver(Driver):
     async def forget(self, handles: Sequence[Handle]) -> None:
         tags = {handle.tag for handle in handles}
         self._watcher.drop(tags)
-        outputs = [self._spool.output(handle.native_id) for handle in handles]
+        ids = [handle.native_id for handle in handles]
+        outputs = [
+            path for native_id in ids for path in (self._spool.output(native_id), self._spool.node_file(native_id))
+        ]
         await self._transport.remove([*(self._spool.claim(tag) for tag in tags), *outputs])
         for name, data in await self._transport.collect(self._spool.groups):
             with contextlib.suppress(ValueError):
@@ -281,6 +293,22 @@ class BatchDriver(Driver):
     async def list_jobs(self) -> list[str]:
         return self._system.parse_list(await self._run(self._system.list_jobs()))
 
+    async def look(self, native_ids: Sequence[str]) -> dict[str, Observation]:
+        """What the batch system shows of these jobs now, and its accounting of those that have left the queue.
+
+        Raises Unavailable where the batch system does not answer; an accounting that is away only leaves jobs out.
+        """
+        seen: dict[str, Observation] = {}
+        for begin in range(0, len(native_ids), _NAMED):
+            some = native_ids[begin : begin + _NAMED]
+            seen |= self._system.parse_status(await self._run(self._system.status(some)), some).jobs
+            unseen = [native_id for native_id in some if native_id not in seen]
+            command = self._system.accounting(unseen) if unseen else None
+            if command is not None:
+                with contextlib.suppress(Unavailable):
+                    seen |= self._system.parse_accounting(await self._run(command), unseen).jobs
+        return seen
+
     async def shares(self) -> list[Share]:
         return self._system.parse_shares([await self._run(command) for command in self._system.shares()])
 
@@ -291,6 +319,11 @@ class BatchDriver(Driver):
             await asyncio.wait(list(self._tasks), timeout=self._config.command_timeout)
         await self._watcher.close()
         await self._transport.close()
+
+
+def directives(system: BatchSystem, request: JobRequest) -> tuple[str, ...]:
+    """What a batch system is asked for; jobs with equal ones may become one array. Raises InvalidJobException."""
+    return system.directives(_submission(request))
 
 
 def _submission(request: JobRequest) -> Submission:

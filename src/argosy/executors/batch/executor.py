@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import logging
 import os
-import shutil
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -17,63 +17,141 @@ from typing import ClassVar
 
 from argosy.batch import BatchSystem, Control
 from argosy.executors.contract import Handle, JobRequest, Report
-from argosy.executors.executor import JobExecutor, JobExecutorConfig
+from argosy.executors.executor import JobExecutor, JobExecutorConfig, JobNotNew
 from argosy.executors.job import Job
 from argosy.executors.loop import call
+from argosy.executors.places import SPOOL_AGE, spools
 from argosy.model import (
     ArgosyError,
     InvalidJobException,
-    InvalidStateException,
     JobSpec,
     JobState,
     JobStatus,
+    Observation,
     Outcome,
     Phase,
     SubmitException,
     Unavailable,
 )
-from argosy.transport.local import LocalTransport
+from argosy.transport import Transport, open_transport
 
-from .driver import BatchConfig, BatchDriver
+from .driver import BatchConfig, BatchDriver, directives
+from .gathering import Gathering, Taken
+from .spools import remote_spools
 
 log = logging.getLogger(__name__)
 
-#: Spools of processes that ended long ago are removed after this many seconds.
-_SPOOL_AGE = 30 * 86_400
+#: The most jobs that are gathered where there are no arrays.
+_AT_ONCE = 100
+#: Before jobs that were taken over are tried again for the first time, in seconds.
+_PAUSE = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchExecutorConfig(JobExecutorConfig):
-    """How the batch system is used, besides where things are kept."""
+    """How the batch system is used, besides where things are kept.
+
+    `ssh_config` is read instead of ``~/.ssh/config`` where the executor has an ssh url. `options` are the batch
+    system's own, where it has any (slurmrestd: where its daemon is).
+    """
 
     batch: BatchConfig = field(default_factory=BatchConfig)
+    ssh_config: str | Path | None = None
+    options: Mapping[str, object] = field(default_factory=dict)
 
 
 class BatchJobExecutor(JobExecutor):
-    """Jobs on the batch system whose commands are on this machine."""
+    """Jobs on the batch system whose commands are on this machine, or on the host that the url names."""
 
     system: ClassVar[type[BatchSystem]]
 
     def __init__(self, url: str | None = None, config: JobExecutorConfig | None = None) -> None:
         super().__init__(url, config)
+        self._ssh_config = config.ssh_config if isinstance(config, BatchExecutorConfig) else None
         if url is not None:
-            raise ValueError(f"the {self.name} executor reaches this machine only; it takes no url, got {url!r}")
+            self._transport()  # says at once what is wrong with the url, or is not installed; connects to nothing
         self._batch = config.batch if isinstance(config, BatchExecutorConfig) else BatchConfig()
+        options = config.options if isinstance(config, BatchExecutorConfig) else {}
+        self._knowledge = self.system(options) if options else self.system()
         self._driver: BatchDriver | None = None
         self._jobs: dict[str, Job] = {}
         self._opening = asyncio.Lock()
+        self._renew()
+
+    def _renew(self) -> None:
         self._pid = os.getpid()
+        config = self._batch.gathering
+        most, patience = self.system.max_array or _AT_ONCE, self._batch.command_timeout + config.persist
+        self._gathering = Gathering(config, self._submit_taken, most, patience)
 
     def submit(self, job: Job | Sequence[Job]) -> None:
+        """As `JobExecutor.submit`; a single job may be taken over without waiting for the batch system's answer.
+
+        That is done where it accepted a job of the same kind a moment ago (`BatchConfig.gathering`). What it then says
+        against this one is told as the job's status FAILED.
+        """
         jobs = [job] if isinstance(job, Job) else list(job)
         for one in jobs:
             self.check(one)
-        errors = call(self._submit(jobs))
+        kind: object = None
+        if isinstance(job, Job) and self._batch.gathering.enabled:
+            if self._pid != os.getpid():
+                self._forked()
+            kind, spec = self._kind(job)
+            if not job.uncertain and self._gathering.take(Taken(job, spec), kind, self._bind):
+                return
+        errors = call(self._submit(jobs, [one.spec for one in jobs if one.spec is not None]))
         for error in errors:
             if error is not None:
                 raise error
+        if kind is not None:
+            self._gathering.accepted(kind)
 
-    async def _submit(self, jobs: list[Job]) -> list[ArgosyError | None]:
+    def _kind(self, job: Job) -> tuple[object, JobSpec]:
+        """What the batch system is asked for, whatever the job's name, and the specification as it is now."""
+        spec = copy.deepcopy(job.spec)
+        assert spec is not None
+        name, spec.name = spec.given_name, None
+        kind = directives(self._knowledge, JobRequest(job.id, spec))
+        if name is not None:
+            spec.name = name
+            directives(self._knowledge, JobRequest(job.id, spec))  # raises where it is the name that is wrong
+        return kind, spec
+
+    def _bind(self, job: Job) -> None:
+        if job.executor is not None:  # another thread was quicker
+            raise JobNotNew("Job is already associated with an executor")
+        job.executor = self
+
+    async def _submit_taken(self, taken: list[Taken]) -> None:
+        """Hand over jobs whose `submit` has returned: what went wrong is told by their status."""
+        begun, pause = time.monotonic(), _PAUSE
+        while taken:
+            try:
+                errors = await self._submit([one.job for one in taken], [one.spec for one in taken])
+            except ArgosyError as failed:
+                errors = [failed] * len(taken)
+            except Exception as defect:
+                # Nobody else would tell of it, and the jobs would be waited for in vain.
+                log.exception("a defect in submitting %d jobs", len(taken))
+                errors = [SubmitException(f"the job could not be submitted: {defect}", defect)] * len(taken)
+            patient = time.monotonic() - begun < self._batch.gathering.persist
+            again: list[Taken] = []
+            for one, error in zip(taken, errors, strict=True):
+                if patient and isinstance(error, SubmitException) and error.transient:
+                    again.append(one)
+                    continue
+                if error is not None:
+                    self._gathering.refused()
+                    one.job.status = JobStatus(JobState.FAILED, message=error.message)
+                one.job._answer = None
+            taken = again
+            if taken:
+                # The batch system is away, or has asked for it to be tried later.
+                await asyncio.sleep(pause)
+                pause *= 2
+
+    async def _submit(self, jobs: list[Job], specs: Sequence[JobSpec]) -> list[ArgosyError | None]:
         try:
             driver = await self._open()
             known = (
@@ -83,11 +161,11 @@ class BatchJobExecutor(JobExecutor):
             )
         except Unavailable as error:
             raise SubmitException(error.message, error, transient=True) from error
-        for number, job in enumerate(jobs):
-            if job.id in self._jobs or job in jobs[:number]:
-                raise InvalidStateException("Job is already associated with an executor")
+        ids = {job.id for job in jobs}
+        if len(ids) < len(jobs) or not ids.isdisjoint(self._jobs):
+            raise JobNotNew("Job is already associated with an executor")
         new = [job for job in jobs if job.id not in known]
-        requests = [JobRequest(job.id, job.spec) for job in new if job.spec is not None]
+        requests = [JobRequest(job.id, spec) for job, spec in zip(jobs, specs, strict=True) if job.id not in known]
         for one in jobs:
             self._jobs[one.id] = one
         answers = await driver.submit(requests)
@@ -121,14 +199,23 @@ class BatchJobExecutor(JobExecutor):
         job.uncertain = True
         return SubmitException(error.message, error, transient=True)
 
+    def _forked(self) -> None:
+        """In a forked child: the driver, its threads and its jobs are the parent's."""
+        self._driver, self._jobs, self._opening = None, {}, asyncio.Lock()
+        self._renew()
+
     async def _open(self) -> BatchDriver:
         if self._pid != os.getpid():
-            # In a forked child: the driver, its threads and its jobs are the parent's.
-            self._pid, self._driver, self._jobs, self._opening = os.getpid(), None, {}, asyncio.Lock()
+            self._forked()
         async with self._opening:
             if self._driver is None:
-                root = await asyncio.get_running_loop().run_in_executor(None, self._spools)
-                driver = BatchDriver(self.system(), LocalTransport(), str(root / uuid.uuid4().hex), self._batch)
+                transport = self._transport()
+                try:
+                    root = await self._spool_root(transport)
+                except BaseException:
+                    await transport.close()
+                    raise
+                driver = BatchDriver(self._knowledge, transport, f"{root}/{uuid.uuid4().hex}", self._batch)
                 try:
                     await driver.open(self._on_reports)
                 except BaseException:
@@ -137,22 +224,24 @@ class BatchJobExecutor(JobExecutor):
                 self._driver = driver
             return self._driver
 
-    def _spools(self) -> Path:
-        """The directory of this system's spools, those of processes that ended long ago removed."""
-        root = Path(self.config.work_directory or _state_directory() / "spool").expanduser().resolve() / self.name
-        _remove_old(root)
-        return root
+    def _transport(self) -> Transport:
+        return open_transport(self.url, config=self._ssh_config)
+
+    async def _spool_root(self, transport: Transport) -> str:
+        if self.url is None:
+            return str(await asyncio.to_thread(spools, self.config.work_directory, self.name))
+        return await remote_spools(transport, self.config.work_directory, self.name, SPOOL_AGE)
 
     async def _on_reports(self, reports: Sequence[Report]) -> None:
         for report in reports:
             job = self._jobs.get(report.tag)
             if job is None:
                 continue
-            if job.native_id is None or job.executor is None:
+            if job._native_id is None or job.executor is None:
                 # The job began before the answer to its submission was read.
                 self.accept(job, report.native_id)
             job.native_id = report.native_id
-            status = to_status(report)
+            status = to_status(report, stages=job.spec is not None and job.spec.stages)
             if status is not None:
                 job.status = status
                 if status.final:
@@ -162,7 +251,11 @@ class BatchJobExecutor(JobExecutor):
         if job.status.final:
             return
         self.check_own(job)
-        error = call(self._control(Control.CANCEL, job))
+        if job._answer is not None and self._gathering.withdraw(job):
+            job.status = JobStatus(JobState.CANCELED, message="cancelled before it was submitted")
+            return
+        self._await_answer(job)
+        error = None if job.status.final else call(self._control(Control.CANCEL, job))
         if error is not None and not job.status.final:
             raise SubmitException(error.message, error, transient=isinstance(error, Unavailable))
 
@@ -184,9 +277,15 @@ class BatchJobExecutor(JobExecutor):
 
     def _do(self, verb: Control, job: Job) -> None:
         self.check_own(job)
+        self._await_answer(job)
         error = call(self._control(verb, job))
         if error is not None:
             raise error
+
+    def _await_answer(self, job: Job) -> None:
+        if job.native_id is None and not job.status.final:
+            words = f"{self.name} has not yet answered to the submission of the job"
+            raise SubmitException(words, transient=True)
 
     async def _control(self, verb: Control, job: Job) -> ArgosyError | None:
         driver = await self._open()
@@ -217,7 +316,17 @@ class BatchJobExecutor(JobExecutor):
             raise SubmitException(error.message, error, transient=True) from error
 
     def list(self) -> list[str]:
+        self._gathering.finish()
         return call(self._list())
+
+    def observe(self, native_ids: Sequence[str]) -> Mapping[str, Observation]:
+        return call(self._observe(native_ids))
+
+    async def _observe(self, native_ids: Sequence[str]) -> Mapping[str, Observation]:
+        try:
+            return await (await self._open()).look(native_ids)
+        except Unavailable as error:
+            raise SubmitException(error.message, error, transient=True) from error
 
 
 @cache
@@ -229,15 +338,19 @@ def executor_of(system: object) -> type[BatchJobExecutor]:
     return type(f"{system.__name__}JobExecutor", (BatchJobExecutor,), attributes)
 
 
-def to_status(report: Report) -> JobStatus | None:
-    """PSI/J's status for what was seen; None where PSI/J has no state for it."""
+def to_status(report: Report, *, stages: bool = False) -> JobStatus | None:
+    """PSI/J's status for what was seen; None where PSI/J has no state for it.
+
+    A job that `stages` is ACTIVE once its script says so: before, all that is known of it is that it has begun.
+    """
     metadata: dict[str, object] = {"native_id": report.native_id}
     if report.hosts:
         metadata["hosts"] = list(report.hosts)
     if report.usage is not None:
         metadata["usage"] = report.usage
     if report.phase in (Phase.RUNNING, Phase.SUSPENDED):
-        return JobStatus(JobState.ACTIVE, report.time, report.message, metadata=metadata)
+        state = report.state or (JobState.STAGE_IN if stages else JobState.ACTIVE)
+        return JobStatus(state, report.time, report.message, metadata=metadata)
     if report.phase is not Phase.ENDED:
         return JobStatus(JobState.QUEUED, report.time, report.message, metadata=metadata)
     if report.outcome is Outcome.EXITED:
@@ -245,17 +358,3 @@ def to_status(report: Report) -> JobStatus | None:
     else:
         state = JobState.CANCELED if report.outcome is Outcome.CANCELLED else JobState.FAILED
     return JobStatus(state, report.time, report.message, report.exit_code, metadata)
-
-
-def _state_directory() -> Path:
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "argosy"
-
-
-def _remove_old(root: Path) -> None:
-    if not root.is_dir():
-        return
-    for spool in root.iterdir():
-        with contextlib.suppress(OSError):  # another process clears up too
-            used = max(path.stat().st_mtime for path in (spool, *spool.iterdir()))
-            if time.time() - used > _SPOOL_AGE:
-                shutil.rmtree(spool, ignore_errors=True)

@@ -9,12 +9,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from argosy.batch.records import Record
+from argosy.batch.records import Record, RecordKind
 from argosy.executors.contract import Handle, Report
-from argosy.model import Observation, Outcome, Phase
+from argosy.model import JobState, Observation, Outcome, Phase
 
 #: Exit statuses from here on are those of a shell whose child was ended by a signal: somebody may have sent it.
 _SIGNALLED = 128
+
+#: The steps of a job that stages, by the records that tell of them.
+STEPS = {
+    RecordKind.STAGE_IN: JobState.STAGE_IN,
+    RecordKind.START: JobState.ACTIVE,
+    RecordKind.STAGE_OUT: JobState.STAGE_OUT,
+    RecordKind.CLEANUP: JobState.CLEANUP,
+}
 
 _MESSAGES = {
     Outcome.CANCELLED: "cancelled",
@@ -57,6 +65,8 @@ class Watched:
     unseen_since: float | None = None
     cancel_asked: bool = False
     concluded: bool = False
+    step: JobState | None = None
+    """How far this run has come; only of a job that stages does the script say so."""
     hosts: tuple[str, ...] = field(default=())
 
 
@@ -67,12 +77,31 @@ def explain(outcome: Outcome, words: str | None) -> str:
 
 
 def on_start(job: Watched, record: Record, now: float) -> Report | None:
-    """The script has begun to run the application."""
-    if job.phase is Phase.RUNNING and record.run <= job.run:
+    """The script has begun to run the application, or has come to another step."""
+    if record.run < job.run:
+        return None
+    if record.run > job.run:
+        job.step = None
+        if job.record is not None and job.record.run < record.run:
+            job.record = None  # that run was put back into the queue
+    step: JobState | None = STEPS[record.kind]
+    if job.step is None and record.kind is RecordKind.START:
+        step = None  # a plain job: it runs, and there is no more to say
+        if job.phase is Phase.RUNNING and record.run <= job.run:
+            return None
+    elif job.step is not None and step is not None and not step.is_greater_than(job.step):
         return None
     job.phase, job.run, job.since, job.hosts = Phase.RUNNING, record.run, now, record.hosts
-    job.told = (Phase.RUNNING, None)
-    return Report(job.handle.tag, job.handle.native_id, Phase.RUNNING, record.time, hosts=record.hosts, run=record.run)
+    job.told, job.step = (Phase.RUNNING, None), step
+    return Report(
+        job.handle.tag,
+        job.handle.native_id,
+        Phase.RUNNING,
+        record.time,
+        hosts=record.hosts,
+        run=record.run,
+        state=step,
+    )
 
 
 def on_exit(job: Watched, record: Record, now: float) -> Report | None:
@@ -82,6 +111,9 @@ def on_exit(job: Watched, record: Record, now: float) -> Report | None:
     job.since = now
     if not record.ran:
         message = record.note or "the job script could not start the application"
+        if job.cancel_asked:
+            # The signal may have come at any point of the script's work, whatever it could not do then.
+            return _end(job, record.time, Outcome.CANCELLED, message=explain(Outcome.CANCELLED, message), record=record)
         return _end(job, record.time, Outcome.NOT_STARTED, message=message, record=record)
     if record.terminated or record.exit_code is None or record.exit_code > _SIGNALLED:
         job.record, job.record_at = record, now
@@ -116,7 +148,7 @@ def on_seen(job: Watched, seen: Observation, asked: float, now: float, policy: P
     if job.record is not None and _put_back(job.record, job.record_at, seen, asked):
         job.record = None
     if job.record is not None and now - job.record_at > policy.word_grace and seen.phase is not Phase.ENDING:
-        return _exited(job, job.record)
+        return _cancelled(job, job.record) if job.cancel_asked else _exited(job, job.record)
     if asked <= job.since or seen.phase is Phase.ENDING:
         return None
     reason = seen.reason if seen.phase is not Phase.RUNNING else None
@@ -124,6 +156,8 @@ def on_seen(job: Watched, seen: Observation, asked: float, now: float, policy: P
     if told == job.told:
         return None
     requeued = job.phase in (Phase.RUNNING, Phase.SUSPENDED) and seen.phase in (Phase.QUEUED, Phase.HELD)
+    if requeued:
+        job.step = None
     changed = seen.phase is not job.phase
     job.phase, job.told, job.since, job.run = seen.phase, told, now, max(job.run, seen.run)
     time = {Phase.RUNNING: seen.started, Phase.QUEUED: seen.submitted}.get(seen.phase) if changed else None
@@ -154,7 +188,8 @@ def on_unseen(job: Watched, accounted: Observation | None, now: float, policy: P
     if job.record is not None and now - job.record_at > policy.word_grace:
         # The job is gone and nobody says why it was signalled, so what is known from here must do.
         return _cancelled(job, job.record) if job.cancel_asked else _exited(job, job.record)
-    if now - job.unseen_since <= policy.lost_after:
+    # One that was cancelled is expected to be gone, and not every system keeps a record of one that never ran.
+    if now - job.unseen_since <= (policy.word_grace if job.cancel_asked else policy.lost_after):
         return None
     if job.cancel_asked:
         return _end(job, now, Outcome.CANCELLED, message="cancelled; the batch system no longer knows it")
@@ -175,6 +210,8 @@ def _on_ended(job: Watched, seen: Observation, now: float, policy: Policy) -> Re
             return _exited(job, job.record)
         if now - job.ended_at < policy.record_grace:
             return None
+        if seen.exit_code is None and job.cancel_asked:
+            return _end(job, seen.ended or now, Outcome.CANCELLED, message=explain(Outcome.CANCELLED, seen.word))
         if seen.exit_code is None and now - job.ended_at < policy.lost_after:
             return None
         if seen.exit_code is None:
@@ -186,6 +223,8 @@ def _on_ended(job: Watched, seen: Observation, now: float, policy: Policy) -> Re
 
 def _exited(job: Watched, record: Record) -> Report:
     code = record.exit_code
+    if record.failed and code == 0:
+        return _end(job, record.time, Outcome.NOT_STAGED_OUT, exit_code=0, record=record)
     signal = code - _SIGNALLED if code is not None and _SIGNALLED < code <= _SIGNALLED + 64 else None
     return _end(job, record.time, Outcome.EXITED, exit_code=code, signal=signal, record=record)
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from argosy.batch.records import SPOOL_DIRECTORIES, claim_path, safe_id
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Spool:
-    """The paths of one spool; `root` is absolute on the host that the transport reaches."""
+    """The paths of one spool; `root` is absolute on the host that the transport reaches, once the driver is open."""
 
     root: str
 
@@ -47,6 +47,10 @@ class Spool:
     def output(self, native_id: str) -> str:
         """What the job's script itself printed."""
         return f"{self.root}/out/{safe_id(native_id)}.out"
+
+    def node_file(self, native_id: str) -> str:
+        """Which hosts the job's processes are on."""
+        return f"{self.root}/out/{safe_id(native_id)}.nodes"
 
     def group(self, tag: str) -> str:
         """The list of an array's members."""

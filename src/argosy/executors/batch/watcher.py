@@ -7,25 +7,30 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from argosy.batch import BatchSystem
 from argosy.batch.records import Record, RecordKind, parse_record, record_name
 from argosy.executors.contract import Handle, OnReports, Report
-from argosy.model import ArgosyError, Command, Completed, Observation, Phase, Snapshot, Unavailable
+from argosy.model import ArgosyError, Command, Completed, Observation, Phase, Unavailable
 from argosy.transport import Transport
 
-from .reconcile import Policy, Watched, on_duplicate, on_exit, on_seen, on_start, on_unseen
+from .reconcile import STEPS, Policy, Watched, on_duplicate, on_exit, on_seen, on_start, on_unseen
 from .spool import Spool
 
 log = logging.getLogger(__name__)
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 #: The first look after something was submitted, cancelled, or ended in a way that the batch system must explain.
 _SOON = 0.3
 #: The most jobs that one command names: a command line has an end, and one of its words at 128 KiB.
 _NAMED = 2000
-#: An answer about so many jobs is read in the event loop.
+#: A question about so many jobs, and its answer, are dealt with in the event loop.
 _AT_ONCE = 200
+#: So many jobs are judged before the event loop has a turn again.
+_IN_A_ROW = 1000
 #: After a failure to deliver reports.
 _AGAIN = 1.0
 #: Tags whose end was told, kept so that records which come late are known to be of no use.
@@ -127,7 +132,9 @@ class Watcher:
     async def _read_spool(self) -> None:
         # Behind the notification there is a look from time to time: not every file system notifies.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._spool_changed.wait(), self._poll)
+            # Not wait_for: in Python 3.11 it loses a cancellation that comes together with what is waited for.
+            async with asyncio.timeout(self._poll):
+                await self._spool_changed.wait()
         self._spool_changed.clear()
         try:
             files = await self._transport.collect(self._spool.new)
@@ -135,8 +142,8 @@ class Watcher:
             log.warning("the status spool cannot be read: %s", error)
         else:
             now = time.time()
-            # A start before an end, so that a short job is seen to have run.
-            for name, data in sorted(files, key=lambda file: (not file[0].endswith(RecordKind.START), file[0])):
+            # In the order in which they were written, so that a short job is seen to have run.
+            for name, data in sorted(files, key=lambda file: (_step(file[0]), file[0])):
                 if name not in self._in_hand and name not in self._strays:
                     self._take_record(name, data, now)
 
@@ -169,7 +176,7 @@ class Watcher:
         if record.native_id != job.handle.native_id:
             job.phase = None  # what was seen was another copy
             job.handle = Handle(job.handle.tag, record.native_id, job.handle.rerunnable)
-        if record.kind is RecordKind.START:
+        if record.kind in STEPS:
             return on_start(job, record, now)
         started = None if job.phase is Phase.RUNNING or not record.ran else _start_of(job, record)
         if started is not None:
@@ -186,7 +193,8 @@ class Watcher:
         elif delay > 0:
             self._look.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._look.wait(), delay)
+                async with asyncio.timeout(delay):
+                    await self._look.wait()
         else:
             self._pace = min(self._pace * 2, self._poll)
             self._next_look = time.time() + self._pace
@@ -199,8 +207,8 @@ class Watcher:
             return
         ids = list(jobs)
         try:
-            done = await self._run(self._system.status(ids))
-            snapshot = await self._read_answer(done, ids)
+            done = await self._run(await self._aside(len(ids), self._system.status, ids))
+            snapshot = await self._aside(len(ids), self._system.parse_status, done, ids)
         except ArgosyError as error:
             self._is_away(str(error))
             return
@@ -210,7 +218,9 @@ class Watcher:
         unseen = [native_id for native_id in ids if native_id not in snapshot.jobs]
         accounted = await self._account(unseen)
         now = time.time()
-        for native_id, job in jobs.items():
+        for number, (native_id, job) in enumerate(jobs.items()):
+            if number % _IN_A_ROW == _IN_A_ROW - 1:
+                await asyncio.sleep(0)  # others want the loop too
             if job.concluded or job.handle.native_id != native_id:
                 continue
             seen = snapshot.jobs.get(native_id)
@@ -226,16 +236,17 @@ class Watcher:
             if report is not None:
                 self._send(report, None)
             elif job.record is not None or job.ended_at is not None or job.unseen_since is not None:
+                # Where the spool's file system does not notify, its record may lie there already.
+                self._spool_changed.set()
                 self._next_look = min(self._next_look, now + min(max(self._pace, _SOON), 2.0))
 
-    async def _read_answer(self, done: Completed, ids: list[str]) -> Snapshot:
-        if len(ids) <= _AT_ONCE:
-            return self._system.parse_status(done, ids)
-        # A long answer takes its time to be read; the loop goes on meanwhile.
-        try:
-            return await asyncio.to_thread(self._system.parse_status, done, ids)
-        except RuntimeError:  # no thread can be had
-            return self._system.parse_status(done, ids)
+    @staticmethod
+    async def _aside(many: int, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Do what takes its time with many jobs in a thread; the loop goes on meanwhile."""
+        if many > _AT_ONCE:
+            with contextlib.suppress(RuntimeError):  # no thread can be had
+                return await asyncio.to_thread(work, *args, **kwargs)
+        return work(*args, **kwargs)
 
     async def _account(self, ids: list[str]) -> dict[str, Observation]:
         known: dict[str, Observation] = {}
@@ -332,6 +343,12 @@ class Watcher:
         self._told[tag] = None
         if len(self._told) > _REMEMBERED:
             del self._told[next(iter(self._told))]
+
+
+def _step(name: str) -> int:
+    """Which of a run's records comes before which."""
+    kind = name.rpartition(".")[2]
+    return list(STEPS).index(RecordKind(kind)) if kind in STEPS else len(STEPS)
 
 
 def _start_of(job: Watched, record: Record) -> Report | None:

@@ -1,8 +1,8 @@
 """Start one process and learn how it ended. Standard library only: the reaper runs this without the rest of Argosy.
 
-`subprocess.Popen` starts processes with vfork, which does not copy the caller's page tables, as long as neither a
-`preexec_fn` nor another user is asked for. The Popen object is dropped at once: waiting is done with wait4, which
-tells the usage too.
+Processes are started with posix_spawn (`posix`), which does not copy the caller's page tables. What it cannot start,
+for whatever reason, `subprocess.Popen` tries again: it tells why, and knows every case. Its object is dropped at once:
+waiting is done with wait4, which tells the usage too.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import signal
 import stat
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
+
+from . import posix
 
 #: The exit codes of a shell that cannot start a program (POSIX.1-2017, XCU 2.8.2).
 NOT_FOUND = 127
@@ -21,6 +24,9 @@ NOT_EXECUTABLE = 126
 
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_NO_STREAMS = (None, None, None)
+#: The first descriptor that is not a standard stream.
+_FIRST_FREE = 3
 
 
 class NotStarted(Exception):
@@ -49,11 +55,15 @@ class Prepared(NamedTuple):
 
 
 class Started(NamedTuple):
-    """A process that was started. The caller closes `pidfd`; `start_time` is in clock ticks since boot (proc(5))."""
+    """A process that was started. The caller closes `pidfd`."""
 
     pid: int
     pidfd: int
-    start_time: int
+
+    @property
+    def start_time(self) -> int:
+        """In clock ticks since boot; to be asked for while the process has not been reaped."""
+        return start_time(self.pid)
 
 
 class Ended(NamedTuple):
@@ -73,7 +83,12 @@ def start(prepared: Prepared) -> Started:
     """Start it as the leader of a new session. Raises NotStarted."""
     pid = launch(prepared)
     # The process cannot be gone: it stays a zombie until it is reaped, which only the caller does.
-    return Started(pid, os.pidfd_open(pid), start_time(pid))
+    try:
+        return Started(pid, os.pidfd_open(pid))
+    except OSError as error:  # of open files there are too many
+        os.kill(pid, signal.SIGKILL)
+        reap(pid)
+        raise NotStarted(f"the process cannot be watched: {error.strerror}", NOT_EXECUTABLE) from error
 
 
 def launch(prepared: Prepared) -> int:
@@ -81,7 +96,11 @@ def launch(prepared: Prepared) -> int:
     null = _null()
     streams = [null, null, null]
     try:
-        _open_streams(prepared, streams)
+        if prepared[4:7] != _NO_STREAMS:
+            _open_streams(prepared, streams)
+        pid = _spawn(prepared, streams)
+        if pid is not None:
+            return pid
         process = subprocess.Popen(
             prepared.argv,
             cwd=prepared.directory,
@@ -96,10 +115,32 @@ def launch(prepared: Prepared) -> int:
     except (ValueError, TypeError) as error:  # a text that cannot be passed on, e.g. with a NUL in it
         raise NotStarted(str(error), NOT_EXECUTABLE) from error
     finally:
-        for fd in set(streams) - {null}:
-            os.close(fd)
+        if streams != [null, null, null]:
+            for fd in set(streams) - {null}:
+                os.close(fd)
     process.returncode = 0  # so that the dropped object neither waits nor complains
     return process.pid
+
+
+def _spawn(prepared: Prepared, streams: Sequence[int]) -> int | None:
+    """Start it with posix_spawn; None where that did not do it, for whatever reason."""
+    if posix.spawn is None or min(streams) < _FIRST_FREE:  # one of them would be overwritten before it is used
+        return None
+    try:
+        if prepared.base:
+            entries = _environments[prepared.base is os.environ].encode(prepared.base, prepared.changes)
+        else:
+            entries = posix.encode_environment(prepared.changes)
+        argv = posix.encode_arguments(prepared.argv)
+        directory = None if prepared.directory is None else os.fsencode(prepared.directory)
+        path = entries.get(b"PATH")
+        executable = posix.find_executable(argv[0], None if path is None else path[len(b"PATH=") :])
+        if executable is None:
+            return None
+        error, pid = posix.spawn(executable, argv, list(entries.values()), directory, streams)
+    except (posix.CannotEncode, TypeError):
+        return None
+    return None if error else pid
 
 
 def reap(pid: int) -> Ended:
@@ -136,6 +177,8 @@ def start_time(pid: int) -> int:
     return int(text[text.rindex(b")") + 2 :].split(b" ", 20)[19])
 
 
+#: For environments that are given, and for this process's own.
+_environments = (posix.Environment(), posix.Environment())
 _null_fd = -1
 
 

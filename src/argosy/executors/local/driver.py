@@ -150,6 +150,11 @@ class LocalDriver(Driver):
     def _wire(self, request: JobRequest) -> str:
         spec = request.spec
         spec.check()
+        if spec.stages:
+            raise InvalidJobException(
+                "jobs that are handed to the reaper stage nothing themselves: the service does that for its activities",
+                element="stage_in" if spec.stage_in else "stage_out" if spec.stage_out else "cleanup",
+            )
         resources = spec.effective_resources
         if resources.computed_node_count > 1:
             raise InvalidJobException(

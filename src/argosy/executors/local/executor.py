@@ -6,37 +6,62 @@ whose jobs must outlive it, uses the reaper instead (`LocalDriver`).
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import select
 import signal
+import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
-from argosy.executors.executor import JobExecutor, JobExecutorConfig
+from argosy.executors.executor import JobExecutor, JobExecutorConfig, JobNotNew
 from argosy.executors.job import Job
 from argosy.executors.loop import background_loop
-from argosy.model import InvalidJobException, InvalidStateException, JobSpec, JobState, JobStatus
+from argosy.executors.places import spools
+from argosy.model import ArgosyError, InvalidJobException, InvalidStateException, JobSpec, JobState, JobStatus
 
-from .child import NotStarted, Started, reap, start
+from .child import NotStarted, Prepared, Started, reap, start
+from .ends import ends
 from .processes import Leader, Table, send
 from .spawn import prepare, usage
 
+if TYPE_CHECKING:
+    from .staged import StagedJobs
+
 #: How often all processes of a cancelled job are looked for and killed.
 _KILL_ROUNDS = 20
+#: What a cancelled job that stages has between SIGTERM and SIGKILL, in seconds.
+_GRACE = 10.0
+
+
+#: A list of so many jobs is started by several threads.
+_MANY = 16
+#: Half as many again as processors waits for no processor; four are enough for what one interpreter can do.
+_STARTERS = min(4, len(os.sched_getaffinity(0)) + 1)
+
+
+class _Ready(NamedTuple):
+    """A job that can be started."""
+
+    job: Job
+    prepared: Prepared
+    staged: StagedJobs | None
 
 
 class _Running:
     """A process of ours that has not been reaped."""
 
-    __slots__ = ("began", "cancelled", "job", "started")
+    __slots__ = ("began", "cancelled", "job", "staged", "started")
 
-    def __init__(self, job: Job, started: Started, began: float) -> None:
+    def __init__(self, job: Job, started: Started, began: float, staged: StagedJobs | None) -> None:
         self.job = job
         self.started = started
         self.began = began
         self.cancelled = False
+        self.staged = staged
 
 
 class LocalJobExecutor(JobExecutor):
@@ -49,74 +74,138 @@ class LocalJobExecutor(JobExecutor):
         if url is not None:
             raise ValueError(f"the local executor runs jobs on this machine; it takes no url, got {url!r}")
         self._running: dict[int, _Running] = {}
+        self._staged: StagedJobs | None = None
+        # While it is held, none of the running processes is reaped: their ids are theirs.
+        self._reaping = threading.Lock()
 
     def submit(self, job: Job | Sequence[Job]) -> None:
-        for one in [job] if isinstance(job, Job) else job:
-            self._submit(one)
+        if isinstance(job, Job):
+            self._start(self._prepare(job))
+        elif len(job) < _MANY:
+            for one in job:
+                self._start(self._prepare(one))
+        else:
+            self._submit_many(job)
 
-    def _submit(self, job: Job) -> None:
+    def _submit_many(self, jobs: Sequence[Job]) -> None:
+        """Start jobs from several threads: most of each start is waiting for the system, which another can use."""
+        ready: dict[int, _Ready] = {}
+        fault: ArgosyError | None = None
+        for job in jobs:
+            try:
+                if id(job) in ready:
+                    raise JobNotNew("the job is in the list twice")
+                ready[id(job)] = self._prepare(job)
+            except ArgosyError as error:
+                fault = error
+                break
+        left = iter(ready.values())
+
+        def start_some() -> None:
+            for one in left:  # each goes to one of the threads: the iterator is the interpreter's own
+                self._start(one)
+
+        with ThreadPoolExecutor(_STARTERS, thread_name_prefix="argosy-start") as pool:
+            starters = [pool.submit(start_some) for _ in range(_STARTERS)]
+        for starter in starters:
+            starter.result()
+        if fault is not None:
+            raise fault
+
+    def _prepare(self, job: Job) -> _Ready:
         self.check(job)
         spec = job.spec
         assert spec is not None
-        prepared = prepare(spec, None, os.environ, job.id)
+        staged = self._staged_jobs() if spec.stages else None
+        prepared = staged.prepare(spec, os.environ, job.id) if staged else prepare(spec, None, os.environ, job.id)
+        return _Ready(job, prepared, staged)
+
+    def _start(self, ready: _Ready) -> None:
+        job, prepared, staged = ready
         now = time.time()
         try:
             started = start(prepared)
         except NotStarted as error:
+            if staged is not None:
+                staged.forget(job.id, "")
             # The job is as it should be, its program is not there: that is the job's end, not a refusal.
             job.executor = self
             job.status = JobStatus(JobState.QUEUED, now)
             job.status = JobStatus(JobState.FAILED, message=error.message, exit_code=error.exit_code)
             return
-        running = _Running(job, started, time.monotonic())
+        running = _Running(job, started, time.monotonic(), staged)
         self._running[started.pid] = running
         self.accept(job, str(started.pid))
-        job.status = JobStatus(JobState.ACTIVE, now, metadata={"native_id": job.native_id})
-        background_loop().call_soon_threadsafe(self._watch, running)
-
-    def _watch(self, running: _Running) -> None:
-        asyncio.get_running_loop().add_reader(running.started.pidfd, self._ended, running)
+        if staged is not None:
+            staged.watch(job)
+        else:
+            job.status = JobStatus(JobState.ACTIVE, now, metadata={"native_id": job.native_id})
+        ends().watch(started.pidfd, partial(self._ended, running))
 
     def _ended(self, running: _Running) -> None:
-        loop = asyncio.get_running_loop()
-        loop.remove_reader(running.started.pidfd)
-        os.close(running.started.pidfd)
-        del self._running[running.started.pid]
+        pid = running.started.pid
         try:
-            ended = reap(running.started.pid)
+            with self._reaping:
+                del self._running[pid]
+                os.close(running.started.pidfd)
+                ended = reap(pid)
         except ChildProcessError:
             # Somebody in this program waits for every child, or ignores SIGCHLD, and took the exit code.
+            if running.staged is not None:
+                running.staged.ended(running.job)
             running.job.status = JobStatus(
                 JobState.FAILED, message="its exit code was taken by another part of this program"
             )
             return
         used = usage(ended, time.monotonic() - running.began)
-        message = None
+        record = None if running.staged is None else running.staged.ended(running.job)
+        code: int | None = ended.exit_code
+        message = None if record is None else record.note
+        if record is not None:
+            code = record.exit_code if record.ran else None
         if running.cancelled:
-            state, message = JobState.CANCELED, "cancelled"
+            state, message = JobState.CANCELED, "; ".join(filter(None, ("cancelled", message)))
         else:
-            state = JobState.COMPLETED if ended.exit_code == 0 else JobState.FAILED
+            failed = record is not None and record.failed
+            state = JobState.COMPLETED if code == 0 and not failed else JobState.FAILED
             if ended.signal is not None:
                 message = f"ended by signal {ended.signal}"
         running.job.status = JobStatus(
             state,
             message=message,
-            exit_code=ended.exit_code,
+            exit_code=code,
             metadata={"native_id": running.job.native_id, "usage": used},
         )
 
     def cancel(self, job: Job) -> None:
         if job.status.final:
             return
-        running = self._own(job)
-        if running is None:
+        with self._reaping:
+            running = self._own(job)
+            if running is None:
+                return
+            running.cancelled = True
+            leader = Leader(running.started.pid, running.started.start_time)
+        if running.staged is None:
+            _kill(job.id, leader)
             return
-        running.cancelled = True
-        leader = Leader(running.started.pid, running.started.start_time)
-        # Its processes may be starting others: until no living one is left, or the system will not end them.
-        for _ in range(_KILL_ROUNDS):
-            if not send(Table().members(job.id, leader), signal.SIGKILL):
-                break
+        # Time for what is staged out, or removed, of a cancelled job.
+        members = Table().members(job.id, leader)
+        send(members, signal.SIGTERM)
+        send(members, signal.SIGCONT)
+        loop = background_loop()
+        loop.call_soon_threadsafe(loop.call_later, _GRACE, self._kill_running, running, leader)
+
+    def _kill_running(self, running: _Running, leader: Leader) -> None:
+        if self._running.get(leader.pid) is running:
+            _kill(running.job.id, leader)
+
+    def _staged_jobs(self) -> StagedJobs:
+        if self._staged is None or self._staged.pid != os.getpid():
+            from .staged import StagedJobs  # most programs stage nothing
+
+            self._staged = StagedJobs(spools(self.config.work_directory, self.name))
+        return self._staged
 
     def suspend(self, job: Job) -> None:
         """Stop a running job."""
@@ -127,10 +216,13 @@ class LocalJobExecutor(JobExecutor):
         self._send(job, signal.SIGCONT)
 
     def _send(self, job: Job, number: signal.Signals) -> None:
-        running = self._own(job)
-        if running is None:
-            raise InvalidStateException("the job has ended")
-        _signal(running, number)
+        with self._reaping:
+            running = self._own(job)
+            if running is None:
+                raise InvalidStateException("the job has ended")
+            # It leads a process group of its own. It may have ended, and not have been reaped.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(running.started.pid, number)
 
     def _own(self, job: Job) -> _Running | None:
         self.check_own(job)
@@ -151,13 +243,9 @@ class LocalJobExecutor(JobExecutor):
             return
         job.status = JobStatus(JobState.QUEUED, metadata={"native_id": native_id})
         job.status = JobStatus(JobState.ACTIVE, metadata={"native_id": native_id})
-        background_loop().call_soon_threadsafe(self._watch_attached, job, fd)
-
-    def _watch_attached(self, job: Job, fd: int) -> None:
-        asyncio.get_running_loop().add_reader(fd, self._attached_ended, job, fd)
+        ends().watch(fd, partial(self._attached_ended, job, fd))
 
     def _attached_ended(self, job: Job, fd: int) -> None:
-        asyncio.get_running_loop().remove_reader(fd)
         os.close(fd)
         # Only a parent learns an exit code: that it ended is all that can be known.
         job.status = JobStatus(JobState.COMPLETED, message="it has ended; its exit code is known to its parent only")
@@ -170,7 +258,8 @@ def _is_over(pidfd: int) -> bool:
     return bool(select.select([pidfd], [], [], 0)[0])
 
 
-def _signal(running: _Running, number: signal.Signals) -> None:
-    # It leads a process group of its own, and its pid cannot be another's while it has not been reaped.
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(running.started.pid, number)
+def _kill(tag: str, leader: Leader) -> None:
+    # Its processes may be starting others: until no living one is left, or the system will not end them.
+    for _ in range(_KILL_ROUNDS):
+        if not send(Table().members(tag, leader), signal.SIGKILL):
+            break

@@ -1,7 +1,8 @@
 """From a job specification to a process: what to run, with which environment, where its streams go.
 
 A job without launcher and scripts is started directly, with no shell between; otherwise a shell runs the text of
-`shell_text`. `start` and `reap` are those of `child`, for whoever needs no reaper.
+`shell_text`. Those that stage are not for here, but for `staged`. `start` and `reap` are those of `child`, for whoever
+needs no reaper.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from argosy.model import JobSpec, Usage
 from argosy.model.shell import quote, substitute
 
 from .child import Ended, NotStarted, Prepared, Started, reap, start
+from .nodes import node_file
 
 __all__ = [
     "TAG_VARIABLE",
@@ -32,6 +34,8 @@ __all__ = [
 
 #: The environment variable that marks a job's processes.
 TAG_VARIABLE = "ARGOSY_JOB_TAG"
+#: The one that names the file with the hosts of a job's processes (PSI/J).
+NODE_FILE_VARIABLE = "PSIJ_NODEFILE"
 
 # bash, because what sites put into the environment (`module`) is made of its functions, which other shells drop.
 _SHELL = "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
@@ -45,6 +49,9 @@ def prepare(spec: JobSpec, directory: str | None, environ: Mapping[str, str], ta
     """
     inherited: Mapping[str, str] | None = environ if spec.inherit_environment else None
     changes: dict[str, str] = {}
+    nodes = node_file(1 if spec.resources is None else spec.effective_resources.computed_process_count)
+    if nodes is not None:
+        changes[NODE_FILE_VARIABLE] = nodes
     if spec.environment:
         for name, value in spec.environment.items():
             changes[name] = substitute(value, {**environ, **changes}) if "${" in value else value

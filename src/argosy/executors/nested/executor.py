@@ -1,0 +1,314 @@
+"""PSI/J's JobExecutor inside an allocation: a queue, and the processes of the jobs that have their share of it.
+
+A job that waits costs no process and no thread; one that runs is one local process (itself, or the srun of its step),
+watched by the library's one event loop. Jobs that have not started are lost when the program ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Sequence
+
+from argosy.executors.executor import JobExecutor, JobExecutorConfig
+from argosy.executors.job import Job
+from argosy.executors.local.child import Ended, NotStarted, Prepared, reap, start, start_time
+from argosy.executors.local.processes import Leader
+from argosy.executors.local.spawn import usage
+from argosy.executors.loop import background_loop
+from argosy.model import InvalidJobException, JobSpec, JobState, JobStatus, SubmitException, Usage
+
+from .packing import Need, Placement, Pool
+
+log = logging.getLogger(__name__)
+
+#: How long a cancelled job's process may take to end by itself, in seconds.
+_GRACE = 15.0
+
+
+class Starter(ABC):
+    """How jobs are started in one kind of allocation, and ended."""
+
+    #: For people: ``the Slurm job 7``.
+    where: str
+    pool: Pool
+
+    @abstractmethod
+    def need(self, spec: JobSpec) -> Need:
+        """What the job takes of the allocation. Raises InvalidJobException for what cannot be started there."""
+
+    @abstractmethod
+    def prepare(self, spec: JobSpec, placement: Placement, tag: str) -> Prepared:
+        """The process that starts the job where it was placed."""
+
+    @abstractmethod
+    def end(self, tag: str, leader: Leader) -> None:
+        """Make the processes of a running job end, now."""
+
+    @abstractmethod
+    def force(self, tag: str, leader: Leader) -> None:
+        """Make them end after `end` had no effect for a while. Called in a thread of its own."""
+
+    def clean(self, tags: Sequence[str]) -> dict[str, str]:
+        """See that nothing is left of cancelled jobs whose process has ended; for each where that cannot be said, why.
+
+        Called in a thread of its own, for all that have ended meanwhile together.
+        """
+        del tags
+        return {}
+
+    def usage(self, ended: Ended, wall_seconds: float) -> Usage:
+        """What the job used, as far as its process tells."""
+        return usage(ended, wall_seconds)
+
+    def explain(self, ended: Ended) -> str | None:
+        """What an exit status says beyond itself."""
+        return f"ended by signal {ended.signal}" if ended.signal is not None else None
+
+
+class _Entry:
+    """A job from its submission to its end, and the handles on it."""
+
+    __slots__ = (
+        "began",
+        "cancelled",
+        "ended",
+        "jobs",
+        "need",
+        "pid",
+        "pidfd",
+        "placement",
+        "spec",
+        "start_time",
+        "tag",
+    )
+
+    def __init__(self, job: Job, spec: JobSpec, need: Need) -> None:
+        self.tag = job.id
+        self.jobs = [job]
+        self.spec = spec
+        self.need = need
+        self.placement: Placement | None = None
+        self.pid: int | None = None
+        self.pidfd = -1
+        self.start_time = 0
+        self.began = 0.0
+        self.cancelled = False
+        self.ended: Ended | None = None
+
+    def tell(self, status: JobStatus) -> None:
+        for job in self.jobs:
+            job.status = status
+
+    @property
+    def metadata(self) -> dict[str, object]:
+        hosts = list(self.placement.nodes) if self.placement else []
+        return {"native_id": self.tag, "hosts": hosts}
+
+
+class NestedJobExecutor(JobExecutor):
+    """Runs jobs in the allocation that this program is in, in the order in which they come.
+
+    The native id of a job is its own id: the batch system knows of the allocation only.
+    """
+
+    name = "nested"
+
+    def __init__(self, starter: Starter, url: str | None = None, config: JobExecutorConfig | None = None) -> None:
+        super().__init__(url, config)
+        self.starter = starter
+        self._pool = starter.pool
+        self._lock = threading.Lock()
+        self._entries: dict[str, _Entry] = {}
+        self._waiting: deque[_Entry] = deque()
+        self._pumping = False
+        self._cleaning: list[_Entry] = []
+        self._cleaner: asyncio.Task[None] | None = None
+
+    # -- submitting -------------------------------------------------------------------------------
+
+    def submit(self, job: Job | Sequence[Job]) -> None:
+        try:
+            for one in [job] if isinstance(job, Job) else job:
+                self._submit(one)
+        finally:
+            self._pump_soon()
+
+    def _submit(self, job: Job) -> None:
+        self.check(job)
+        spec = job.spec
+        assert spec is not None
+        if spec.stages:
+            element = next(name for name in ("stage_in", "stage_out", "cleanup") if getattr(spec, name))
+            raise InvalidJobException("the nested executor moves no files; let its program do it", element=element)
+        need = self.starter.need(spec)
+        self._pool.check(need)
+        entry = _Entry(job, spec, need)
+        with self._lock:
+            self._entries[entry.tag] = entry
+        # Before it can be started: it may be that the queue is just being looked at.
+        self.accept(job, entry.tag)
+        with self._lock:
+            if not entry.cancelled:
+                self._waiting.append(entry)
+
+    def _pump_soon(self) -> None:
+        with self._lock:
+            if self._pumping:
+                return
+            self._pumping = True
+        background_loop().call_soon_threadsafe(self._pump)
+
+    # -- in the event loop ------------------------------------------------------------------------
+
+    def _pump(self) -> None:
+        """Start one job that is next and fits, and come again: other work of the loop goes on between."""
+        with self._lock:
+            self._pumping = False
+            entry = self._next()
+        if entry is not None:
+            self._start(entry)
+            self._pump_soon()
+
+    def _next(self) -> _Entry | None:
+        if not self._waiting:
+            return None
+        placement = self._pool.take(self._waiting[0].need)
+        if placement is None:
+            return None
+        entry = self._waiting.popleft()
+        entry.placement = placement
+        return entry
+
+    def _start(self, entry: _Entry) -> None:
+        assert entry.placement is not None
+        try:
+            started = start(self.starter.prepare(entry.spec, entry.placement, entry.tag))
+        except NotStarted as error:
+            self._finish(entry, JobStatus(JobState.FAILED, message=error.message, exit_code=error.exit_code))
+            return
+        except Exception as error:
+            log.exception("the job %s could not be started", entry.tag)
+            self._finish(entry, JobStatus(JobState.FAILED, message=f"it could not be started: {error}"))
+            return
+        entry.began = time.monotonic()
+        entry.start_time = start_time(started.pid)
+        entry.pidfd = started.pidfd
+        with self._lock:
+            entry.pid = started.pid
+            cancelled = entry.cancelled
+        asyncio.get_running_loop().add_reader(entry.pidfd, self._ended, entry)
+        entry.tell(JobStatus(JobState.ACTIVE, metadata=entry.metadata))
+        if cancelled:
+            self._end(entry)
+
+    def _ended(self, entry: _Entry) -> None:
+        asyncio.get_running_loop().remove_reader(entry.pidfd)
+        os.close(entry.pidfd)
+        assert entry.pid is not None
+        with self._lock:
+            pid, entry.pid = entry.pid, None
+        try:
+            entry.ended = reap(pid)
+        except ChildProcessError:
+            message = "its exit code was taken by another part of this program"
+            self._finish(entry, JobStatus(JobState.FAILED, message=message, metadata=entry.metadata))
+            return
+        if entry.cancelled:
+            self._cleaning.append(entry)
+            if self._cleaner is None:
+                self._cleaner = asyncio.get_running_loop().create_task(self._clean())
+            return
+        code = entry.ended.exit_code
+        state = JobState.COMPLETED if code == 0 else JobState.FAILED
+        self._finish(entry, self._status(entry, state, self.starter.explain(entry.ended)))
+
+    def _status(self, entry: _Entry, state: JobState, message: str | None) -> JobStatus:
+        assert entry.ended is not None
+        used = self.starter.usage(entry.ended, time.monotonic() - entry.began)
+        metadata = entry.metadata | {"usage": used}
+        return JobStatus(state, message=message, exit_code=entry.ended.exit_code, metadata=metadata)
+
+    def _finish(self, entry: _Entry, status: JobStatus) -> None:
+        with self._lock:
+            self._entries.pop(entry.tag, None)
+            if entry.placement is not None:
+                self._pool.give_back(entry.placement)
+        entry.tell(status)
+        self._pump_soon()
+
+    async def _clean(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._cleaning:
+            entries, self._cleaning = self._cleaning, []
+            try:
+                left = await loop.run_in_executor(None, self.starter.clean, [entry.tag for entry in entries])
+            except Exception as error:
+                log.exception("what is left of cancelled jobs could not be looked for")
+                left = {entry.tag: str(error) for entry in entries}
+            for entry in entries:
+                message = "cancelled"
+                if entry.tag in left:
+                    message += f"; whether all of it has ended is not known: {left[entry.tag]}"
+                self._finish(entry, self._status(entry, JobState.CANCELED, message))
+        self._cleaner = None
+
+    # -- cancelling -------------------------------------------------------------------------------
+
+    def cancel(self, job: Job) -> None:
+        if job.status.final:
+            return
+        self.check_own(job)
+        with self._lock:
+            entry = self._entries.get(job.native_id or "")
+            if entry is None and job.executor is None:
+                raise SubmitException(f"this program has no job {job.native_id} in its allocation")
+            if entry is None or entry.cancelled:
+                return
+            entry.cancelled = True
+            waiting = entry.placement is None
+            if waiting and entry in self._waiting:
+                self._waiting.remove(entry)
+        if waiting:
+            background_loop().call_soon_threadsafe(
+                self._finish, entry, JobStatus(JobState.CANCELED, message="cancelled before it started")
+            )
+        else:
+            background_loop().call_soon_threadsafe(self._end, entry)
+
+    def _end(self, entry: _Entry) -> None:
+        if entry.pid is None:
+            return  # it is just being started, or has ended
+        self.starter.end(entry.tag, Leader(entry.pid, entry.start_time))
+        asyncio.get_running_loop().call_later(_GRACE, self._force, entry, entry.pid)
+
+    def _force(self, entry: _Entry, pid: int) -> None:
+        if entry.pid == pid:
+            leader = Leader(pid, entry.start_time)
+            asyncio.get_running_loop().run_in_executor(None, self.starter.force, entry.tag, leader)
+
+    # -- looking ----------------------------------------------------------------------------------
+
+    def attach(self, job: Job, native_id: str) -> None:
+        self.check_attach(job)
+        job.spec = JobSpec()
+        job.executor = self
+        job.native_id = native_id
+        with self._lock:
+            entry = self._entries.get(native_id)
+            if entry is not None:
+                entry.jobs.append(job)
+                status = entry.jobs[0].status
+        if entry is None:
+            job.status = JobStatus(JobState.FAILED, message=f"this program has no job {native_id} in its allocation")
+        else:
+            job.status = status
+
+    def list(self) -> list[str]:
+        with self._lock:
+            return list(self._entries)

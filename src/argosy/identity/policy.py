@@ -1,0 +1,105 @@
+"""What callers may do: a table, and one pure function that reads it.
+
+What the table does not allow is denied. The scopes are those of the WLCG Common JWT Profiles for computing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+
+class Role(StrEnum):
+    """What somebody is to the service."""
+
+    USER = "user"
+    OPERATOR = "operator"
+    ADMINISTRATOR = "administrator"
+
+
+class Scope(StrEnum):
+    """What a credential is good for (WLCG Common JWT Profiles, capability-based authorization)."""
+
+    READ = "compute.read"
+    CREATE = "compute.create"
+    MODIFY = "compute.modify"
+    CANCEL = "compute.cancel"
+
+
+class Operation(StrEnum):
+    """The operations of the service, as `argosy.service.contract.Operations` has them."""
+
+    CREATE = "create"
+    START = "start"
+    STATUS = "status"
+    DESCRIPTION = "description"
+    PAGE = "page"
+    EVENTS = "events"
+    STREAM = "stream"
+    TERMINATE = "terminate"
+    PURGE = "purge"
+    SHARES = "shares"
+    LIST_FILES = "list_files"
+    OPEN_FILE = "open_file"
+    PUT_FILE = "put_file"
+    DELETE_FILE = "delete_file"
+
+
+class Reach(IntEnum):
+    """Whose activities an operation may concern."""
+
+    NONE = 0
+    OWN = 1
+    ANY = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What one operation needs: any one of `scopes`, and for each role how far it reaches."""
+
+    scopes: frozenset[Scope]
+    user: Reach
+    operator: Reach
+    administrator: Reach
+
+    def reach(self, role: Role) -> Reach:
+        """How far a role reaches."""
+        if role is Role.ADMINISTRATOR:
+            return self.administrator
+        return self.operator if role is Role.OPERATOR else self.user
+
+
+_READ = frozenset({Scope.READ})
+_CREATE = frozenset({Scope.CREATE})
+_CANCEL = frozenset({Scope.CANCEL})
+#: Uploading an input and letting a held activity go are the rest of creating it.
+_CHANGE = frozenset({Scope.CREATE, Scope.MODIFY})
+_OWN = (Reach.OWN, Reach.OWN, Reach.OWN)
+_OPERATED = (Reach.OWN, Reach.ANY, Reach.ANY)
+_ADMINISTERED = (Reach.OWN, Reach.OWN, Reach.ANY)
+
+TABLE: Mapping[Operation, Rule] = {
+    Operation.CREATE: Rule(_CREATE, *_OWN),
+    Operation.START: Rule(_CHANGE, *_OWN),
+    Operation.STATUS: Rule(_READ, *_OPERATED),
+    Operation.DESCRIPTION: Rule(_READ, *_ADMINISTERED),
+    Operation.PAGE: Rule(_READ, *_OWN),
+    Operation.EVENTS: Rule(_READ, *_OPERATED),
+    Operation.STREAM: Rule(_READ, *_OWN),
+    Operation.TERMINATE: Rule(_CANCEL, *_OPERATED),
+    Operation.PURGE: Rule(_CANCEL, *_ADMINISTERED),
+    Operation.SHARES: Rule(_READ, *_OWN),
+    Operation.LIST_FILES: Rule(_READ, *_ADMINISTERED),
+    Operation.OPEN_FILE: Rule(_READ, *_ADMINISTERED),
+    Operation.PUT_FILE: Rule(_CHANGE, *_OWN),
+    Operation.DELETE_FILE: Rule(_CHANGE, *_OWN),
+}
+
+
+def reach(operation: Operation, roles: Collection[Role], scopes: Collection[Scope] | None) -> Reach:
+    """How far a caller with these roles and scopes (None: not limited) reaches with an operation."""
+    rule = TABLE[operation]
+    if scopes is not None and rule.scopes.isdisjoint(scopes):
+        return Reach.NONE
+    return max((rule.reach(role) for role in roles), default=Reach.NONE)

@@ -1,0 +1,92 @@
+"""Job Submission Description Language 1.0 (GFD.56, GFD.136) and its extensions, to descriptions and back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from lxml import etree
+
+from .. import xml
+from ..contract import Element, Language, Note, NotValid, Parsed, Unsupported, Written
+from ..native import Description
+from . import document, schema, sweep, writing
+from .reading import Reading
+from .sweep import Sweep
+from .understood import understood
+
+_ROOT = re.compile(rb"<(?:[\w.-]+:)?JobDefinition[\s>/]")
+_HEAD = 65_536
+
+
+class JSDL(Language):
+    """JSDL with POSIXApplication, HPCProfileApplication, SPMDApplication and Parameter Sweep."""
+
+    name = "jsdl"
+    media_types = ("application/jsdl+xml", "application/xml", "text/xml")
+
+    def recognises(self, data: bytes) -> bool:
+        head = data[:_HEAD]
+        if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+            head = head.replace(b"\0", b"")  # UTF-16
+        return head.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").startswith(b"<") and _ROOT.search(head) is not None
+
+    def parse(self, data: bytes, *, strict: bool = False) -> Parsed:
+        """Read a document. In strict mode its verdict is that of the schemas."""
+        root = xml.parse(data)
+        document.check_root(root)
+        reading = Reading(strict=strict)
+        if strict:
+            schema.validate(root)
+        else:
+            for line, message, element in schema.violations(root):
+                reading.notes.append(Note(element, f"not as the schema has it: {message}", line))
+        try:
+            return self._read(reading, root)
+        except NotValid as error:
+            if not strict:
+                raise
+            # The schemas have nothing against it: it is a JSDL document, of a job that cannot be.
+            reading.notes.append(Note(error.element or "JobDefinition", error.message, refused=True))
+            return Parsed(_nothing(reading.notes), 0, reading.notes)
+
+    @staticmethod
+    def _read(reading: Reading, root: etree._Element) -> Parsed:
+        elements: list[etree._Element] = []
+        first = document.read(reading, root, sweeps=elements.append)
+        read = [sweep.read(reading, element) for element in elements]
+        sweeps = [one for one in read if one is not None]
+        if first is None:
+            return Parsed(_nothing(reading.notes), 0, reading.notes)
+        if not sweeps or len(sweeps) != len(elements):
+            return Parsed(iter((first,)), 1, reading.notes)
+        return Parsed(_each(root, sweeps), sum(one.count for one in sweeps), reading.notes)
+
+    def write(self, description: Description) -> Written:
+        return writing.write(description, self._read_back)
+
+    def _read_back(self, data: bytes) -> Description:
+        return self.parse(data, strict=True).one()
+
+    def elements(self) -> Sequence[Element]:
+        return list(understood().values())
+
+
+def _nothing(notes: list[Note], what: str = "nothing in it can be run") -> Iterator[Description]:
+    refused = [note for note in notes if note.refused]
+    raise Unsupported(f"{what}: {'; '.join(map(str, refused[:10]))}", elements=[note.element for note in refused])
+    yield  # a generator: it raises when a job is asked for
+
+
+def _each(root: etree._Element, sweeps: Sequence[Sweep]) -> Iterator[Description]:
+    for index, _ in enumerate(sweep.steps(sweeps)):
+        which = f"job {index} of the sweep"
+        reading = Reading(strict=False)
+        try:
+            made = document.read(reading, root, sweeps=lambda element: None)
+        except NotValid as error:
+            raise NotValid(f"{which}: {error.message}", element=error.element) from None
+        if made is None:
+            yield from _nothing(reading.notes, which)
+        else:
+            yield made

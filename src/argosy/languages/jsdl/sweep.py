@@ -1,0 +1,328 @@
+"""JSDL's Parameter Sweep (GFD.149): many jobs from one document, made one at a time.
+
+The assignments of one Sweep advance together; a Sweep within another runs through for each step of the outer one;
+Sweeps beside each other run one after the other. Values stand in the document while its job is read, and are taken out
+again afterwards.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from lxml import etree
+
+from .names import local, path, tag
+from .reading import Reading, wrong
+
+_NAME = r"(?:[\w.-]+:)?(?:[\w.-]+|\*)"
+_PREDICATE = r"\[(?:\d{1,9}|@(?:[\w.-]+:)?[\w.-]+\s*=\s*(?:'[^']*'|\"[^\"]*\"))\]"
+_STEP = rf"(?:{_NAME}(?:{_PREDICATE})*|text\(\)|@{_NAME})"
+#: The XPath that a Match may be: steps downward, by name and number or attribute. Nothing that could take long.
+_LOCATION = re.compile(rf"//?{_STEP}(?://?{_STEP})*")
+_SUBSTRING = re.compile(r"\s*substring\(\s*(.+?)\s*,\s*(\d{1,9})\s*,\s*(\d{1,9})\s*\)\s*", re.DOTALL)
+#: ``//`` at most so often in a path: each looks at everything below.
+_MOST_DESCENTS = 2
+#: The longest path, in characters.
+_LONGEST = 2000
+#: The most parameters in a document, and parts that one text may have.
+_MOST_PARAMETERS = 1000
+_MOST_PARTS = 100
+#: The longest number that a loop counts with, in digits.
+_MOST_DIGITS = 300
+
+
+@dataclass(slots=True)
+class Slot:
+    """A place in the document: a text, or the attribute `attribute`; only a part of it where `start` is given."""
+
+    element: etree._Element
+    attribute: str | None
+    start: int | None = None
+    """The first character of the part, from 0."""
+    length: int = 0
+
+    @property
+    def text(self) -> str:
+        if self.attribute is not None:
+            return self.element.get(self.attribute) or ""
+        return self.element.text or ""
+
+    @text.setter
+    def text(self, value: str) -> None:
+        if self.attribute is not None:
+            self.element.set(self.attribute, value)
+        else:
+            self.element.text = value
+
+
+@dataclass(slots=True)
+class Loop:
+    """Values counted when they are wanted, `left_out` not among them."""
+
+    start: Decimal
+    step: Decimal
+    count: int
+    left_out: frozenset[Decimal]
+
+    def __len__(self) -> int:
+        return self.count - len(self.left_out)
+
+    def __iter__(self) -> Iterator[str]:
+        for index in range(self.count):
+            value = self.start + index * self.step
+            if value not in self.left_out:
+                yield _plain(value)
+
+
+@dataclass(slots=True)
+class Assignment:
+    """Places that get the same value, one after the other."""
+
+    slots: list[Slot]
+    values: Sequence[str] | Loop
+
+
+@dataclass(slots=True)
+class Sweep:
+    """Assignments that advance together, and the sweeps that run within each of their steps."""
+
+    assignments: list[Assignment]
+    inner: list[Sweep]
+
+    @property
+    def count(self) -> int:
+        """The jobs that it makes."""
+        return len(self.assignments[0].values) * (sum(sweep.count for sweep in self.inner) or 1)
+
+
+class Values:
+    """The document's texts with and without the values of a step."""
+
+    def __init__(self) -> None:
+        self._originals: dict[tuple[int, str | None], str] = {}
+        self._parts: dict[tuple[int, str | None], list[tuple[Slot, str]]] = {}
+
+    def put(self, slot: Slot, value: str) -> None:
+        """Put a value into its place, beside the others that are in parts of the same text."""
+        key = (id(slot.element), slot.attribute)
+        original = self._originals.setdefault(key, slot.text)
+        if slot.start is None:
+            slot.text = value
+            return
+        parts = [one for one in self._parts.get(key, []) if one[0] is not slot]
+        self._parts[key] = parts = [*parts, (slot, value)]
+        text = original
+        for part, its in sorted(parts, key=lambda one: -(one[0].start or 0)):
+            assert part.start is not None
+            text = text[: part.start] + its + text[part.start + part.length :]
+        slot.text = text
+
+    def restore(self, slot: Slot) -> None:
+        """Take a value out again."""
+        key = (id(slot.element), slot.attribute)
+        if key in self._originals:
+            slot.text = self._originals[key]
+        self._parts.pop(key, None)
+
+
+def steps(sweeps: Sequence[Sweep], values: Values | None = None) -> Iterator[None]:
+    """Go through all jobs; at each step the document has its values."""
+    values = values or Values()
+    for sweep in sweeps:
+        for step in zip(*(assignment.values for assignment in sweep.assignments), strict=True):
+            for assignment, value in zip(sweep.assignments, step, strict=True):
+                for slot in assignment.slots:
+                    values.put(slot, value)
+            if sweep.inner:
+                yield from steps(sweep.inner, values)
+            else:
+                yield
+        for assignment in sweep.assignments:
+            for slot in assignment.slots:
+                values.restore(slot)
+
+
+def read(reading: Reading, element: etree._Element, outer: Sequence[Slot] = ()) -> Sweep | None:
+    """A Sweep element. None where it has a parameter or function that is not understood, which is noted."""
+    assignments: list[etree._Element] = []
+    inner: list[etree._Element] = []
+    reading.children(element, {"sweep:Assignment": assignments.append, "sweep:Sweep": inner.append})
+    if not assignments:
+        raise wrong(element, "a Sweep has an Assignment")
+    made = [_assignment(reading, one) for one in assignments]
+    whole = [one for one in made if one is not None]
+    slots = [*outer, *(slot for one in whole for slot in one.slots)]
+    _check_apart(element, slots)
+    within = [read(reading, one, slots) for one in inner]
+    if len(whole) != len(made) or None in within:
+        return None
+    lengths = {len(one.values) for one in whole}
+    if len(lengths) > 1:
+        raise wrong(
+            element,
+            "the assignments of a Sweep advance together; these have "
+            + " and ".join(map(str, sorted(lengths)))
+            + " values",
+        )
+    if lengths == {0}:
+        raise wrong(element, "the Sweep has no values")
+    return Sweep(whole, [one for one in within if one is not None])
+
+
+def _assignment(reading: Reading, element: etree._Element) -> Assignment | None:
+    slots: list[Slot] = []
+    values: list[Sequence[str] | Loop] = []
+    before = len(reading.notes)
+
+    def function(child: etree._Element) -> None:
+        if values:
+            raise wrong(child, "an Assignment has one function")
+        values.append(_values(child) if local(child) == "Values" else _loop(child))
+        reading.attributes(child)
+
+    reading.children(
+        element,
+        {
+            "sweep:DocumentNode": lambda child: slots.extend(_slots(reading, child)),
+            "sweepfunc:Values": function,
+            "sweepfunc:LoopInteger": function,
+            "sweepfunc:LoopDouble": function,
+        },
+    )
+    if len(reading.notes) > before:
+        return None
+    if not slots or not values:
+        raise wrong(element, "an Assignment has a parameter and a function")
+    return Assignment(slots, values[0])
+
+
+def _slots(reading: Reading, element: etree._Element) -> list[Slot]:
+    reading.parameters += 1
+    if reading.parameters > _MOST_PARAMETERS:
+        raise wrong(element, f"the sweeps of a document have {_MOST_PARAMETERS} parameters at most")
+    prefixes: dict[str, str] = {}
+    match: list[etree._Element] = []
+    for child in element:
+        if child.tag == tag("sweep:NamespaceBinding"):
+            prefixes[(child.get("prefix") or "").strip()] = (child.get("ns") or "").strip()
+        elif child.tag == tag("sweep:Match"):
+            match.append(child)
+        else:
+            raise wrong(child, f"{local(child)} has no place in a DocumentNode")
+    if len(match) != 1:
+        raise wrong(element, "a DocumentNode has one Match")
+    text = reading.text(match[0]).strip()
+    part = _SUBSTRING.fullmatch(text)
+    slots = [_slot(match[0], node) for node in _nodes(match[0], part[1] if part else text, prefixes)]
+    if part:
+        first, length = int(part[2]), int(part[3])
+        for slot in slots:
+            if first < 1 or first - 1 + length > len(slot.text):
+                raise wrong(match[0], f"{slot.text!r} has no characters {first} to {first - 1 + length}")
+            slot.start, slot.length = first - 1, length
+    return slots
+
+
+def _nodes(match: etree._Element, location: str, prefixes: dict[str, str]) -> list[object]:
+    if len(location) > _LONGEST:
+        raise wrong(match, f"a location path has {_LONGEST} characters at most")
+    if not _LOCATION.fullmatch(location):
+        raise wrong(match, f"{location!r} is no location path of the kind /a:B/a:C[2], //a:C/@name or //a:C/text()")
+    if location.count("//") > _MOST_DESCENTS:
+        raise wrong(match, f"// may be in a path {_MOST_DESCENTS} times at most")
+    root = match.getroottree().getroot()
+    try:
+        # From the document itself, as the path is written.
+        found = etree.XPath(location, namespaces={k: v for k, v in prefixes.items() if k})(root.getroottree())
+    except etree.XPathError as error:
+        raise wrong(match, f"{location!r}: {error}") from None
+    if not isinstance(found, list) or not found:
+        raise wrong(match, f"{location!r} is not in the document")
+    return list(found)
+
+
+def _slot(match: etree._Element, node: object) -> Slot:
+    if isinstance(node, etree._Element):
+        if len(node):
+            raise wrong(match, f"{path(node)} is no text, but holds elements")
+        return Slot(node, None)
+    parent = node.getparent()  # type: ignore[attr-defined]
+    if getattr(node, "is_attribute", False):
+        return Slot(parent, str(node.attrname))  # type: ignore[attr-defined]
+    if len(parent):
+        raise wrong(match, f"{path(parent)} is no text, but holds elements")
+    return Slot(parent, None)
+
+
+def _check_apart(element: etree._Element, slots: Sequence[Slot]) -> None:
+    """No two parameters may change the same characters."""
+    taken: dict[tuple[int, str | None], list[Slot]] = {}
+    for slot in slots:
+        others = taken.setdefault((id(slot.element), slot.attribute), [])
+        for other in others:
+            if slot is other:
+                continue
+            if (
+                slot.start is None
+                or other.start is None
+                or (slot.start < other.start + max(other.length, 1) and other.start < slot.start + max(slot.length, 1))
+            ):
+                raise wrong(element, f"two parameters change the same text, of {path(slot.element)}")
+        others.append(slot)
+        if len(others) > _MOST_PARTS:
+            raise wrong(element, f"a text has {_MOST_PARTS} parts that change at most")
+
+
+def _values(element: etree._Element) -> list[str]:
+    values = []
+    for child in element:
+        if child.tag != tag("sweepfunc:Value"):
+            raise wrong(child, f"{local(child)} has no place in Values")
+        if len(child):
+            raise wrong(child, "a Value is a text; elements cannot be put in")
+        values.append(child.text or "")
+    return values
+
+
+def _loop(element: etree._Element) -> Loop:
+    integer = local(element) == "LoopInteger"
+    numbers = {}
+    for name in ("start", "end", "step"):
+        text = element.get(name)
+        if text is None and not (integer and name == "step"):
+            raise wrong(element, f"{local(element)} has the attribute {name}")
+        numbers[name] = Decimal(1) if text is None else _number(element, text, integer=integer)
+    start, end, step = numbers["start"], numbers["end"], numbers["step"]
+    if step == 0:
+        raise wrong(element, "the step of a loop is not 0")
+    count = int((end - start) / step) + 1 if (end - start) / step >= 0 else 0
+    left_out = set()
+    for child in element:
+        if child.tag != tag("sweepfunc:Exception"):
+            raise wrong(child, f"{local(child)} has no place in {local(element)}")
+        value = _number(child, child.text or "", integer=integer)
+        index = (value - start) / step
+        if index == index.to_integral_value() and 0 <= index < count:
+            left_out.add(start + int(index) * step)
+    return Loop(start, step, count, frozenset(left_out))
+
+
+def _number(element: etree._Element, text: str, *, integer: bool) -> Decimal:
+    word = text.strip()
+    try:
+        number = Decimal(word)
+    except InvalidOperation:
+        number = Decimal("NaN")
+    ordinary = number.is_finite() and abs(number.adjusted()) <= _MOST_DIGITS and len(word) <= _MOST_DIGITS
+    if not ordinary or "_" in word or not word.isascii() or (integer and not re.fullmatch(r"[+-]?\d{1,18}", word)):
+        raise wrong(element, f"{text!r} is no {'whole ' if integer else ''}number that can be counted with")
+    return number
+
+
+def _plain(value: Decimal) -> str:
+    """A number without an exponent and without zeros that say nothing."""
+    text = f"{value:f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"

@@ -1,0 +1,111 @@
+"""Scripts with the directives of a batch system, to descriptions and back.
+
+The script goes along as an input file and is what is run, by the interpreter that it names itself. An array becomes one
+job for each of its elements.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import msgspec
+
+from argosy.model import InvalidInput
+
+from .. import native
+from ..contract import Element, Language, NotValid, Parsed, Written
+from ..native import Description, Input
+from . import gridengine, lsf, pbs, slurm, writing
+from .asked import UNKNOWN, Asked, Dialect, array, describe
+
+DIALECTS = (slurm.DIALECT, pbs.DIALECT, gridengine.DIALECT, lsf.DIALECT)
+#: What the script is called in the session directory.
+FILE = "script"
+
+_MOST = 1_048_576
+_DIRECTIVE = re.compile(rb"^(?:#SBATCH|#PBS|#BSUB|#\$)[ \t]+-", re.MULTILINE)
+
+
+class Script(Language):
+    """A shell script with ``#SBATCH``, ``#PBS``, ``#$`` or ``#BSUB`` lines, or with none."""
+
+    name = "script"
+    media_types = ("text/x-shellscript", "application/x-sh", "text/x-sh", "application/x-shellscript")
+
+    def recognises(self, data: bytes) -> bool:
+        return data.startswith(b"#!") or _DIRECTIVE.search(data[:65_536]) is not None
+
+    def parse(self, data: bytes, *, strict: bool = False) -> Parsed:
+        """Read a script. `strict`: what is not known in its directives is refused too."""
+        if len(data) > _MOST:
+            raise NotValid(f"the script has {len(data)} bytes; the most are {_MOST}")
+        try:
+            text = data.decode()
+        except UnicodeDecodeError as error:
+            raise NotValid(f"the script is no UTF-8: {error}") from None
+        if "\r\n" in text:
+            raise NotValid("the script has line ends of Windows, with which no shell runs it; convert it (dos2unix)")
+        asked = _gather(text)
+        if strict:
+            asked.notes = [replace(note, refused=note.refused or note.message == UNKNOWN) for note in asked.notes]
+        description = describe(asked)
+        shell = asked.shell.split()[0] if asked.shell else None
+        if shell is not None and not shell.startswith("/"):
+            raise NotValid(
+                f"{shell!r} cannot run a script: write the path of a shell", element=f"{asked.system}: shell"
+            )
+        if shell is not None or not text.startswith("#!"):
+            text = f"#!{shell or '/bin/sh'}\n{text}"
+        description.executable = f"./{FILE}"
+        description.inputs = [Input(path=FILE, content=text, executable=True)]
+        try:
+            native.checked(description)
+        except InvalidInput as error:
+            raise NotValid(error.message, element=error.element) from None
+        if not asked.array:
+            return Parsed(iter((description,)), 1, asked.notes)
+        return Parsed(_each(description, asked), sum(map(len, asked.array)), asked.notes)
+
+    def write(self, description: Description) -> Written:
+        return writing.write(description)
+
+    def elements(self) -> Sequence[Element]:
+        return [
+            Element(f"{dialect.mark} {name}", option.support, option.meaning)
+            for dialect in DIALECTS
+            for option in dialect.options
+            for name in option.names
+        ]
+
+
+def _gather(text: str) -> Asked:
+    """All directives of the script, of the batch system whose come first."""
+    chosen: Dialect | None = None
+    asked = Asked("")
+    commands = False
+    others: set[str] = set()
+    for number, line in enumerate(text.splitlines(), 1):
+        dialect = next((one for one in DIALECTS if re.match(re.escape(one.mark) + r"[ \t]+\S", line)), None)
+        if dialect is None:
+            commands = commands or bool(line.strip() and not line.lstrip().startswith("#"))
+            continue
+        asked.line, asked.at = number, dialect.mark
+        if chosen is None:
+            chosen = dialect
+            asked.system = dialect.system
+        if dialect is not chosen:
+            if dialect.mark not in others:
+                others.add(dialect.mark)
+                asked.note(f"these are not taken: the script's directives are {chosen.mark}")
+        elif commands and dialect is not gridengine.DIALECT:
+            asked.note("a directive after the first command has no effect")
+        else:
+            dialect.take(asked, line[len(dialect.mark) :])
+    return asked
+
+
+def _each(description: Description, asked: Asked) -> Iterator[Description]:
+    for number in array(asked):
+        yield msgspec.structs.replace(description, environment=description.environment | {asked.index: str(number)})

@@ -1,0 +1,5 @@
+"""JobStatus, under psij-python's name."""
+
+from argosy.model import JobStatus
+
+__all__ = ["JobStatus"]

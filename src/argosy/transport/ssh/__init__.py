@@ -1,0 +1,16 @@
+"""Another host as a transport, through ssh. Nothing is installed there: sh, coreutils and tar are used."""
+
+import logging
+
+try:
+    import asyncssh  # noqa: F401
+except ImportError as error:
+    raise ImportError("an ssh:// url needs the package asyncssh: pip install 'argosy[ssh]'") from error
+
+from .transport import SSHTransport
+
+__all__ = ["SSHTransport"]
+
+# asyncssh tells of each command at INFO: that is for its own debugging.
+if (_log := logging.getLogger("asyncssh")).level == logging.NOTSET:
+    _log.setLevel(logging.WARNING)

@@ -1,0 +1,364 @@
+"""A loop of single submissions: what is taken over, what waits, and what becomes of each."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from argosy import (
+    InvalidJobException,
+    InvalidStateException,
+    Job,
+    JobExecutor,
+    JobSpec,
+    JobState,
+    JobStatus,
+    SubmitException,
+)
+from argosy.executors.batch.driver import BatchConfig
+from argosy.executors.batch.executor import BatchExecutorConfig
+from argosy.executors.batch.gathering import GatheringConfig
+from tests.executors.fake_slurm import FakeSlurm
+
+LONG = timedelta(seconds=60)
+#: Nothing is submitted before somebody asks for it.
+NEVER = GatheringConfig(alike=600, quiet=600, longest=600)
+S = JobState
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSlurm:
+    fake = FakeSlurm(tmp_path / "bin")
+    monkeypatch.setenv("PATH", fake.path)
+    return fake
+
+
+@pytest.fixture
+def make(fake: FakeSlurm, tmp_path: Path) -> Callable[[GatheringConfig], JobExecutor]:
+    def make(gathering: GatheringConfig) -> JobExecutor:
+        config = BatchConfig(gathering=gathering, command_timeout=20.0)
+        return JobExecutor.get_instance(
+            "slurm", config=BatchExecutorConfig(work_directory=tmp_path / "work", batch=config)
+        )
+
+    return make
+
+
+def true(executor: JobExecutor, *arguments: str) -> Job:
+    job = Job(JobSpec("/bin/true", list(arguments)))
+    executor.submit(job)
+    return job
+
+
+def test_a_loop_becomes_a_few_arrays(make, fake: FakeSlurm) -> None:
+    executor = make(GatheringConfig())
+    told: dict[str, list[JobState]] = {}
+    executor.set_job_status_callback(lambda job, status: told.setdefault(job.id, []).append(status.state))
+    jobs = [Job(JobSpec("/bin/true")) for _ in range(100)]
+    for job in jobs:
+        executor.submit(job)
+        assert job.executor is executor
+    assert [job.wait(LONG).state for job in jobs] == [S.COMPLETED] * 100
+    assert len({job.native_id for job in jobs}) == 100
+    assert len(fake.calls("sbatch")) <= 10
+    assert all(told[job.id] == [S.QUEUED, S.ACTIVE, S.COMPLETED] for job in jobs)
+
+
+def test_the_first_waits_and_the_next_is_taken_over(make, fake: FakeSlurm) -> None:
+    executor = make(NEVER)
+    first = true(executor)
+    assert first._native_id is not None
+    second = true(executor)
+    assert (second._native_id, second.status.state, second.executor) == (None, S.NEW, executor)
+    assert len(fake.calls("sbatch")) == 1
+    # Whoever wants to know it does not wait until the time is up.
+    assert second.native_id == "102"
+    assert second.wait(LONG).state is S.COMPLETED
+
+
+def test_jobs_that_ask_for_something_else_wait(make, fake: FakeSlurm) -> None:
+    executor = make(NEVER)
+    true(executor)
+    other = Job(JobSpec("/bin/true"))
+    other.spec.attributes.queue_name = "other"
+    executor.submit(other)
+    assert other._native_id == "102"
+    named = Job(JobSpec("/bin/true", name="its own name"))
+    executor.submit(named)
+    assert named._native_id is None
+    assert named.native_id == "103"
+    assert '#SBATCH "--job-name=its own name"' in fake.scripts()[-1]
+
+
+def test_gathering_can_be_left_out(make, fake: FakeSlurm) -> None:
+    executor = make(GatheringConfig(enabled=False))
+    assert [true(executor)._native_id for _ in range(3)] == ["101", "102", "103"]
+
+
+def test_after_a_pause_a_job_waits_again(make) -> None:
+    executor = make(GatheringConfig(alike=0.0))
+    assert [true(executor)._native_id for _ in range(3)] == ["101", "102", "103"]
+
+
+def test_a_faulty_job_is_refused_at_once(make) -> None:
+    executor = make(NEVER)
+    true(executor)
+    for job, element in (
+        (Job(JobSpec("/bin/true", ["\0"])), "arguments[0]"),
+        (Job(JobSpec("/bin/true", name="a\nb")), "name"),
+        (Job(JobSpec("/bin/true", launcher="nosuch")), "launcher"),
+    ):
+        with pytest.raises(InvalidJobException) as caught:
+            executor.submit(job)
+        assert caught.value.element == element
+        assert (job.status.state, job.executor, job.native_id) == (S.NEW, None, None)
+
+
+def test_a_job_is_taken_over_once(make) -> None:
+    executor = make(NEVER)
+    true(executor)
+    job = true(executor)
+    with pytest.raises(InvalidStateException):
+        executor.submit(job)
+    assert job.wait(timedelta(0)) is None
+    assert job.native_id == "102"
+
+
+def test_what_is_changed_afterwards_does_not_count(make, tmp_path: Path) -> None:
+    executor = make(GatheringConfig(alike=600, quiet=0.2, longest=600))
+    true(executor)
+    spec = JobSpec("/bin/sh", ["-c", "", "sh"], environment={}, directory=tmp_path)
+    jobs = []
+    for number in range(10):
+        spec.arguments[1] = f"echo {number} $VALUE"
+        spec.environment["VALUE"] = str(number)
+        spec.stdout_path = f"out{number}"
+        jobs.append(Job(spec))
+        executor.submit(jobs[-1])
+    spec.arguments[1] = "exit 9"
+    assert [job.wait(LONG).exit_code for job in jobs] == [0] * 10
+    assert [(tmp_path / f"out{number}").read_text() for number in range(10)] == [f"{n} {n}\n" for n in range(10)]
+
+
+def test_a_late_refusal_is_told_by_the_status(make, fake: FakeSlurm) -> None:
+    executor = make(GatheringConfig(alike=600, quiet=0.2, longest=600))
+    told: list[tuple[str, JobStatus]] = []
+    executor.set_job_status_callback(lambda job, status: told.append((job.id, status)))
+    first = true(executor)
+    assert first.wait(LONG).state is S.COMPLETED
+    told.clear()
+    fake.refuse("sbatch: error: the account is empty")
+    jobs = [true(executor) for _ in range(5)]
+    for job in jobs:
+        status = job.wait(LONG)
+        assert (status.state, status.exit_code) == (S.FAILED, None)
+        assert "the account is empty" in status.message
+        assert job.native_id is None
+    assert sorted((id, status.state) for id, status in told) == sorted((job.id, S.FAILED) for job in jobs)
+    # From now on the caller hears of it.
+    with pytest.raises(SubmitException, match="the account is empty"):
+        true(executor)
+    fake.refuse(None)
+    assert true(executor).wait(LONG).state is S.COMPLETED
+
+
+def test_an_array_that_is_refused_goes_one_by_one(make, fake: FakeSlurm) -> None:
+    executor = make(GatheringConfig(alike=600, quiet=0.2, longest=600))
+    true(executor)
+    fake.refuse_arrays("sbatch: error: no arrays here")
+    jobs = [true(executor) for _ in range(4)]
+    assert [job.wait(LONG).state for job in jobs] == [S.COMPLETED] * 4
+    assert {job.native_id for job in jobs} == {"102", "103", "104", "105"}
+
+
+def test_a_batch_system_that_is_away_is_asked_again(make, fake: FakeSlurm) -> None:
+    executor = make(GatheringConfig(alike=600, quiet=0.05, longest=600))
+    true(executor)
+    fake.away(True)
+    jobs = [true(executor) for _ in range(4)]
+    while len(fake.calls("sbatch")) < 2:
+        assert jobs[0].wait(timedelta(seconds=0.05)) is None
+    fake.away(False)
+    assert [job.wait(LONG).state for job in jobs] == [S.COMPLETED] * 4
+
+
+def test_a_batch_system_that_stays_away_fails_the_jobs(make, fake: FakeSlurm) -> None:
+    executor = make(GatheringConfig(alike=600, persist=0.5))
+    true(executor)
+    fake.away(True)
+    status = true(executor).wait(LONG)
+    assert status.state is S.FAILED
+    assert "Unable to contact slurm controller" in status.message
+    with pytest.raises(SubmitException) as caught:
+        true(executor)
+    assert caught.value.transient
+
+
+def test_a_defect_fails_the_jobs_and_is_logged(make, monkeypatch, caplog: pytest.LogCaptureFixture) -> None:
+    executor = make(NEVER)
+    true(executor)
+    job = true(executor)
+
+    async def broken(*args: object) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(executor, "_submit", broken)
+    assert job.native_id is None
+    assert (job.status.state, job.status.message) == (S.FAILED, "the job could not be submitted: the disk is full")
+    assert "a defect in submitting 1 jobs" in caplog.text
+
+
+def test_cancelling_before_it_was_submitted(make, fake: FakeSlurm) -> None:
+    executor = make(NEVER)
+    true(executor)
+    jobs = [true(executor) for _ in range(3)]
+    for job in jobs[:2]:
+        job.cancel()
+        assert job.wait(LONG).state is S.CANCELED
+        assert job.native_id is None
+    assert jobs[2].native_id == "102"
+    assert len(fake.calls("sbatch")) == 2
+
+
+def test_cancelling_while_it_is_submitted_waits_for_the_answer(make, fake: FakeSlurm) -> None:
+    executor = make(NEVER)
+    true(executor)
+    job = Job(JobSpec("/bin/sleep", ["1"], name="true"))
+    executor.submit(job)
+    waiter = threading.Thread(target=lambda: job.native_id)
+    waiter.start()
+    job.cancel()
+    waiter.join()
+    if job._native_id is None:
+        assert job.status.state is S.CANCELED
+    else:
+        assert any(job.native_id in call for call in fake.calls("scancel"))
+
+
+def test_listing_submits_first(make, fake: FakeSlurm) -> None:
+    executor = make(NEVER)
+    true(executor)
+    job = true(executor)
+    executor.list()
+    assert job._native_id == "102"
+
+
+def test_a_full_array_is_not_waited_for(make, fake: FakeSlurm, monkeypatch: pytest.MonkeyPatch) -> None:
+    executor = make(NEVER)
+    monkeypatch.setattr(executor._gathering, "_most", 10)
+    true(executor)
+    jobs = [true(executor) for _ in range(25)]
+    assert [job.wait(LONG).state for job in jobs[:20]] == [S.COMPLETED] * 20
+    assert {job._native_id for job in jobs[20:]} == {None}
+    executor.list()
+    assert [job.wait(LONG).state for job in jobs[20:]] == [S.COMPLETED] * 5
+
+
+def test_many_threads(make, fake: FakeSlurm) -> None:
+    executor = make(GatheringConfig())
+    jobs: list[Job] = []
+    ids: list[str] = []
+
+    def submit(number: int) -> None:
+        for turn in range(20):
+            job = true(executor)
+            jobs.append(job)
+            if (number + turn) % 7 == 0:
+                ids.append(job.native_id)
+
+    threads = [threading.Thread(target=submit, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [job.wait(LONG).state for job in jobs] == [S.COMPLETED] * 160
+    assert len({job.native_id for job in jobs}) == 160
+    assert None not in ids
+
+
+def test_one_job_from_many_threads_is_submitted_once(make, fake: FakeSlurm) -> None:
+    executor = make(GatheringConfig())
+    true(executor)
+    job, start, refused = Job(JobSpec("/bin/true")), threading.Barrier(8), []
+
+    def submit() -> None:
+        start.wait()
+        try:
+            executor.submit(job)
+        except InvalidStateException as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=submit) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(refused) == 7
+    assert job.wait(LONG).state is S.COMPLETED
+    assert len(fake.calls("sbatch")) == 2
+
+
+_PROGRAM = """
+import sys
+from argosy import Job, JobExecutor, JobExecutorConfig, JobSpec
+executor = JobExecutor.get_instance("slurm", config=JobExecutorConfig(work_directory=sys.argv[1]))
+for number in range(50):
+    executor.submit(Job(JobSpec("/bin/sh", ["-c", f"echo {number} >>{sys.argv[2]}"])))
+if sys.argv[3:]:
+    raise SystemExit(sys.argv[3])
+"""
+
+
+@pytest.mark.parametrize("words", [[], ["the end"]])
+def test_a_program_that_ends_after_its_loop_has_submitted_all(fake: FakeSlurm, tmp_path: Path, words) -> None:
+    out = tmp_path / "out"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", _PROGRAM, tmp_path / "work", out, *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, "the end\n") if words else (0, "")
+    end = time.monotonic() + 60
+    while not out.exists() or len(out.read_text().split()) < 50:
+        assert time.monotonic() < end, "not all jobs have run"
+        time.sleep(0.01)
+    assert sorted(map(int, out.read_text().split())) == list(range(50))
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_forked_child_has_a_gathering_of_its_own(make, fake: FakeSlurm) -> None:
+    executor = make(NEVER)
+    true(executor)
+    job = true(executor)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            assert job.native_id is None  # it is the parent's to submit
+            mine = true(executor)
+            code = 0 if mine.wait(LONG).state is S.COMPLETED else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert job.native_id == "103"
+    assert job.wait(LONG).state is S.COMPLETED
+
+
+@pytest.mark.slurm
+def test_a_loop_on_a_real_slurm(slurm: None, tmp_path: Path) -> None:
+    executor = JobExecutor.get_instance("slurm", config=BatchExecutorConfig(work_directory=tmp_path))
+    jobs = [Job(JobSpec("/bin/sh", ["-c", f"exit {number}"])) for number in range(30)]
+    for job in jobs:
+        executor.submit(job)
+    assert [job.wait(LONG).exit_code for job in jobs] == list(range(30))
+    assert len({job.native_id.partition("_")[0] for job in jobs}) <= 10

@@ -1,0 +1,65 @@
+"""A resource on another host: its configuration, and the session directories that it must see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from argosy.batch.slurm import Slurm
+from argosy.executors.batch.driver import BatchConfig
+from argosy.executors.contract import JobRequest
+from argosy.model import InvalidInput, JobSpec, SubmitException
+from argosy.service.assemble import assemble
+from argosy.service.config import load_config
+from argosy.service.faults import Faults
+from argosy.service.remote import RemoteDriver
+from argosy.transport.local import LocalTransport
+
+
+class Elsewhere(LocalTransport):
+    """A host that has files of its own."""
+
+    where = "elsewhere"
+
+    async def read(self, path: str) -> bytes | None:
+        return None
+
+
+@pytest.mark.anyio
+async def test_a_host_that_does_not_see_the_sessions_gets_no_job(tmp_path: Path) -> None:
+    sessions = tmp_path / "sessions"
+    sessions.mkdir()
+    transport = Elsewhere()
+    driver = RemoteDriver(
+        Slurm(), transport, str(tmp_path / "spool"), BatchConfig(), sessions=str(sessions), fault=lambda point: None
+    )
+    (error,) = await driver.submit([JobRequest("never-submitted", JobSpec("/bin/true"))])
+    assert isinstance(error, SubmitException)
+    assert error.transient
+    assert "elsewhere does not see" in error.message
+    assert str(sessions) in error.message
+    assert not list(sessions.iterdir())
+    await transport.close()
+
+
+@pytest.mark.parametrize(
+    ("resource", "words"),
+    [
+        ('type = "slurm"\nurl = "ssh://me:secret@host"', "password"),
+        ('type = "slurm"\nurl = "host"', "begins with one of"),
+        ('type = "local"\nurl = "ssh://host"', "has no url"),
+    ],
+)
+def test_a_url_that_cannot_be_used_is_the_elements_fault(tmp_path: Path, resource: str, words: str) -> None:
+    (tmp_path / "argosy.toml").write_text(f"[resources.x]\n{resource}\n")
+    with pytest.raises(InvalidInput, match=words) as caught:
+        assemble(load_config(tmp_path), Faults(None))
+    assert caught.value.element == "resources.x.url"
+
+
+def test_a_resource_on_another_host_connects_to_nothing_yet(tmp_path: Path) -> None:
+    (tmp_path / "argosy.toml").write_text(
+        '[resources.x]\ntype = "slurm"\nurl = "ssh://me@host"\nssh_config = "/etc/ssh/argosy"\n'
+    )
+    assemble(load_config(tmp_path), Faults(None))
