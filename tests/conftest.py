@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,10 @@ from tests.servers import slurmrestd as slurmrestds
 from tests.servers.gridengine import ENVIRONMENT, PROGRAMS, ensure_gridengine
 from tests.servers.slurm import NotHere, ensure_slurm
 from tests.servers.sshd import Sshd, ensure_sshd, running
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell that starts the tests in the background makes all that they start deaf to it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

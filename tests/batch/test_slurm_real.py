@@ -383,7 +383,9 @@ def test_parallel_launchers(cluster: Cluster, launcher: str, inherit: bool) -> N
     (cluster.home / "in").write_text("the input\n")
     text = (
         "read -r line; rank=${OMPI_COMM_WORLD_RANK-$SLURM_PROCID}"
-        '; echo "$rank $0 $A$line" >"rank.$rank"; [ $rank != 0 ] || exit 4'
+        '; echo "$rank $0 $A$line" >"rank.$rank"; [ $rank = 0 ] || exit 0'
+        "; until [ -e rank.1 -a -e rank.2 ]; do sleep 0.05; done"  # mpirun ends those that have not
+        "; exit 4"
     )
     spec = JobSpec(
         "/bin/sh",

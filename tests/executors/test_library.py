@@ -195,6 +195,17 @@ def test_cancelling(executor: JobExecutor) -> None:
     job.cancel()
 
 
+def test_cancelling_many(executor: JobExecutor) -> None:
+    jobs = [Job(JobSpec("/bin/sleep", ["300"])) for _ in range(6)]
+    executor.submit(jobs)
+    assert jobs[0].wait(LONG, S.ACTIVE) is not None
+    executor.cancel_many(jobs)
+    assert {job.wait(LONG).state for job in jobs} == {S.CANCELED}
+    executor.cancel_many(jobs)
+    with pytest.raises(SubmitException):
+        executor.cancel_many([Job(JobSpec("/bin/true"))])
+
+
 def test_a_job_that_was_never_submitted_cannot_be_cancelled() -> None:
     with pytest.raises(SubmitException, match="not been submitted"):
         Job(JobSpec("/bin/true")).cancel()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from argosy._version import __version__
 from argosy.model import (
+    ArgosyError,
     InvalidJobException,
     InvalidStateException,
     JobSpec,
@@ -160,6 +161,17 @@ class JobExecutor(ABC):
     @abstractmethod
     def cancel(self, job: Job) -> None:
         """Ask for a job to be cancelled."""
+
+    def cancel_many(self, jobs: Sequence[Job]) -> None:
+        """Ask for jobs to be cancelled, in as few requests as can be. All are tried; the first refusal is raised."""
+        refused: ArgosyError | None = None
+        for job in jobs:
+            try:
+                self.cancel(job)
+            except ArgosyError as error:
+                refused = refused or error
+        if refused is not None:
+            raise refused
 
     @abstractmethod
     def attach(self, job: Job, native_id: str) -> None:

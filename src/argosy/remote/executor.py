@@ -234,10 +234,28 @@ class RemoteJobExecutor(JobExecutor):
     # -- the rest ---------------------------------------------------------------------------------
 
     def cancel(self, job: Job) -> None:
-        if job.status.final:
-            return
-        self.check_own(job)
-        call(self._cancel(job.native_id or ""))
+        self.cancel_many([job])
+
+    def cancel_many(self, jobs: Sequence[Job]) -> None:
+        left = [job for job in jobs if not job.status.final]
+        for job in left:
+            self.check_own(job)
+        for refused in call(self._cancel_all([job.native_id or "" for job in left])):
+            if refused is not None:
+                raise refused
+
+    async def _cancel_all(self, ids: Sequence[str]) -> Sequence[ArgosyError | None]:
+        slots = asyncio.Semaphore(_STAGING_AT_ONCE)
+
+        async def one(id: str) -> ArgosyError | None:
+            async with slots:
+                try:
+                    await self._cancel(id)
+                except ArgosyError as error:
+                    return error
+            return None
+
+        return await asyncio.gather(*(one(id) for id in ids))
 
     async def _cancel(self, id: str) -> None:
         client, _ = self._open()
@@ -256,14 +274,16 @@ class RemoteJobExecutor(JobExecutor):
 
     async def _attach(self, job: Job, id: str) -> None:
         client, follower = self._open()
+        # Before it is asked about: what happens meanwhile is told of this one too.
+        self._jobs.setdefault(id, []).append(job)
         try:
             activity: ActivityDocument | None = await client.status(id)
         except NotFound:
             activity = None
         except ArgosyError as error:
+            self._drop(job, id)
             raise _refused(error) from error
         job.spec = JobSpec()
-        self._jobs.setdefault(id, []).append(job)
         if activity is None:
             job.executor, job.native_id = self, id
             self._finish(job, id, JobStatus(JobState.FAILED, message=f"the service knows nothing of {id}"))

@@ -123,9 +123,16 @@ class Follower:
             if id not in self.open:
                 continue
             if result.activity is not None:
-                if result.activity.final:
+                now = result.activity
+                if now.final:
                     self.open.discard(id)
-                    await self._ended(id, result.activity)
+                    await self._ended(id, now)
+                else:
+                    await self._changed(
+                        EventDocument(
+                            seq=0, activity=id, time=now.changed, kind="state", state=now.state, message=now.reason
+                        )
+                    )
             elif result.problem is not None and result.problem.code == NotFound.code:
                 self.open.discard(id)
                 await self._ended(id, None)

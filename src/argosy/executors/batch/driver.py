@@ -255,12 +255,15 @@ class BatchDriver(Driver):
 
     async def _control(self, verb: Control, handles: Sequence[Handle]) -> list[ArgosyError | None]:
         ids = [handle.native_id for handle in handles]
+        if verb is Control.CANCEL:
+            # Before: a job's end may be seen while the command still goes on with others.
+            self._watcher.cancelling(handle.tag for handle in handles)
         try:
             refused = self._system.parse_control(verb, await self._run(self._system.control(verb, ids)), ids)
         except ArgosyError as failed:
             return [failed for _ in handles]
         if verb is Control.CANCEL:
-            self._watcher.cancelling(handle.tag for handle in handles if handle.native_id not in refused)
+            self._watcher.cancelling((handle.tag for handle in handles if handle.native_id in refused), asked=False)
         self._watcher.look_soon()
         return [InvalidStateException(refused[native_id]) if native_id in refused else None for native_id in ids]
 

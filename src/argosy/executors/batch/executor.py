@@ -248,16 +248,27 @@ class BatchJobExecutor(JobExecutor):
                     del self._jobs[report.tag]
 
     def cancel(self, job: Job) -> None:
-        if job.status.final:
-            return
-        self.check_own(job)
-        if job._answer is not None and self._gathering.withdraw(job):
-            job.status = JobStatus(JobState.CANCELED, message="cancelled before it was submitted")
-            return
-        self._await_answer(job)
-        error = None if job.status.final else call(self._control(Control.CANCEL, job))
-        if error is not None and not job.status.final:
-            raise SubmitException(error.message, error, transient=isinstance(error, Unavailable))
+        self.cancel_many([job])
+
+    def cancel_many(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            if not job.status.final:
+                self.check_own(job)
+        left: list[Job] = []
+        for job in jobs:
+            if job.status.final:
+                continue
+            if job._answer is not None and self._gathering.withdraw(job):
+                job.status = JobStatus(JobState.CANCELED, message="cancelled before it was submitted")
+            else:
+                left.append(job)
+        for job in left:
+            self._await_answer(job)
+        left = [job for job in left if not job.status.final]
+        errors = call(self._control(Control.CANCEL, left)) if left else []
+        for job, error in zip(left, errors, strict=True):
+            if error is not None and not job.status.final:
+                raise SubmitException(error.message, error, transient=isinstance(error, Unavailable))
 
     def hold(self, job: Job) -> None:
         """Keep a queued job from starting."""
@@ -278,7 +289,7 @@ class BatchJobExecutor(JobExecutor):
     def _do(self, verb: Control, job: Job) -> None:
         self.check_own(job)
         self._await_answer(job)
-        error = call(self._control(verb, job))
+        (error,) = call(self._control(verb, [job]))
         if error is not None:
             raise error
 
@@ -287,10 +298,9 @@ class BatchJobExecutor(JobExecutor):
             words = f"{self.name} has not yet answered to the submission of the job"
             raise SubmitException(words, transient=True)
 
-    async def _control(self, verb: Control, job: Job) -> ArgosyError | None:
+    async def _control(self, verb: Control, jobs: Sequence[Job]) -> Sequence[ArgosyError | None]:
         driver = await self._open()
-        (error,) = await driver.control(verb, [Handle(job.id, job.native_id or "")])
-        return error
+        return await driver.control(verb, [Handle(job.id, job.native_id or "") for job in jobs])
 
     def attach(self, job: Job, native_id: str) -> None:
         self.check_attach(job)

@@ -106,11 +106,11 @@ class Watcher:
         if fresh:
             self.look_soon(now)
 
-    def cancelling(self, tags: Iterable[str]) -> None:
-        """A cancel of these went through to the batch system."""
+    def cancelling(self, tags: Iterable[str], asked: bool = True) -> None:
+        """The batch system is asked to cancel these; not `asked`: it refused."""
         for tag in tags:
             if tag in self._jobs:
-                self._jobs[tag].cancel_asked = True
+                self._jobs[tag].cancel_asked = asked
 
     def drop(self, tags: set[str]) -> None:
         """Do not watch these any more; their records are of no use."""
