@@ -65,11 +65,14 @@ class Streams:
                     open_ids.difference_update(event.activity for event in events if event.state.final)
                     yield events
                     continue
-                if open_ids:
-                    # One that ended and was purged before its last events could be read has none to show.
-                    open_ids = await self._unfinished(list(open_ids))
                 if ids and not open_ids:
                     return
+                if open_ids:
+                    # One that ended and was purged before its last events could be read has none to show. What
+                    # ended between the reading and this question has: they are read before the stream ends.
+                    open_ids = await self._unfinished(list(open_ids))
+                    if not open_ids:
+                        continue
                 await follower.news.wait()
         finally:
             self._followers.discard(follower)
