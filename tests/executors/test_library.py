@@ -85,6 +85,22 @@ def run(executor: JobExecutor, spec: JobSpec) -> JobStatus:
     return status
 
 
+def test_what_is_known_of_a_running_job(executor: JobExecutor) -> None:
+    job = Job(JobSpec("/bin/sleep", ["60"], name="told-of"))
+    executor.submit(job)
+    job.wait(LONG, target_states=[S.ACTIVE])
+    (now,) = executor.info([job])
+    assert (now.native_id, now.status.state) == (job.native_id, S.ACTIVE)
+    assert now.spec is not None
+    assert now.spec.name in ("told-of", None)  # not every batch system tells
+    told = now.current_info
+    assert told.dispatch_time is not None
+    assert told.wall_time < 60
+    assert told.allocated_nodes
+    job.cancel()
+    job.wait(LONG)
+
+
 def test_a_job_goes_through_its_states(executor: JobExecutor, tmp_path: Path) -> None:
     of_job: list[JobState] = []
     of_executor: list[JobState] = []

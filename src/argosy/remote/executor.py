@@ -8,7 +8,7 @@ import os
 import re
 import time
 import weakref
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -32,6 +32,7 @@ from argosy.model import (
     JobState,
     JobStatus,
     NotFound,
+    Observation,
     SubmitException,
     Unavailable,
     Usage,
@@ -40,6 +41,7 @@ from argosy.model.projections import psij
 
 from .describe import Upload, describe
 from .following import Follower
+from .observing import observed
 from .transfers import download, upload
 
 log = logging.getLogger(__name__)
@@ -307,6 +309,21 @@ class RemoteJobExecutor(JobExecutor):
 
     def list(self) -> list[str]:
         return call(self._list())
+
+    async def _observe(self, native_ids: Sequence[str]) -> dict[str, Observation]:
+        client, _ = self._open()
+        seen: dict[str, Observation] = {}
+        try:
+            for begin in range(0, len(native_ids), _AT_ONCE):
+                for result in await client.statuses(native_ids[begin : begin + _AT_ONCE]):
+                    if result.activity is not None:
+                        seen[result.activity.id] = observed(result.activity)
+        except ArgosyError as error:
+            raise _refused(error) from error
+        return seen
+
+    def observe(self, native_ids: Sequence[str]) -> Mapping[str, Observation]:
+        return call(self._observe(native_ids))
 
 
 def _let_go(client: AsyncClient, loop: asyncio.AbstractEventLoop) -> None:

@@ -10,9 +10,10 @@ import contextlib
 import os
 import select
 import signal
+import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,7 +22,17 @@ from argosy.executors.executor import JobExecutor, JobExecutorConfig, JobNotNew
 from argosy.executors.job import Job
 from argosy.executors.loop import background_loop
 from argosy.executors.places import spools
-from argosy.model import ArgosyError, InvalidJobException, InvalidStateException, JobSpec, JobState, JobStatus
+from argosy.model import (
+    ArgosyError,
+    InvalidJobException,
+    InvalidStateException,
+    JobSpec,
+    JobState,
+    JobStatus,
+    Observation,
+    Phase,
+    Usage,
+)
 
 from .child import NotStarted, Prepared, Started, reap, start
 from .ends import ends
@@ -249,6 +260,28 @@ class LocalJobExecutor(JobExecutor):
         os.close(fd)
         # Only a parent learns an exit code: that it ended is all that can be known.
         job.status = JobStatus(JobState.COMPLETED, message="it has ended; its exit code is known to its parent only")
+
+    def observe(self, native_ids: Sequence[str]) -> Mapping[str, Observation]:
+        """Those of this executor's processes that have not ended."""
+        processes = Table().processes
+        seen: dict[str, Observation] = {}
+        for pid, running in list(self._running.items()):
+            process = processes.get(pid)
+            if str(pid) not in native_ids or process is None or process.state in "ZX":
+                continue
+            spec = running.job.spec
+            wall = time.monotonic() - running.began
+            seen[str(pid)] = Observation(
+                str(pid),
+                Phase.SUSPENDED if process.state == "T" else Phase.RUNNING,
+                process.state,
+                tag=running.job.id,
+                name=None if spec is None else spec.name,
+                hosts=(socket.gethostname(),),
+                started=time.time() - wall,
+                usage=Usage(wall_seconds=wall),
+            )
+        return seen
 
     def list(self) -> list[str]:
         return [str(pid) for pid, running in self._running.items() if not _is_over(running.started.pidfd)]

@@ -65,7 +65,11 @@ async def _dial(
         way = " -> ".join(map(str, [*passed, target]))
         raise Unavailable(f"{target} cannot be reached: ProxyJump goes round, or has too many hops: {way}")
     loop = asyncio.get_running_loop()
-    settings = await loop.run_in_executor(None, _settings, target)
+    try:
+        settings = await loop.run_in_executor(None, _settings, target)
+    except RuntimeError as error:
+        # A connection that breaks while the interpreter ends is not made anew: there are no threads any more.
+        raise Unavailable(f"{target} is not connected to any more: {error}") from error
     tunnel = via
     if via is None:
         # As with ssh, only the first hop's own ProxyJump counts: those behind it are reached from hop to hop.
