@@ -39,6 +39,7 @@ def records(draw: st.DrawFn) -> list[Activity]:
             state=draw(SOME(list(ActivityState))),
             name=draw(SOME(NAMES)),
             resource=draw(SOME(RESOURCES)),
+            native_id=draw(SOME((None, "1", "2"))),
             tags=draw(st.dictionaries(SOME(KEYS), SOME(VALUES))),
         )
         for number, time in enumerate(drawn)
@@ -56,6 +57,7 @@ queries = st.builds(
     created_before=st.none() | times,
     after=st.none() | st.integers(0, 30).map("{:04d}".format),
     limit=st.integers(1, 8),
+    native_id=SOME((None, None, "1", "3")),
 )
 
 
@@ -66,6 +68,7 @@ def matches(one: Activity, query: Query) -> bool:
         and all(one.tags.get(key) == value for key, value in query.tags)
         and (query.resource is None or one.resource == query.resource)
         and (query.name is None or one.name == query.name)
+        and (query.native_id is None or one.native_id == query.native_id)
         and (query.created_from is None or one.created >= query.created_from)
         and (query.created_before is None or one.created < query.created_before)
         and (query.after is None or one.id < query.after)
@@ -140,7 +143,7 @@ async def test_no_listing_reads_the_table_from_end_to_end(tmp_path: Path) -> Non
             (None, "a"), ((), ("pending:held",), ("running",)), ((), (("k", "v"),), (("k", "v"), ("l", "w"))),
             (None, "n"), (None, 5.0),
         ):  # fmt: skip
-            query = Query(owner, states, tags, "slurm", name, time, time, "5")
+            query = Query(owner, states, tags, "slurm", name, time, time, "5", native_id="7" if time else None)
             made = listing(query)
             assert made is not None
             plan = [row[3] for row in db.execute("EXPLAIN QUERY PLAN " + made[0], made[1])]

@@ -127,13 +127,18 @@ async def test_the_database_of_another_program_is_refused(tmp_path: Path) -> Non
 async def test_migrations_are_applied_once_each_and_whole(path: Path) -> None:
     open_writer(path).close()
     good = Migration(
-        2, "0002_good.sql", "CREATE TABLE good (x);\nCREATE TRIGGER t AFTER INSERT ON good\nBEGIN\n  SELECT 1;\nEND;\n"
+        9001,
+        "9001_good.sql",
+        "CREATE TABLE good (x);\nCREATE TRIGGER t AFTER INSERT ON good\nBEGIN\n  SELECT 1;\nEND;\n",
     )
-    bad = Migration(3, "0003_bad.sql", "CREATE TABLE half (x);\nCREATE TABLE half (x);\n")
+    bad = Migration(9002, "9002_bad.sql", "CREATE TABLE half (x);\nCREATE TABLE half (x);\n")
     db = sqlite3.connect(path, isolation_level=None)
     with pytest.raises(sqlite3.OperationalError, match="half"):
         migrate(db, "p", [*known(), good, bad])
-    assert [row[0] for row in db.execute("SELECT number FROM migration")] == [1, 2]
+    assert [row[0] for row in db.execute("SELECT number FROM migration")] == [
+        *(one.number for one in known()),
+        9001,
+    ]
     names = {row[0] for row in db.execute("SELECT name FROM sqlite_schema")}
     assert {"good", "t"} <= names
     assert "half" not in names

@@ -140,6 +140,8 @@ class Query:
     after: str | None = None
     """The id after which the page begins, newest first."""
     limit: int = 50
+    native_id: str | None = None
+    """The batch system's id; give `resource` too, since every batch system counts from one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ def listing(query: Query, *, above: str = LOWEST, below: str = HIGHEST) -> tuple
         ("owner", "=", "owner"),
         ("resource", "=", "resource"),
         ("name", "=", "name"),
+        ("native_id", "=", "native_id"),
         ("created", ">=", "created_from"),
         ("created", "<", "created_before"),
     ):
@@ -48,7 +49,9 @@ def listing(query: Query, *, above: str = LOWEST, below: str = HIGHEST) -> tuple
     for index, (key, value) in enumerate(query.tags):
         values |= {f"key{index}": key, f"value{index}": value}
 
-    if query.tags:
+    if query.native_id is not None and not query.tags:
+        source = "activity a INDEXED BY activity_by_native_id"
+    elif query.tags:
         source, where = _by_tag(query, where)
     elif query.owner is not None and query.name is not None:
         source = "activity a INDEXED BY activity_by_owner_name"

@@ -75,14 +75,14 @@ def change(asked: Change) -> Step:
     activity = asked.activity
     new = activity.but(version=activity.version + 1)
     events = _event_rows(new, asked.events)
-    storable((new.name, new.resource, new.worker))
+    storable((new.name, new.resource, new.native_id, new.worker))
     rest, tags = rest_text(new), tags_text(new)
 
     def step(tx: Written) -> Activity | Conflict | Failed:
         found = tx.db.execute(_SELECT_FOR_CHANGE, (new.id,)).fetchone()
         if found is None:
             return Conflict(f"activity {new.id} is not there any more", element="id")
-        pk, owner, state, version, created, name, resource, expires, worker, old_tags = found
+        pk, owner, state, version, created, name, resource, native_id, expires, worker, old_tags = found
         if version != activity.version:
             return Conflict(
                 f"activity {new.id} has changed meanwhile: it is at version {version}, this was decided on version "
@@ -102,6 +102,7 @@ def change(asked: Change) -> Step:
         for column, old, value in (
             ("name", name, new.name),
             ("resource", resource, new.resource),
+            ("native_id", native_id, new.native_id),
             ("expires", expires, new.expires),
             ("worker", worker, new.worker),
             ("tags", old_tags, tags),

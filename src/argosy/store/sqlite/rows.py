@@ -91,6 +91,7 @@ def activity_row(activity: Activity) -> tuple[Any, ...]:
         activity.changed,
         activity.name,
         activity.resource,
+        activity.native_id,
         activity.expires,
         activity.worker,
         tags_text(activity),
