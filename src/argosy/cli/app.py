@@ -57,7 +57,7 @@ Exit codes: 0 done; 1 failed or refused; 2 wrong usage; 3 no service can be reac
 
 \b
 Environment: ARGOSY_HOME is the service's private directory (default ~/.local/share/argosy);
-ARGOSY_URL with ARGOSY_TOKEN_FILE names a service elsewhere.
+ARGOSY_URL with ARGOSY_TOKEN_FILE (or ARGOSY_CERTIFICATE, a proxy) names a service elsewhere, ARGOSY_CA_FILE its CA.
 """
 
 

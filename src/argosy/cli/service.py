@@ -26,6 +26,7 @@ Examples:
   argosy serve
   argosy serve --detach
   argosy serve --directory /srv/argosy --port 8080 --config argosy.toml
+  argosy serve --host :: --port 8443 --tls-cert hostcert.pem --tls-key hostkey.pem
 
 Clients on this machine find it by its private directory; others need its URL and its token.
 """,
@@ -34,6 +35,16 @@ Clients on this machine find it by its private directory; others need its URL an
 @click.option("--host", help="The address to listen on (default: 127.0.0.1).")
 @click.option("--port", type=click.IntRange(0, 65535), help="The port to listen on (default: any that is free).")
 @click.option("--config", type=click.Path(exists=True, dir_okay=False), help="The configuration, in TOML.")
+@click.option(
+    "--tls-cert", type=click.Path(dir_okay=False), help="Serve https with this certificate (and chain), in PEM."
+)
+@click.option("--tls-key", type=click.Path(dir_okay=False), help="The key of the certificate, in PEM.")
+@click.option(
+    "--tls-client-ca",
+    type=click.Path(file_okay=False),
+    help="Know clients by certificates and proxies of the CAs in this directory.",
+)
+@click.option("--without-tls", is_flag=True, help="Listen in the clear on an address that others can reach.")
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import ssl
 from typing import Any
 
 import httpx
+
+from argosy.model import InvalidInput
 
 from .discovery import Endpoint
 
@@ -17,13 +20,31 @@ STREAM_TIMEOUT = 60.0
 
 def settings(endpoint: Endpoint) -> dict[str, Any]:
     """What httpx's clients of either kind take, apart from the transport."""
-    return {
-        "base_url": endpoint.url,
-        "headers": {"Authorization": f"Bearer {endpoint.token}", "User-Agent": "argosy"},
+    headers = {"User-Agent": "argosy"}
+    if endpoint.token:
+        headers["Authorization"] = f"Bearer {endpoint.token}"
+    found = {
+        # The Unix socket speaks http, whatever the port does.
+        "base_url": endpoint.url if endpoint.socket is None else "http://localhost",
+        "headers": headers,
         "timeout": TIMEOUT,
         # A proxy for the world must not be given what is meant for this machine.
         "trust_env": endpoint.socket is None and not is_loopback(endpoint.url),
     }
+    if endpoint.ca_file is not None or endpoint.certificate is not None:
+        found["verify"] = _tls(endpoint)
+    return found
+
+
+def _tls(endpoint: Endpoint) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=endpoint.ca_file)
+        if endpoint.certificate is not None:
+            context.load_cert_chain(endpoint.certificate)
+    except OSError as error:
+        what = endpoint.ca_file if endpoint.certificate is None else endpoint.certificate
+        raise InvalidInput(f"{what} cannot be used: {error.strerror or error}") from None
+    return context
 
 
 def is_loopback(url: str) -> bool:

@@ -18,11 +18,17 @@ START = "start one with: argosy serve"
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A service's URL, the token for it, and the path of its Unix socket where it has one on this machine."""
+    """A service's URL, the token for it, and the path of its Unix socket where it has one on this machine.
+
+    For https: `ca_file`, the CAs of the service's certificate in PEM where the system's are not meant, and
+    `certificate`, a proxy or a certificate with its key in PEM, by which the service knows us instead of by a token.
+    """
 
     url: str
     token: str = field(repr=False)
     socket: str | None = None
+    ca_file: str | None = None
+    certificate: str | None = None
 
 
 class _EndpointFile(msgspec.Struct):
@@ -43,16 +49,20 @@ def home(environ: Mapping[str, str] = os.environ) -> Path:
 def discover(environ: Mapping[str, str] = os.environ) -> Endpoint:
     """The service to talk to.
 
-    ARGOSY_URL names one, with its token in ARGOSY_TOKEN or in the file ARGOSY_TOKEN_FILE; otherwise it is the one
+    ARGOSY_URL names one, with its token in ARGOSY_TOKEN or in the file ARGOSY_TOKEN_FILE, or a certificate or proxy in
+    the file ARGOSY_CERTIFICATE; ARGOSY_CA_FILE has the CAs of its own certificate. Otherwise it is the one
     whose private directory is `home`. Raises ServiceUnreachable where there is none, NotAuthenticated where there is
     no token, or others could have read it.
     """
     if environ.get("ARGOSY_URL"):
         url = environ["ARGOSY_URL"].rstrip("/")
+        authorities = environ.get("ARGOSY_CA_FILE") or None
         if environ.get("ARGOSY_TOKEN"):
-            return Endpoint(url, environ["ARGOSY_TOKEN"])
+            return Endpoint(url, environ["ARGOSY_TOKEN"], ca_file=authorities)
         if environ.get("ARGOSY_TOKEN_FILE"):
-            return Endpoint(url, read_token(Path(environ["ARGOSY_TOKEN_FILE"])))
+            return Endpoint(url, read_token(Path(environ["ARGOSY_TOKEN_FILE"])), ca_file=authorities)
+        if environ.get("ARGOSY_CERTIFICATE"):
+            return Endpoint(url, "", ca_file=authorities, certificate=environ["ARGOSY_CERTIFICATE"])
         raise NotAuthenticated("ARGOSY_URL is set; set ARGOSY_TOKEN_FILE to the file with its token too")
     directory = home(environ)
     path = directory / "endpoint.json"

@@ -36,6 +36,7 @@ from argosy.service.faults import Faults
 
 from .rest import bearer, make_app
 from .server import Addresses, serve
+from .tls import Certificate, ServerTLS
 
 log = logging.getLogger(__name__)
 
@@ -51,14 +52,19 @@ def main(
     config: str | None = None,
     log_level: str = "info",
     detach: bool = False,
+    tls_cert: str | None = None,
+    tls_key: str | None = None,
+    tls_client_ca: str | None = None,
+    without_tls: bool = False,
 ) -> None:
     """Read the configuration, and run the service until it is told to stop. What is None is left to the file.
 
     `detach`: do so in a process of its own, and return once it serves. Its log is ``service.log`` in its directory.
     """
-    settings = load_config(directory, config, host=host, port=port)
+    tls = {"cert": tls_cert, "key": tls_key, "client_ca": tls_client_ca}
+    settings = load_config(directory, config, host=host, port=port, tls=tls, without_tls=without_tls)
     if detach:
-        _detach(settings, config, log_level)
+        _detach(settings, config, log_level, without_tls)
         return
     logging.basicConfig(
         level=log_level.upper(), format="%(asctime)sZ %(levelname)s %(name)s: %(message)s", datefmt="%Y-%m-%dT%H:%M:%S"
@@ -69,11 +75,15 @@ def main(
     asyncio.run(run_service(settings))
 
 
-def _detach(settings: ServiceConfig, config: str | None, log_level: str) -> None:
+def _detach(settings: ServiceConfig, config: str | None, log_level: str, without_tls: bool) -> None:
     directory = _private(settings.directory)
     command = [sys.executable, "-m", "argosy.cli", "serve", "--directory", settings.directory]
     command += ["--host", settings.host, "--port", str(settings.port), "--log-level", log_level]
     command += [] if config is None else ["--config", os.path.abspath(config)]
+    command += ["--without-tls"] if without_tls else []
+    if settings.tls is not None:
+        command += ["--tls-cert", settings.tls.cert, "--tls-key", settings.tls.key]
+        command += [] if settings.tls.client_ca is None else ["--tls-client-ca", settings.tls.client_ca]
     fd = os.open(directory / "service.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     with open(fd, "ab") as log_file:
         before = log_file.tell()
@@ -104,6 +114,9 @@ async def run_service(config: ServiceConfig, *, announce: bool = True) -> None:
         token = _token(directory / "token")
         owner = getpass.getuser()
         gate = open_gate(config.identity, directory, owner)
+        tls = None
+        if config.tls is not None:
+            tls = ServerTLS(Certificate(config.tls.cert, config.tls.key), ask="x509" in config.identity)
         service = assemble(config, Faults(os.environ.get("ARGOSY_FAULT")))
         await service.open()
         try:
@@ -117,6 +130,7 @@ async def run_service(config: ServiceConfig, *, announce: bool = True) -> None:
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, stop.set)
+            loop.add_signal_handler(signal.SIGHUP, _reread, tls)
 
             def ready(addresses: Addresses) -> None:
                 _publish(directory / "endpoint.json", addresses)
@@ -135,6 +149,7 @@ async def run_service(config: ServiceConfig, *, announce: bool = True) -> None:
                 ready=ready,
                 stop=stop,
                 on_stop=app.close,
+                tls=tls,
             )
         finally:
             with contextlib.suppress(FileNotFoundError):
@@ -142,6 +157,12 @@ async def run_service(config: ServiceConfig, *, announce: bool = True) -> None:
             if gate is not None:
                 await gate.close()
             await service.close()
+
+
+def _reread(tls: ServerTLS | None) -> None:
+    """SIGHUP, as after a certificate or a log file has been replaced."""
+    if tls is not None:
+        tls.reload(force=True)
 
 
 def _private(path: str) -> Path:

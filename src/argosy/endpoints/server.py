@@ -10,6 +10,7 @@ import socket
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import uvicorn
 from litestar.types import ASGIApp
@@ -18,6 +19,7 @@ from argosy.model import Conflict, Unavailable
 from argosy.model.shell import quote
 
 from .peer import PeerProtocol
+from .tls import GOODBYE, HANDSHAKE, ServerTLS
 
 log = logging.getLogger(__name__)
 
@@ -41,14 +43,35 @@ class _Server(uvicorn.Server):
     """uvicorn, ended by an event instead of signals: those are the program's own affair."""
 
     ready: Callable[[], None]
+    tls: ServerTLS | None = None
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        tcp = [one for one in sockets or () if one.family != socket.AF_UNIX]
+        await super().startup([one for one in sockets or () if self.tls is None or one not in tcp])
+        if self.tls is not None:
+            for one in tcp:
+                self.servers.append(await self._listen(one, self.tls))
         self.ready()
+
+    async def _listen(self, tcp: socket.socket, tls: ServerTLS) -> asyncio.Server:
+        """What uvicorn does with a socket; with TLS on this one alone, and times of its own."""
+
+        def protocol() -> asyncio.Protocol:
+            return PeerProtocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+
+        context: Any = tls  # asyncio needs its `wrap_bio` alone
+        return await asyncio.get_running_loop().create_server(
+            protocol,
+            sock=tcp,
+            ssl=context,
+            ssl_handshake_timeout=HANDSHAKE,
+            ssl_shutdown_timeout=GOODBYE,
+            backlog=self.config.backlog,
+        )
 
 
 async def serve(
@@ -60,8 +83,9 @@ async def serve(
     ready: Callable[[Addresses], None] = lambda _: None,
     stop: asyncio.Event | None = None,
     on_stop: Callable[[], None] = lambda: None,
+    tls: ServerTLS | None = None,
 ) -> None:
-    """Serve until `stop` is set, or this is cancelled.
+    """Serve until `stop` is set, or this is cancelled; with `tls` the port speaks https, the Unix socket http.
 
     `ready` is called once both sockets listen; port 0 takes any free one. When it is to stop, `on_stop` is called first
     (to end what would go on for ever, as event streams do), then requests under way have some seconds to end.
@@ -90,7 +114,8 @@ async def serve(
             timeout_graceful_shutdown=GRACE,
         )
     )
-    addresses = Addresses(_url(tcp), socket_path if unix is not None else None)
+    server.tls = tls
+    addresses = Addresses(_url(tcp, "http" if tls is None else "https"), socket_path if unix is not None else None)
     server.ready = lambda: ready(addresses)
     running = asyncio.create_task(server.serve(sockets=sockets))
     stopping = asyncio.create_task((stop or asyncio.Event()).wait())
@@ -109,9 +134,9 @@ async def serve(
     running.result()
 
 
-def _url(tcp: socket.socket) -> str:
+def _url(tcp: socket.socket, scheme: str) -> str:
     host, port = tcp.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def _bind_tcp(host: str, port: int) -> socket.socket:

@@ -45,12 +45,13 @@ class Evidence:
     """What an endpoint saw.
 
     `headers` have names in lower case. `certificates` are the peer's from a TLS handshake, in DER, its own first: the
-    handshake has shown that the peer has the first one's private key.
+    handshake has shown that the peer has the first one's private key. `address` is the peer's IP address.
     """
 
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     certificates: tuple[bytes, ...] = ()
     socket: SocketPeer | None = None
+    address: str | None = None
 
 
 class Authenticator(ABC):

@@ -6,6 +6,13 @@
     sessions = "/shared/argosy/sessions"  # the session directories; compute nodes must see them
     retention = 604800          # seconds; and the other fields of ServicePolicy
 
+    without_tls = true          # listen on other addresses than this machine's own in the clear
+
+    [tls]                       # serve https
+    cert = "/etc/argosy/hostcert.pem"
+    key = "/etc/argosy/hostkey.pem"
+    client_ca = "/etc/grid-security/certificates"  # the same as ca_directory in [identity.x509]
+
     [resources.local]
     type = "local"
     slots = 4                   # CPU cores for jobs; default: all that this process may use
@@ -31,10 +38,12 @@ Without a file there is `local`, and each batch system whose commands are found 
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import os
 import shutil
 import tomllib
+from collections.abc import Mapping
 from dataclasses import fields
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -65,8 +74,17 @@ class ResourceConfig(Struct, forbid_unknown_fields=True, kw_only=True):
     options: dict[str, Any] = {}
 
 
+class TLSConfig(Struct, forbid_unknown_fields=True, kw_only=True):
+    """The server's certificate and key, in PEM; and the CAs of its clients, where those may show certificates."""
+
+    cert: str
+    key: str
+    client_ca: str | None = None
+
+
 class _File(Struct, forbid_unknown_fields=True, kw_only=True):
     service: dict[str, Any] = {}
+    tls: dict[str, Any] = {}
     identity: dict[str, Any] = {}
     resources: dict[Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")], ResourceConfig] = {}
 
@@ -81,6 +99,7 @@ class ServiceConfig(Struct, kw_only=True):
     resources: dict[str, ResourceConfig]
     sessions: str
     identity: dict[str, Any] = {}
+    tls: TLSConfig | None = None
 
 
 def default_directory() -> Path:
@@ -98,10 +117,12 @@ def load_config(
     *,
     host: str | None = None,
     port: int | None = None,
+    tls: Mapping[str, str | None] | None = None,
+    without_tls: bool = False,
 ) -> ServiceConfig:
     """The configuration: what is given here, over `file` (or ``argosy.toml`` in the directory), over the defaults.
 
-    Raises InvalidInput naming the file and the element.
+    `tls` has the fields of a TLSConfig. Raises InvalidInput naming the file and the element.
     """
     where = Path(directory).expanduser().absolute() if directory is not None else default_directory()
     path = Path(file) if file is not None else where / "argosy.toml"
@@ -113,15 +134,56 @@ def load_config(
     network = {"host": service.pop("host", "127.0.0.1"), "port": service.pop("port", 0)}
     if not isinstance(network["host"], str) or not isinstance(network["port"], int):
         raise InvalidInput(f"{path}: service.host is a text and service.port a number", element="service")
+    listens = host if host is not None else network["host"]
+    in_the_clear = service.pop("without_tls", False)
+    if not isinstance(in_the_clear, bool):
+        raise InvalidInput(f"{path}: service.without_tls is true or false", element="service.without_tls")
+    certificate = _tls(read.tls, tls or {})
+    if certificate is None and not in_the_clear and not without_tls and not _is_this_machine(listens):
+        raise InvalidInput(
+            f"on {listens} others could read tokens and data on their way: give a certificate and its key "
+            "(--tls-cert, --tls-key, or [tls]), or say --without-tls where something else protects the way",
+            element="service.host",
+        )
     return ServiceConfig(
         directory=str(where),
-        host=host if host is not None else network["host"],
+        host=listens,
         port=port if port is not None else network["port"],
         policy=_policy(service, path),
         resources=read.resources or default_resources(),
         sessions=sessions,
-        identity=read.identity,
+        identity=_identity(read.identity, certificate),
+        tls=certificate,
     )
+
+
+def _tls(read: dict[str, Any], given: Mapping[str, str | None]) -> TLSConfig | None:
+    values = read | {name: os.path.abspath(value) for name, value in given.items() if value is not None}
+    if not values:
+        return None
+    try:
+        return msgspec.convert(values, type=TLSConfig)
+    except msgspec.ValidationError as error:
+        raise InvalidInput(f"{error}; a certificate and its key belong together", element="tls") from None
+
+
+def _identity(read: dict[str, Any], tls: TLSConfig | None) -> dict[str, Any]:
+    """The section ``[identity]``, in which `client_ca` switches certificates on."""
+    if tls is None or tls.client_ca is None:
+        return read
+    x509 = read.get("x509", {})
+    if not isinstance(x509, dict) or x509.get("ca_directory", tls.client_ca) != tls.client_ca:
+        raise InvalidInput(
+            f"identity.x509 trusts other CAs than {tls.client_ca}; leave one of them out", element="tls.client_ca"
+        )
+    return read | {"x509": x509 | {"ca_directory": tls.client_ca}}
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def default_resources() -> dict[str, ResourceConfig]:

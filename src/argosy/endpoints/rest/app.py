@@ -15,7 +15,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import HTTPScope, Receive, Scope, Send
 
-from argosy.endpoints.peer import PEER
+from argosy.endpoints.peer import evidence
 from argosy.identity import Evidence
 from argosy.model import ArgosyError, InvalidInput
 from argosy.service.caller import Caller
@@ -77,7 +77,7 @@ class RestApp:
             caller = self._authenticate(headers)
             if caller is None and self._identify is not None:
                 try:
-                    caller = await self._identify(Evidence(headers, socket=scope.get(PEER)))  # type: ignore[arg-type]
+                    caller = await self._identify(evidence(scope, headers))
                 except ArgosyError as error:
                     await _send_problem(error, scope, send)
                     return

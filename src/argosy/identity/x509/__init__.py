@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -11,15 +12,18 @@ from msgspec import Meta, Struct
 
 from argosy.identity.cache import Cache, digest
 from argosy.identity.caller import Caller, Credential
-from argosy.identity.contract import Authenticator, Evidence, read_options
+from argosy.identity.contract import Authenticator, Evidence, Refused, read_options
+from argosy.model import InvalidInput
 
 from .certificate import load
 from .directory import CADirectory
-from .pem import check_possession, from_header
+from .pem import check_possession, forwarded, from_header
 from .verify import MAX_CERTIFICATES, Verified, verify
 from .voms import Membership, VomsDirectory, membership
 
 __all__ = ["CADirectory", "VomsDirectory", "X509Proxies"]
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class _Options(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -27,6 +31,8 @@ class _Options(Struct, forbid_unknown_fields=True, kw_only=True):
     voms_directory: str | None = None
     require_crls: bool = False
     header: str = "PROXY"
+    forwarded_from: list[str] = []
+    forwarded_header: str = "X-Client-Certificate"
     skew: Annotated[float, Meta(ge=0, le=3600)] = 60.0
     look_every: Annotated[float, Meta(ge=0, le=86_400)] = 60.0
 
@@ -44,12 +50,18 @@ class X509Proxies(Authenticator):
         vomsdir: VomsDirectory | None = None,
         *,
         header: str = "proxy",
+        forwarded_from: Collection[Network] = (),
+        forwarded_header: str = "x-client-certificate",
         skew: float = 60.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        """`forwarded_from` are the servers before this one that do the TLS handshake; what they write into
+        `forwarded_header` are the client's certificates, whose key they have seen used."""
         self._trust = trust
         self._vomsdir = vomsdir
         self._header = header.lower()
+        self._forwarded_from = tuple(forwarded_from)
+        self._forwarded_header = forwarded_header.lower()
         self._skew = skew
         self._clock = clock
         self._cache: Cache[Caller] = Cache()
@@ -65,15 +77,23 @@ class X509Proxies(Authenticator):
         trust.refresh()
         if vomsdir is not None:
             vomsdir.refresh()
-        return cls(trust, vomsdir, header=read.header, skew=read.skew)
+        return cls(
+            trust,
+            vomsdir,
+            header=read.header,
+            forwarded_from=_networks(read.forwarded_from),
+            forwarded_header=read.forwarded_header,
+            skew=read.skew,
+        )
 
     async def authenticate(self, evidence: Evidence) -> Caller | None:
         header = evidence.headers.get(self._header)
-        if header is None and not evidence.certificates:
+        certificates = self._certificates(evidence) if header is None else ()
+        if header is None and not certificates:
             return None
         now = self._clock()
         generation = (self._trust.refresh(), None if self._vomsdir is None else self._vomsdir.refresh())
-        sent = [header.encode("utf-8", "surrogatepass")] if header is not None else list(evidence.certificates)
+        sent = [header.encode("utf-8", "surrogatepass")] if header is not None else list(certificates)
         key = digest(b"header" if header is not None else b"tls", *sent)
         known = self._cache.get(key, now, generation)
         if known is not None:
@@ -81,6 +101,26 @@ class X509Proxies(Authenticator):
         caller, until = self._from_header(header, now) if header is not None else self._from_tls(sent, now)
         self._cache.put(key, caller, until, generation)
         return caller
+
+    def _certificates(self, evidence: Evidence) -> tuple[bytes, ...]:
+        """Those of the handshake with the client, here or at the server before this one."""
+        if "authorization" in evidence.headers:
+            return ()  # whoever sends a credential is judged by that one, and not by the connection
+        value = evidence.headers.get(self._forwarded_header)
+        if not self._forwarded_from or not self._is_forwarder(evidence.address):
+            if self._forwarded_from and value is not None:
+                raise Refused("forwarded", f"{self._forwarded_header} is believed from the server before this one only")
+            return evidence.certificates
+        # Those of the connection are the other server's own.
+        return forwarded(value) if value else ()
+
+    def _is_forwarder(self, address: str | None) -> bool:
+        try:
+            peer = ipaddress.ip_address(address or "")
+        except ValueError:
+            return False
+        peer = getattr(peer, "ipv4_mapped", None) or peer
+        return any(peer in network for network in self._forwarded_from)
 
     def _from_header(self, header: str, now: float) -> tuple[Caller, float]:
         bundle = from_header(header)
@@ -104,3 +144,10 @@ class X509Proxies(Authenticator):
             credential=credential,
         )
         return caller, min(chain.until, groups.until)
+
+
+def _networks(texts: Collection[str]) -> list[Network]:
+    try:
+        return [ipaddress.ip_network(text) for text in texts]
+    except ValueError as error:
+        raise InvalidInput(str(error), element="identity.x509.forwarded_from") from None

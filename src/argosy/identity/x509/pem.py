@@ -10,6 +10,7 @@ import binascii
 import os
 import re
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -92,6 +93,22 @@ def _body(body: bytes) -> bytes:
         return base64.b64decode(b"".join(body.split()), validate=True)
     except binascii.Error:
         raise Refused("malformed", "a part of the PEM file is not Base64") from None
+
+
+_FORWARDED = re.compile(r"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]*?)-----END CERTIFICATE-----")
+
+
+def forwarded(value: str) -> tuple[bytes, ...]:
+    """Certificates in DER from the header of a proxy server: PEM, escaped as in a URL or with spaces as line ends."""
+    if len(value) > 3 * MAX_HEADER:
+        raise Refused("oversize", f"the certificates have {len(value)} characters; the most are {3 * MAX_HEADER}")
+    text = unquote(value) if "%" in value else value
+    found = _FORWARDED.findall(text)
+    if not found or _FORWARDED.sub("", text).strip():
+        raise Refused("malformed", "the header with the client's certificates holds something else")
+    if len(found) > MAX_CERTIFICATES:
+        raise Refused("too-long", f"there are {len(found)} certificates; the most are {MAX_CERTIFICATES}")
+    return tuple(_body(body.encode()) for body in found)
 
 
 def check_possession(bundle: Bundle) -> None:
