@@ -18,6 +18,7 @@ import pytest
 from argosy.cli.app import cli
 from argosy.launchers import Launcher
 from argosy.model import JobSpec, ResourceSpecV1
+from argosy.model.activity import RESTARTED
 from argosy.service.config import ResourceConfig, load_config
 from argosy.service.faults import POINTS
 from argosy.service.policy import ServicePolicy
@@ -207,7 +208,10 @@ def test_fault_points_are_those_there_are() -> None:
 def test_event_kinds_are_those_there_are() -> None:
     sources = "".join(path.read_text("utf-8") for path in (ROOT / "src" / "argosy" / "service").glob("*.py"))
     (told,) = re.findall(r"^Kinds of events: (.*)\.$", page("docs/rest.md"), re.MULTILINE)
-    assert set(re.findall(r"`([a-z-]+)`", told)) == set(re.findall(r'\.note\("([a-z-]+)"', sources))
+    assert set(re.findall(r"`([a-z-]+)`", told)) == set(re.findall(r'\.note\("([a-z-]+)"', sources)) | {
+        "state",
+        RESTARTED,
+    }
 
 
 def test_configuration_fields_and_defaults_are_those_there_are() -> None:

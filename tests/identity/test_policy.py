@@ -16,7 +16,7 @@ from argosy.batch import Control
 from argosy.executors.contract import Handle
 from argosy.identity import TABLE, Caller, Operation, Reach, Role, Scope, reach
 from argosy.languages.native import Description
-from argosy.model import ActivityState, ArgosyError, NotAllowed, NotFound
+from argosy.model import ActivityState, ArgosyError, InvalidStateException, NotAllowed, NotFound
 from argosy.service.contract import CreateRequest, OpenFile
 from argosy.service.service import ExecutionService
 from argosy.store import Created, Query
@@ -113,6 +113,7 @@ CALLS: dict[Operation, list[Call]] = {
         lambda s, c, at: _vector(s.create(c, [CreateRequest(Description(executable="/bin/true", held=True), "key")]))  # type: ignore[arg-type]
     ],
     Operation.START: [lambda s, c, at: _vector(s.start(c, [at]))],  # type: ignore[arg-type]
+    Operation.RESTART: [lambda s, c, at: _vector(s.restart(c, [at]))],  # type: ignore[arg-type]
     Operation.STATUS: [lambda s, c, at: _vector(s.status(c, [at]))],  # type: ignore[arg-type]
     Operation.DESCRIPTION: [lambda s, c, at: s.description(c, at)],
     Operation.PAGE: [lambda s, c, at: s.page(c, Query(owner="alice")), lambda s, c, at: s.page(c, Query(owner="bob"))],
@@ -224,6 +225,10 @@ async def test_a_user_may_do_everything_with_what_is_its_own(tmp_path: Path) -> 
                 mine = await _held(service, ALICE)
                 if operation is Operation.PURGE and call is CALLS[operation][0]:
                     await service.terminate(ALICE, [mine])
+                if operation is Operation.RESTART:  # allowed, and there is nothing to restart
+                    with pytest.raises(InvalidStateException):
+                        await call(service, ALICE, mine)
+                    continue
                 await call(service, ALICE, mine)
 
 

@@ -191,6 +191,17 @@ class FakeOperations(Operations):
 
         return self._each(caller, ids, end)
 
+    async def restart(self, caller: Caller, ids: Sequence[str], *, over: bool = False) -> list[Activity | ArgosyError]:
+        def one(found: Activity | ArgosyError) -> Activity | ArgosyError:
+            if isinstance(found, ArgosyError):
+                return found
+            if found.state is not ActivityState.FAILED or (found.hosts == ("lost",) and not over):
+                return InvalidStateException("it cannot be restarted")
+            self.advance(found.id, ActivityState.STAGING_IN)
+            return self.activities[found.id]
+
+        return [one(found) for found in await self.status(caller, ids)]
+
     async def purge(self, caller: Caller, ids: Sequence[str], *, terminate: bool = False) -> list[ArgosyError | None]:
         results: list[ArgosyError | None] = []
         for id in ids:

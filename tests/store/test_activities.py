@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from argosy.model import ActivityState, Conflict, InvalidInput, Unavailable, Usage
-from argosy.model.activity import FINAL, TRANSITIONS
-from argosy.store import Activity, Change, Created, Query, Store
+from argosy.model import ActivityState, Conflict, InvalidInput, Outcome, Unavailable, Usage
+from argosy.model.activity import FINAL, RESTARTS, TRANSITIONS
+from argosy.store import Activity, Change, Created, Event, Query, Store
 from tests.store.making import activity, change, event, new
 
 pytestmark = pytest.mark.anyio
@@ -37,6 +37,10 @@ FULL: dict[str, Any] = {
     "tags": {"project": "x", "ünï": "'; DROP TABLE activity; --"},
     "terminate_by": "bob",
     "noted": 1234.5,
+    "failed_in": S.STAGING_OUT,
+    "outcome": Outcome.TIMEOUT,
+    "restarts": 2,
+    "earlier": ("12", "13[4]"),
 }
 
 
@@ -158,7 +162,7 @@ async def test_keys_are_their_owners(store: Store) -> None:
 
 
 async def test_a_key_outlives_its_activity(store: Store) -> None:
-    first = activity(created=1000.0)
+    first = activity(created=1000.0, state=S.FINISHED)
     await store.create([new(first, key="k", digest=b"1", key_expires=2000.0)])
     await store.purge([first.id], [])
     (answer,) = await store.create([new(activity(created=1999.0), key="k", digest=b"1", key_expires=3000.0)])
@@ -221,6 +225,34 @@ async def test_only_legal_transitions_are_recorded(store: Store, old: S) -> None
             assert len(await store.events(made.id)) == 1
 
 
+@pytest.mark.parametrize("old", list(S))
+async def test_only_a_failed_one_is_restarted(store: Store, old: S) -> None:
+    for new_state in S:
+        made = await created(store, state=old)
+        again = made.but(state=new_state, restarts=1)
+        asked = Change(again, (Event(made.id, 1.0, "restarted", new_state),))
+        if new_state is old or (old is S.FAILED and new_state in RESTARTS):
+            assert await store.change([asked]) == [again.but(version=2)]
+            assert await store.count([new_state]) >= 1
+        else:
+            with pytest.raises(ValueError, match=f"{old} to {new_state}"):
+                await store.change([asked])
+
+
+async def test_a_restarted_one_is_unfinished_again(store: Store) -> None:
+    made = await created(store, state=S.FAILED, expires=1.0, restarts=1)
+    again = made.but(state=S.STAGING_IN, restarts=2, expires=None, worker="w")
+    (now,) = await store.change([Change(again, (Event(made.id, 1.0, "restarted", S.STAGING_IN),))])
+    assert isinstance(now, Activity)
+    assert await store.expired(99.0, 10) == []
+    with pytest.raises(Conflict, match=f"{made.id} has not ended"):
+        await store.purge([made.id], [("remove-session", {})])
+    assert await store.chores(9e9, 10) == []
+    assert await store.get([made.id]) == {made.id: now}
+    await store.retire_all()
+    assert [one.id for one in await store.take("other", 5.0, 10)] == [made.id]
+
+
 async def test_an_illegal_change_leaves_the_others_of_its_vector(store: Store) -> None:
     good, bad = await created(store), await created(store)
     with pytest.raises(ValueError, match="cannot go from pending to finished"):
@@ -264,7 +296,7 @@ async def test_changed_tags_are_found(store: Store) -> None:
 
 
 async def test_purge_removes_everything_but_the_others(store: Store) -> None:
-    gone, kept = activity(tags={"t": "v"}), activity(tags={"t": "v"})
+    gone, kept = activity(tags={"t": "v"}, state=S.FAILED), activity(tags={"t": "v"})
     await store.create([new(gone), new(kept)])
     await store.purge([gone.id, "none"], [("remove-session", {"path": "/s/1"}), ("tell", {})])
     assert await store.get([gone.id, kept.id]) == {kept.id: kept}

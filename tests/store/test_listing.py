@@ -108,7 +108,7 @@ def test_listings_agree_with_a_naive_model(made: list[Activity], asked: list[Que
 
 @pytest.mark.anyio
 async def test_pages_stay_in_order_while_activities_come_and_go(store: Store) -> None:
-    made = [activity() for _ in range(30)]
+    made = [activity(state=ActivityState.FINISHED) for _ in range(30)]
     await store.create([new(one) for one in made])
     first, after = await store.page(Query(limit=10))
     assert after is not None

@@ -276,6 +276,8 @@ async def test_a_final_state_is_guarded_by_the_database_too(path: Path) -> None:
     await store.close()
     with pytest.raises(sqlite3.IntegrityError, match="final state"):
         edit(path, "UPDATE activity SET state = 'pending', final = 0")
+    with pytest.raises(sqlite3.IntegrityError, match="final state"):
+        edit(path, "UPDATE activity SET state = 'pending', final = 0, rest = json_set(rest, '$.restarts', 1)")
 
 
 def test_a_loop_that_ends_before_the_store_is_closed(path: Path, caplog: pytest.LogCaptureFixture) -> None:

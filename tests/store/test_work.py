@@ -175,7 +175,7 @@ async def test_feed(store: Store) -> None:
 
 
 async def test_a_seq_is_never_given_twice(store: Store) -> None:
-    first = activity()
+    first = activity(state=ActivityState.FINISHED)
     await store.create([new(first)])
     (told,) = await store.events(first.id)
     await store.purge([first.id], [])

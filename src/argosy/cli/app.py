@@ -18,6 +18,7 @@ _SECTIONS: dict[str, list[tuple[str, str, str]]] = {
         ("start", "manage:start", "Start jobs that were submitted held."),
         ("wait", "manage:wait", "Wait until jobs have ended."),
         ("cancel", "manage:cancel", "End jobs."),
+        ("restart", "manage:restart", "Let failed jobs go on from where they failed."),
         ("purge", "manage:purge", "Remove jobs that have ended, with their files."),
     ],
     "See what became of them": [

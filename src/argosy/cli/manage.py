@@ -1,4 +1,4 @@
-"""Commands that change jobs, each of several at once: start, wait, cancel, purge."""
+"""Commands that change jobs, each of several at once: start, wait, cancel, restart, purge."""
 
 from __future__ import annotations
 
@@ -56,6 +56,15 @@ def cancel(ids: tuple[str, ...], wait_: bool, as_json: bool) -> int:
         return client.wait(id) if wait_ else record
 
     return _each(ids, end, as_json=as_json)
+
+
+@click.command(epilog="\b\nExamples:\n  argosy restart @last\n  argosy restart --over 01930a")
+@ids_argument
+@click.option("--over", is_flag=True, help="A job that was lost sight of is over: you know that.")
+@json_option
+def restart(ids: tuple[str, ...], over: bool, as_json: bool) -> int:
+    """Let failed jobs go on from the stage that failed: fetching input, running, or delivering output."""
+    return _each(ids, lambda client, name: client.restart(name, over=over), as_json=as_json)
 
 
 @click.command(epilog="\b\nExample:\n  argosy purge --terminate @last")

@@ -138,6 +138,15 @@ class AsyncClient:
         """Begin to end an activity; `wait` for its end."""
         return await self._do(calls.terminate(id))
 
+    async def restart(self, id: str, *, over: bool = False) -> ActivityDocument:
+        """Let a failed activity go on from the stage that failed. `over`: you know that a job that was lost sight of
+        is over."""
+        return await self._do(calls.restart(id, over))
+
+    async def restart_many(self, ids: Sequence[str], *, over: bool = False) -> Results:
+        """The same for many; each is answered in its place."""
+        return await self._do(calls.restart_many(ids, over))
+
     async def purge(self, id: str, *, terminate: bool = False) -> None:
         """Remove an activity that has ended and all that belongs to it; with `terminate`, end it first."""
         await self._do(calls.purge(id, terminate))

@@ -157,6 +157,22 @@ def terminate(id: str) -> Call[documents.ActivityDocument]:
     return Call("POST", activity(id, "terminate"), documents.ActivityDocument)
 
 
+def restart(id: str, over: bool) -> Call[documents.ActivityDocument]:
+    params = {"over": "true"} if over else {}
+    return Call("POST", activity(id, "restart"), documents.ActivityDocument, params=params, idempotent=False)
+
+
+def restart_many(ids: Sequence[str], over: bool) -> Call[list[documents.Result]]:
+    return Call(
+        "POST",
+        "/v1/activities/restart",
+        list[documents.Result],
+        params={"over": "true"} if over else {},
+        content=msgspec.json.encode(list(ids)),
+        idempotent=False,
+    )
+
+
 def purge(id: str, terminate: bool) -> Call[None]:
     # With `terminate` it waits for the end. A repeat of one that went through would say that there is no such activity.
     params = {"terminate": "true"} if terminate else {}

@@ -135,6 +135,15 @@ class Client:
         """Begin to end an activity; `wait` for its end."""
         return self._do(calls.terminate(id))
 
+    def restart(self, id: str, *, over: bool = False) -> ActivityDocument:
+        """Let a failed activity go on from the stage that failed. `over`: you know that a job that was lost sight of
+        is over."""
+        return self._do(calls.restart(id, over))
+
+    def restart_many(self, ids: Sequence[str], *, over: bool = False) -> Results:
+        """The same for many; each is answered in its place."""
+        return self._do(calls.restart_many(ids, over))
+
     def purge(self, id: str, *, terminate: bool = False) -> None:
         """Remove an activity that has ended and all that belongs to it; with `terminate`, end it first."""
         self._do(calls.purge(id, terminate))

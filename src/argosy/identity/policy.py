@@ -32,6 +32,7 @@ class Operation(StrEnum):
 
     CREATE = "create"
     START = "start"
+    RESTART = "restart"
     STATUS = "status"
     DESCRIPTION = "description"
     PAGE = "page"
@@ -82,6 +83,7 @@ _ADMINISTERED = (Reach.OWN, Reach.OWN, Reach.ANY)
 TABLE: Mapping[Operation, Rule] = {
     Operation.CREATE: Rule(_CREATE, *_OWN),
     Operation.START: Rule(_CHANGE, *_OWN),
+    Operation.RESTART: Rule(_CHANGE, *_OWN),
     Operation.STATUS: Rule(_READ, *_OPERATED),
     Operation.DESCRIPTION: Rule(_READ, *_ADMINISTERED),
     Operation.PAGE: Rule(_READ, *_OWN),

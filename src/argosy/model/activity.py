@@ -53,7 +53,7 @@ class ActivityState(StrEnum):
 
     @property
     def final(self) -> bool:
-        """Whether the activity can no longer change."""
+        """Whether the activity has ended. A failed one can be restarted, by whoever may; nothing else changes it."""
         return self in FINAL
 
     @property
@@ -91,7 +91,18 @@ TRANSITIONS: dict[ActivityState, frozenset[ActivityState]] = {
     _S.TERMINATED: frozenset(),
 }
 
+#: Where a failed activity may go on when its owner restarts it: to the stage that failed. It is the only way out of a
+#: final state, and no transition like the others: nothing but an event of the kind ``restarted`` goes it.
+RESTARTS: frozenset[ActivityState] = frozenset({_S.PENDING, _S.STAGING_IN, _S.STAGED_IN, _S.SUBMITTED, _S.STAGING_OUT})
+#: The kind of that event.
+RESTARTED = "restarted"
+
 
 def may_follow(old: ActivityState, new: ActivityState) -> bool:
     """Whether an activity may go from `old` to `new`."""
     return new in TRANSITIONS[old]
+
+
+def may_restart(old: ActivityState, new: ActivityState) -> bool:
+    """Whether an activity that is restarted may go from `old` to `new`."""
+    return old is _S.FAILED and new in RESTARTS

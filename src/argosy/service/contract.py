@@ -97,6 +97,11 @@ class Operations(ABC):
         """Begin to end activities, and answer at once. Ending one that has ended, or is ending, changes nothing."""
 
     @abstractmethod
+    async def restart(self, caller: Caller, ids: Sequence[str], *, over: bool = False) -> list[Activity | ArgosyError]:
+        """Let failed activities go on from the stage that failed. One whose job failed is submitted again, where that
+        job is known to be over; with `over` the caller vouches for it where it was lost sight of."""
+
+    @abstractmethod
     async def purge(self, caller: Caller, ids: Sequence[str], *, terminate: bool = False) -> list[ArgosyError | None]:
         """Remove activities and all that belongs to them. One that has not ended is refused, or with `terminate` ended
         first (this call waits for it)."""

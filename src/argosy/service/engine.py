@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from argosy.model import ActivityDescription, Conflict, Unavailable
 from argosy.store import Activity, Change, Event, Store
 
-from .lifecycle import Begun, Decision, Happening, Instruction, Needs, decide, resume
+from .lifecycle import Begun, Decision, Happening, Instruction, Needs, RestartAsked, decide, resume
 from .policy import ServicePolicy
 
 log = logging.getLogger(__name__)
@@ -135,6 +135,15 @@ class Engine:
             self._decide(live)
         return future
 
+    def restarted(self, record: Activity, needs: Needs, asked: RestartAsked) -> asyncio.Future[Activity]:
+        """Take a failed activity into hand again, because it is to go on. As `posted`, which it is where it does so
+        already."""
+        if record.id not in self._lives:
+            self._lives[record.id] = Live(record, needs)
+        future = self.posted(record.id, asked)
+        assert future is not None
+        return future
+
     def _decide(self, live: Live) -> None:
         draft = _Draft(live, live.record, [], [], [])
         now = time.time()
@@ -153,6 +162,8 @@ class Engine:
                 draft.waiting.append(future)
         if draft.record == live.record and not draft.events:
             self._done(draft)
+            if live.record.state.final:
+                self._drop(live)
             return
         live.writing = True
         self._drafts.append(draft)

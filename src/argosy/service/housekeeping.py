@@ -110,13 +110,14 @@ class Housekeeping:
 
     async def _take(self) -> None:
         while taken := await self._store.take(self._worker, time.time(), _TAKE):
-            needs = await asyncio.gather(*(self._needs(activity.id) for activity in taken))
+            needs = await asyncio.gather(*(self.needs(activity.id) for activity in taken))
             for activity, need in zip(taken, needs, strict=True):
                 self._engine.adopt(activity, need)
             if len(taken) < _TAKE:
                 break
 
-    async def _needs(self, id: str) -> Needs:
+    async def needs(self, id: str) -> Needs:
+        """What the description of an activity asks of the stages around its job."""
         try:
             data = await self._store.description(id)
             if data is None:
@@ -144,19 +145,24 @@ class Housekeeping:
 
     async def _expire(self) -> None:
         while ids := await self._store.expired(time.time(), _PURGE):
+            # One that was restarted meanwhile has not expired any more, and makes this fail until the next round.
             await self.purge(list((await self._store.get(ids)).values()))
 
     async def purge(self, activities: Sequence[Activity]) -> None:
-        """Remove final activities; what they have on disk is removed by chores, however often that takes."""
+        """Remove final activities; what they have on disk is removed by chores, however often that takes.
+
+        Raises Conflict where one of them was restarted meanwhile, and removes none.
+        """
         if not activities:
             return
         chores: list[tuple[str, dict[str, object]]] = [
             ("remove-session", {"path": activity.session}) for activity in activities
         ]
         chores += [
-            ("forget", {"resource": activity.resource, "tag": activity.id, "native_id": activity.native_id})
+            ("forget", {"resource": activity.resource, "tag": activity.tag_of(submission), "native_id": native_id})
             for activity in activities
-            if activity.native_id is not None
+            for submission, native_id in enumerate((*activity.earlier, activity.native_id))
+            if native_id is not None
         ]
         await self._store.purge([activity.id for activity in activities], chores)
         self._chores_wanted.set()

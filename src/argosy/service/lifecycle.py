@@ -6,6 +6,7 @@ whose worker has died, whatever it was doing.
 
     pending -> stage-in:staging -> stage-in:staged -> lrms:* -> lrms:finished -> stage-out:staging -> finished
     any of these -> terminating -> terminated, and any of these -> failed
+    failed -> the stage that failed, where it is restarted (`restart`)
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from typing import Any
 
 from argosy.executors.contract import Report
 from argosy.model import ActivityState, Outcome, Phase
-from argosy.model.activity import may_follow
+from argosy.model.activity import RESTARTED, may_follow, may_restart
 from argosy.store import Activity, Event
+
+from . import restart
 
 _S = ActivityState
 
@@ -106,6 +109,16 @@ class TerminateAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class RestartAsked:
+    """Its owner wants a failed one to go on from the stage that failed. `worker` has it in hand from now on; `over`:
+    whoever asks vouches that a job that was lost sight of is over."""
+
+    by: str
+    worker: str
+    over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class TooLate:
     """Something that was waited for did not come in time."""
 
@@ -113,7 +126,17 @@ class TooLate:
 
 
 Happening = (
-    Begun | InputChecked | Accepted | Refused | Away | Never | Reported | OutputChecked | TerminateAsked | TooLate
+    Begun
+    | InputChecked
+    | Accepted
+    | Refused
+    | Away
+    | Never
+    | Reported
+    | OutputChecked
+    | TerminateAsked
+    | RestartAsked
+    | TooLate
 )
 
 
@@ -136,13 +159,16 @@ class Decision:
     def move(self, state: ActivityState, now: float, message: str | None = None, **more: Any) -> None:
         """Go to a state, with an event."""
         old = self.activity
-        if state is not old.state and not may_follow(old.state, state):
+        kind = more.pop("kind", "state")
+        if state is not old.state and not (may_restart if kind == RESTARTED else may_follow)(old.state, state):
             raise AssertionError(f"{old.id} cannot go from {old.state} to {state}; so far {self.events}")
         by = more.pop("by", None)
         time = max(more.pop("time", now), old.noted)
         detail = more.pop("detail", None)
+        if state is _S.FAILED:
+            more.setdefault("failed_in", old.state)
         self.activity = old.but(state=state, changed=now, reason=message, noted=time, **more)
-        self.note("state", time, message, by=by, detail=detail)
+        self.note(kind, time, message, by=by, detail=detail)
 
     def note(
         self,
@@ -165,6 +191,8 @@ def decide(activity: Activity, happened: Happening, needs: Needs, now: float, re
     """What follows from what happened. What comes late, twice, or no longer matters changes nothing."""
     decision = Decision(activity, [], [])
     if activity.state.final:
+        if isinstance(happened, RestartAsked):
+            _restart(decision, happened, needs, now)
         return decision
     match happened:
         case TerminateAsked(by):
@@ -201,7 +229,7 @@ def decide(activity: Activity, happened: Happening, needs: Needs, now: float, re
             if activity.state is _S.STAGING_OUT:
                 _staged_out(decision, missing, now)
     final = decision.activity
-    if final.state.final:
+    if final.state.final:  # it was not before
         decision.activity = final.but(final_at=now, expires=now + retention, worker=None, start_estimate=None)
     return decision
 
@@ -237,9 +265,39 @@ def _stage_in(decision: Decision, needs: Needs, now: float) -> None:
 
 def _staged(decision: Decision, now: float) -> None:
     """The intention to submit is recorded here, with the transition: from now on the batch system is asked first."""
-    decision.move(_S.STAGED_IN, now, intended=now)
+    decision.move(_S.STAGED_IN, now)
+    _intend(decision, now)
+
+
+def _intend(decision: Decision, now: float) -> None:
+    decision.activity = decision.activity.but(intended=now)
     decision.note("submit-intended", now)
     decision.instructions.append(Instruction.SUBMIT)
+
+
+def _restart(decision: Decision, asked: RestartAsked, needs: Needs, now: float) -> None:
+    old = decision.activity
+    if restart.why_not(old, over=asked.over) is not None:
+        return
+    plan = restart.plan(old)
+    fields: dict[str, Any] = {
+        "final_at": None,
+        "expires": None,
+        "failed_in": None,
+        "terminate_by": None,
+        "worker": asked.worker,
+    }
+    fields |= {"restarts": old.restarts + 1} | plan.fields
+    detail = {"restart": old.restarts + 1} | ({"after": list(fields["earlier"])} if plan.submits else {})
+    decision.move(plan.state, now, kind=RESTARTED, by=asked.by, detail=detail, **fields)
+    if plan.submits:
+        _intend(decision, now)
+    elif plan.state is _S.PENDING:
+        _stage_in(decision, needs, now)
+    else:
+        instruction = resume(decision.activity)
+        assert isinstance(instruction, Instruction)
+        decision.instructions.append(instruction)
 
 
 def _accepted(decision: Decision, native_id: str, now: float) -> None:
@@ -275,6 +333,8 @@ _PHASES = {
 
 
 def _reported(decision: Decision, report: Report, needs: Needs, now: float) -> None:
+    if report.tag != decision.activity.tag:
+        return  # of a job before the last restart, which is over
     if decision.activity.state is _S.STAGED_IN:
         # It began before the answer to its submission was read.
         _accepted(decision, report.native_id, now)
@@ -315,6 +375,7 @@ def _ended(decision: Decision, report: Report, needs: Needs, now: float) -> None
         "ended": max(report.time, activity.started or report.time),
         "exit_code": report.exit_code,
         "signal": report.signal,
+        "outcome": report.outcome,
         "usage": report.usage,
         "hosts": report.hosts or activity.hosts,
     }

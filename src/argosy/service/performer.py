@@ -15,7 +15,7 @@ from argosy.batch import Control
 from argosy.executors.contract import Handle, JobRequest, Report
 from argosy.languages import native
 from argosy.model import ActivityDescription, ActivityState, ArgosyError, JobSpec, SubmitException, Unavailable
-from argosy.store import Activity, Store
+from argosy.store import Activity, Store, activity_of
 
 from .engine import Engine, Live
 from .lifecycle import Accepted, Away, InputChecked, Instruction, Never, OutputChecked, Refused, Reported, TooLate
@@ -163,7 +163,7 @@ class Performer:
             # Those that were terminated meanwhile are not handed over any more.
             wanted = [live for live in lives if live.record.state is ActivityState.STAGED_IN]
             requests = [
-                job_request(live.record.id, descriptions[live.record.id], live.record.session) for live in wanted
+                job_request(live.record.tag, descriptions[live.record.id], live.record.session) for live in wanted
             ]
             self._fault("submit-before")
             answers = await resource.driver.submit(requests) if requests else []
@@ -186,18 +186,18 @@ class Performer:
                 self.engine.post(id, Refused(answer.message))
 
     async def _recover(self, resource: Resource, lives: list[Live]) -> None:
-        found = await resource.driver.find([live.record.id for live in lives])
+        found = await resource.driver.find([live.record.tag for live in lives])
         for live in lives:
-            native_id = found.get(live.record.id)
+            native_id = found.get(live.record.tag)
             if native_id is None:
                 self.engine.post(live.record.id, Never())
             else:
                 self.engine.went_well(live)
                 self.engine.post(live.record.id, Accepted(native_id))
-                resource.driver.watch([Handle(live.record.id, native_id)])
+                resource.driver.watch([Handle(live.record.tag, native_id)])
 
     async def _watch(self, resource: Resource, lives: list[Live]) -> None:
-        resource.driver.watch([Handle(live.record.id, live.record.native_id or "") for live in lives])
+        resource.driver.watch([Handle(live.record.tag, live.record.native_id or "") for live in lives])
         for live in lives:
             if live.record.state.in_lrms:  # one that is being terminated has its own timer
                 self.engine.went_well(live)
@@ -207,7 +207,7 @@ class Performer:
         if unknown:
             await self._recover(resource, unknown)
         known = [live for live in lives if live.record.native_id is not None]
-        handles = [Handle(live.record.id, live.record.native_id or "") for live in known]
+        handles = [Handle(live.record.tag, live.record.native_id or "") for live in known]
         resource.driver.watch(handles)
         self._fault("cancel-before")
         answers = await resource.driver.control(Control.CANCEL, handles)
@@ -222,7 +222,9 @@ class Performer:
         """What a driver saw. Returns when what follows has been recorded."""
         self._fault("reported")
         waiting = [
-            future for report in reports if (future := self.engine.posted(report.tag, Reported(report))) is not None
+            future
+            for report in reports
+            if (future := self.engine.posted(activity_of(report.tag), Reported(report))) is not None
         ]
         if waiting:
             await asyncio.wait(waiting)
@@ -235,7 +237,7 @@ class Performer:
         by_resource: dict[str, list[Handle]] = {}
         for activity in activities:
             if activity.native_id is not None and activity.resource in self._resources:
-                by_resource.setdefault(activity.resource, []).append(Handle(activity.id, activity.native_id))
+                by_resource.setdefault(activity.resource, []).append(Handle(activity.tag, activity.native_id))
         for name, handles in by_resource.items():
             try:
                 await self._resources[name].driver.settled(handles)
@@ -243,14 +245,14 @@ class Performer:
                 log.warning("%s keeps records of %d ended jobs for now: %s", name, len(handles), error)
 
 
-def job_request(id: str, description: ActivityDescription, session: str) -> JobRequest:
+def job_request(tag: str, description: ActivityDescription, session: str) -> JobRequest:
     """What a driver is asked to run."""
     spec = session_spec(description.spec, session)
     if description.spec.directory is not None and "/" in (executable := spec.executable or ""):
         inputs = {posixpath.normpath(file.path) for file in description.inputs}
         if (plain := posixpath.normpath(executable)) in inputs:
             spec.executable = f"{session}/{plain}"  # an input file is in the session directory, wherever the job runs
-    return JobRequest(id, spec, str(spec.directory), description.rerunnable)
+    return JobRequest(tag, spec, str(spec.directory), description.rerunnable)
 
 
 def session_spec(spec: JobSpec, session: str) -> JobSpec:

@@ -20,6 +20,7 @@ from argosy.model import (
     ActivityDescription,
     ActivityState,
     ArgosyError,
+    Conflict,
     InvalidInput,
     InvalidStateException,
     LimitExceeded,
@@ -34,11 +35,12 @@ from .contract import CreateRequest, FileInfo, OpenFile, Operations, ResourceSha
 from .engine import Engine
 from .housekeeping import Housekeeping
 from .ids import new_id
-from .lifecycle import Begun, Decision, Instruction, Needs, TerminateAsked, decide
+from .lifecycle import Begun, Decision, Instruction, Needs, RestartAsked, TerminateAsked, decide
 from .matching import check_fit, check_staging, split_share
 from .performer import Performer, job_request
 from .policy import ServicePolicy
 from .resources import Resource, find_resource
+from .restart import why_not
 from .sessions import Sessions
 from .streams import Streams
 
@@ -206,6 +208,15 @@ class ExecutionService(Operations):
 
         return await self._each(caller, Operation.TERMINATE, ids, one)
 
+    async def restart(self, caller: Caller, ids: Sequence[str], *, over: bool = False) -> list[Activity | ArgosyError]:
+        async def one(activity: Activity) -> Activity:
+            if (words := why_not(activity, over=over)) is not None:
+                raise InvalidStateException(words)
+            needs = await self._housekeeping.needs(activity.id)
+            return await self._engine.restarted(activity, needs, RestartAsked(caller.name, self._worker, over))
+
+        return await self._each(caller, Operation.RESTART, ids, one)
+
     async def purge(self, caller: Caller, ids: Sequence[str], *, terminate: bool = False) -> list[ArgosyError | None]:
         if terminate:
             # Only what may be purged is ended: nobody's job ends for a purge that is refused.
@@ -230,8 +241,20 @@ class ExecutionService(Operations):
             else:
                 answers.append(None)
                 gone.append(found)
-        await self._housekeeping.purge(gone)
+        try:
+            await self._housekeeping.purge(gone)
+        except Conflict:
+            # One of them was restarted meanwhile: each for itself.
+            refused = {one.id: error for one in gone if (error := await self._purge_one(one)) is not None}
+            answers = [answer or refused.get(id) for id, answer in zip(ids, answers, strict=True)]
         return answers
+
+    async def _purge_one(self, activity: Activity) -> Conflict | None:
+        try:
+            await self._housekeeping.purge([activity])
+        except Conflict as error:
+            return error
+        return None
 
     async def _post(self, activity: Activity, happened: Begun | TerminateAsked) -> Activity:
         future = self._engine.posted(activity.id, happened)

@@ -56,12 +56,14 @@ class Store(ABC):
         the newest any more or the activity is gone. Owner and time of creation stay as they are.
 
         Raises ValueError where a state cannot follow (`argosy.model.activity.may_follow`): that element is not
-        recorded, the others are."""
+        recorded, the others are. An event of the kind ``restarted`` takes a failed activity back into one of
+        `argosy.model.activity.RESTARTS`; its `restarts` must have grown."""
 
     @abstractmethod
     async def purge(self, ids: Sequence[str], chores: Sequence[tuple[str, dict[str, object]]]) -> None:
         """Remove activities with their events and descriptions, and add outbox entries, in one transaction. Keys stay
-        until they expire, so that a late repeat does not run again."""
+        until they expire, so that a late repeat does not run again. Raises Conflict, and removes nothing, where one of
+        them has not ended."""
 
     @abstractmethod
     async def expired(self, now: float, limit: int) -> list[str]:

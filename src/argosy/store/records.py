@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import Any
 
-from argosy.model import ActivityState, Usage
+from argosy.model import ActivityState, Outcome, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,24 @@ class Activity:
     """Who asked for it to be ended."""
     noted: float = 0.0
     """The time of its newest event."""
+    failed_in: ActivityState | None = None
+    """Of a failed one, the state in which it failed: from there it can be restarted."""
+    outcome: Outcome | None = None
+    """How its job ended, as far as that is known."""
+    restarts: int = 0
+    """How often it was restarted."""
+    earlier: tuple[str, ...] = ()
+    """The native ids of the jobs that it had before this one, all of them over. Each restart after a job has ended
+    badly is a submission of its own."""
+
+    @property
+    def tag(self) -> str:
+        """What the batch system and the job's claim know its job by: unique to each submission that is meant anew."""
+        return self.tag_of(len(self.earlier))
+
+    def tag_of(self, submission: int) -> str:
+        """The tag of its first job (0), of the one after the first restart that submitted again (1), and so on."""
+        return f"{self.id}-{submission + 1}" if submission else self.id
 
     def but(self, **changes: Any) -> Activity:
         """A copy with some fields changed."""
@@ -63,6 +81,11 @@ class Activity:
         return Activity(*values)
 
 
+def activity_of(tag: str) -> str:
+    """The id of the activity that a tag belongs to."""
+    return tag.partition("-")[0]
+
+
 _PLACES = {one.name: place for place, one in enumerate(fields(Activity))}
 _values = attrgetter(*_PLACES)
 
@@ -71,9 +94,9 @@ _values = attrgetter(*_PLACES)
 class Event:
     """One thing that happened to an activity.
 
-    `seq` orders all events of the service; `kind` is a word for programs (``state``, ``submit-intended``,
-    ``unavailable``, ``input-received``, ...); `state` is the state after it; `message` is for people; `by` is who
-    asked, where somebody did.
+    `seq` orders all events of the service; `kind` is a word for programs (``state``, ``restarted``,
+    ``submit-intended``, ``unavailable``, ``fetched``, ...); `state` is the state after it; `message` is for people;
+    `by` is who asked, where somebody did.
     """
 
     activity: str

@@ -29,6 +29,7 @@ from .files import file_routes
 from .hot import hot_path
 from .information import information_routes
 from .problems import answer, of_status, unexpected
+from .restart import restart_routes
 from .streaming import send_whole
 from .tokens import Authenticate
 
@@ -121,6 +122,7 @@ def _litestar(operations: Operations, closing: asyncio.Event, *, name: str, vers
         return [
             *information_routes(operations, name=name, version=version),
             *activity_routes(operations, closing),
+            *restart_routes(operations),
             *event_routes(operations, closing),
             *file_routes(operations),
         ]

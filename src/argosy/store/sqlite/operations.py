@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from argosy.model import Conflict
-from argosy.model.activity import may_follow
+from argosy.model.activity import RESTARTED, may_follow, may_restart
 from argosy.store.records import Activity, Change, Created, Event, NewActivity
 
 from .queries import SQL
@@ -89,9 +89,10 @@ def change(asked: Change) -> Step:
                 f"{activity.version}; read it again",
                 element="version",
             )
-        path = [state_of(state), *(event.state for event in asked.events), new.state]
-        for before, after in pairwise(path):
-            if before is not after and not may_follow(before, after):
+        path = [(state_of(state), ""), *((event.state, event.kind) for event in asked.events), (new.state, "")]
+        for (before, _), (after, kind) in pairwise(path):
+            allowed = may_restart if kind == RESTARTED else may_follow
+            if before is not after and not allowed(before, after):
                 return Failed(ValueError(f"activity {new.id} cannot go from {before} to {after}"))
         if owner != new.owner or created != new.created:
             return Failed(ValueError(f"the owner and the time of creation of activity {new.id} cannot change"))
@@ -132,13 +133,17 @@ def _update(columns: tuple[str, ...]) -> str:
 
 
 def purge(ids: Sequence[str], chores: Sequence[tuple[str, dict[str, object]]]) -> Step:
-    """Remove activities, and add what is to be done after them."""
+    """Remove activities, and add what is to be done after them; nothing of it where one has not ended."""
     listed = json_text(list(ids))
     rows = [storable((kind, json_text(payload))) for kind, payload in chores]
 
-    def step(tx: Written) -> None:
+    def step(tx: Written) -> Failed | None:
+        unfinished = tx.db.execute(SQL["first_unfinished"], (listed,)).fetchone()
+        if unfinished is not None:
+            return Failed(Conflict(f"activity {unfinished[0]} has not ended, or was restarted meanwhile", element="id"))
         tx.db.execute(SQL["delete_activities"], (listed,))
         tx.db.executemany(SQL["insert_chore"], rows)
+        return None
 
     return step
 

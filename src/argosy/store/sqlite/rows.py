@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from argosy.model import ActivityState, InvalidInput, Usage
+from argosy.model import ActivityState, InvalidInput, Outcome, Usage
 from argosy.store.records import Activity, Chore, Event
 
 
@@ -27,6 +27,10 @@ class _Rest(msgspec.Struct, omit_defaults=True):
     final_at: float | None = None
     terminate_by: str | None = None
     noted: float = 0.0
+    failed_in: ActivityState | None = None
+    outcome: Outcome | None = None
+    restarts: int = 0
+    earlier: tuple[str, ...] = ()
 
 
 _FIELDS = _Rest.__struct_fields__
@@ -131,6 +135,10 @@ def read_activity(row: tuple[Any, ...]) -> Activity:
         final_at=rest.final_at,
         terminate_by=rest.terminate_by,
         noted=rest.noted,
+        failed_in=rest.failed_in,
+        outcome=rest.outcome,
+        restarts=rest.restarts,
+        earlier=rest.earlier,
     )
 
 

@@ -40,6 +40,9 @@ FROM activity WHERE id IN (SELECT value FROM json_each(?))
 -- name: select_description
 SELECT body FROM activity JOIN description ON description.activity = activity.pk WHERE activity.id = ?
 
+-- name: first_unfinished
+SELECT id FROM activity WHERE id IN (SELECT value FROM json_each(?)) AND final = 0 LIMIT 1
+
 -- name: delete_activities
 DELETE FROM activity WHERE id IN (SELECT value FROM json_each(?))
 
