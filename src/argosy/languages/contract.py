@@ -15,6 +15,7 @@ from typing import ClassVar
 from argosy.model import InvalidInput
 
 from .native import Description
+from .sweeps import Expansion, listed
 
 #: The longest document that is read, in bytes.
 MAX_BYTES = 8 * 1024 * 1024
@@ -82,12 +83,19 @@ class Parsed:
     """What a document says.
 
     `descriptions` gives its jobs one by one, each made when it is asked for; there are `count`. Iterating may raise
-    InvalidInput. `notes` are complete before the first of them.
+    InvalidInput. `notes` are complete before the first of them. `expansion` has them by their numbers, where the
+    document is a sweep or an array.
     """
 
     descriptions: Iterator[Description]
     count: int = 1
     notes: list[Note] = field(default_factory=list)
+    expansion: Expansion | None = None
+
+    @classmethod
+    def of(cls, expansion: Expansion, notes: list[Note] | None = None) -> Parsed:
+        """A sweep or an array."""
+        return cls(listed(expansion), expansion.count, notes or [], expansion)
 
     def one(self) -> Description:
         """The description, of a document that has one."""

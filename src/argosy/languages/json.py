@@ -1,8 +1,8 @@
-"""Our own JSON as one of the description languages: an object is one job, an array of objects several."""
+"""Our own JSON as one of the description languages: an object is one job or a sweep, an array of objects several."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,8 +12,14 @@ from argosy.model import InvalidInput
 from . import native
 from .contract import Element, Language, NotValid, Parsed, Support, Written
 from .native import Description
+from .sweeps import Expansion, Options, Value
+from .sweeps.document import SweepDescription, SweepNode, plan
+from .sweeps.plan import Axis, Range
+from .sweeps.template import Template
 
 _raws: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[msgspec.Raw])
+_fields: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_sweep: msgspec.json.Decoder[SweepDescription] = msgspec.json.Decoder(SweepDescription)
 
 
 class NativeJSON(Language):
@@ -29,6 +35,8 @@ class NativeJSON(Language):
         del strict
         data = data.removeprefix(b"\xef\xbb\xbf")
         if data.lstrip()[:1] != b"[":
+            if _is_sweep(data):
+                return Parsed.of(_decode_sweep(data))
             return Parsed(iter((_decode(data),)))
         try:
             raws = _raws.decode(data)
@@ -40,7 +48,67 @@ class NativeJSON(Language):
         return Written(msgspec.json.format(native.encode(description), indent=2) + b"\n", [])
 
     def elements(self) -> Sequence[Element]:
-        return list(_elements(Description, ""))
+        return [
+            *_elements(Description, ""),
+            *_elements(SweepDescription, "sweep:"),
+            *_elements(SweepNode, "sweep:sweep."),
+        ]
+
+
+class JSONSweep(Expansion):
+    """The jobs of a sweep in our own JSON. Raises InvalidInput naming what is wrong with it."""
+
+    def __init__(self, document: SweepDescription) -> None:
+        super().__init__(
+            plan(document.sweep),
+            Options(document.name, document.window, document.stop_after_failures, document.held),
+        )
+        self._template = Template(document.description, self.plan.names())
+        self._document = document
+
+    def make(self, index: int, values: Mapping[str, Value]) -> Description:
+        return self._template.make(index, values)
+
+    def check(self) -> None:
+        for axis in _axes(self.plan):
+            if not self._template.typed(axis.name):
+                continue
+            # Of a range, all numbers are as its first and last are.
+            some = (
+                (axis.values[0], axis.values[len(axis.values) - 1]) if isinstance(axis.values, Range) else axis.values
+            )
+            for value in some:
+                self._template.check(axis.name, value)
+
+
+def _axes(part: Any) -> Iterator[Axis]:
+    if isinstance(part, Axis):
+        yield part
+    else:
+        for inner in part.parts:
+            yield from _axes(inner)
+
+
+def _is_sweep(data: bytes) -> bool:
+    """Whether an object is a sweep, well-formed or not."""
+    try:
+        return "sweep" in _fields.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False  # reading it as a description says what is wrong
+
+
+def _decode_sweep(data: bytes) -> JSONSweep:
+    try:
+        return JSONSweep(_sweep.decode(data))
+    except msgspec.ValidationError as error:
+        found = native.invalid(error)
+        raise NotValid(found.message, element=found.element) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise NotValid(f"this is not JSON: {error}") from None
+    except RecursionError:
+        raise NotValid("the document is nested too deeply") from None
+    except InvalidInput as error:
+        raise NotValid(error.message, element=error.element) from None
 
 
 def _each(raws: list[msgspec.Raw]) -> Iterator[Description]:

@@ -72,6 +72,8 @@ async def describe(language: Language, data: bytes, *, strict: bool) -> tuple[li
                 f"{parsed.count} jobs of a document of {len(data)} bytes are too much for one request; send it in parts"
             )
         notes = [str(note) for note in parsed.notes[:MAX_NOTES]]
+        if parsed.expansion is not None and parsed.expansion.options.window is not None:
+            notes.append("how many run at a time is not limited here; it is where the document is sent to /v1/sweeps")
         if len(parsed.notes) > MAX_NOTES:
             notes.append(f"and {len(parsed.notes) - MAX_NOTES} more")
         return list(parsed.descriptions), notes

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from lxml import etree
 
 from .. import xml
 from ..contract import Element, Language, Note, NotValid, Parsed, Unsupported, Written
 from ..native import Description
+from ..sweeps import Expansion, Value
 from . import document, schema, sweep, writing
 from .reading import Reading
 from .sweep import Sweep
@@ -60,7 +61,7 @@ class JSDL(Language):
             return Parsed(_nothing(reading.notes), 0, reading.notes)
         if not sweeps or len(sweeps) != len(elements):
             return Parsed(iter((first,)), 1, reading.notes)
-        return Parsed(_each(root, sweeps), sum(one.count for one in sweeps), reading.notes)
+        return Parsed.of(_JSDLSweep(root, sweeps), reading.notes)
 
     def write(self, description: Description) -> Written:
         return writing.write(description, self._read_back)
@@ -73,20 +74,36 @@ class JSDL(Language):
 
 
 def _nothing(notes: list[Note], what: str = "nothing in it can be run") -> Iterator[Description]:
-    refused = [note for note in notes if note.refused]
-    raise Unsupported(f"{what}: {'; '.join(map(str, refused[:10]))}", elements=[note.element for note in refused])
+    raise _refused(notes, what)
     yield  # a generator: it raises when a job is asked for
 
 
-def _each(root: etree._Element, sweeps: Sequence[Sweep]) -> Iterator[Description]:
-    for index, _ in enumerate(sweep.steps(sweeps)):
+def _refused(notes: list[Note], what: str) -> Unsupported:
+    refused = [note for note in notes if note.refused]
+    return Unsupported(f"{what}: {'; '.join(map(str, refused[:10]))}", elements=[note.element for note in refused])
+
+
+class _JSDLSweep(Expansion):
+    """The jobs of a document with sweeps. Values stand in the document while a job is read."""
+
+    def __init__(self, root: etree._Element, sweeps: Sequence[Sweep]) -> None:
+        plan, self._places = sweep.planned(sweeps)
+        super().__init__(plan)
+        self._root = root
+
+    def make(self, index: int, values: Mapping[str, Value]) -> Description:
         which = f"job {index} of the sweep"
         reading = Reading(strict=False)
+        there = sweep.Values()
         try:
-            made = document.read(reading, root, sweeps=lambda element: None)
+            for name, value in values.items():
+                for slot in self._places[name]:
+                    there.put(slot, str(value))
+            made = document.read(reading, self._root, sweeps=lambda element: None)
         except NotValid as error:
             raise NotValid(f"{which}: {error.message}", element=error.element) from None
+        finally:
+            there.restore()
         if made is None:
-            yield from _nothing(reading.notes, which)
-        else:
-            yield made
+            raise _refused(reading.notes, which)
+        return made

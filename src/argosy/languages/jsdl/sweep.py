@@ -8,12 +8,15 @@ again afterwards.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from lxml import etree
 
+from ..sweeps import Axis, Chain, Plan, Product, Range, Value, Zip
+from ..sweeps.plan import counted
 from .names import local, path, tag
 from .reading import Reading, wrong
 
@@ -59,30 +62,11 @@ class Slot:
 
 
 @dataclass(slots=True)
-class Loop:
-    """Values counted when they are wanted, `left_out` not among them."""
-
-    start: Decimal
-    step: Decimal
-    count: int
-    left_out: frozenset[Decimal]
-
-    def __len__(self) -> int:
-        return self.count - len(self.left_out)
-
-    def __iter__(self) -> Iterator[str]:
-        for index in range(self.count):
-            value = self.start + index * self.step
-            if value not in self.left_out:
-                yield _plain(value)
-
-
-@dataclass(slots=True)
 class Assignment:
     """Places that get the same value, one after the other."""
 
     slots: list[Slot]
-    values: Sequence[str] | Loop
+    values: Sequence[Value]
 
 
 @dataclass(slots=True)
@@ -92,57 +76,66 @@ class Sweep:
     assignments: list[Assignment]
     inner: list[Sweep]
 
-    @property
-    def count(self) -> int:
-        """The jobs that it makes."""
-        return len(self.assignments[0].values) * (sum(sweep.count for sweep in self.inner) or 1)
-
 
 class Values:
-    """The document's texts with and without the values of a step."""
+    """The document's texts with the values of a job, and without any."""
 
     def __init__(self) -> None:
-        self._originals: dict[tuple[int, str | None], str] = {}
+        self._originals: dict[tuple[int, str | None], tuple[Slot, str]] = {}
         self._parts: dict[tuple[int, str | None], list[tuple[Slot, str]]] = {}
 
     def put(self, slot: Slot, value: str) -> None:
         """Put a value into its place, beside the others that are in parts of the same text."""
         key = (id(slot.element), slot.attribute)
-        original = self._originals.setdefault(key, slot.text)
+        _, original = self._originals.setdefault(key, (slot, slot.text))
         if slot.start is None:
             slot.text = value
             return
-        parts = [one for one in self._parts.get(key, []) if one[0] is not slot]
-        self._parts[key] = parts = [*parts, (slot, value)]
+        parts = self._parts.setdefault(key, [])
+        parts.append((slot, value))
         text = original
         for part, its in sorted(parts, key=lambda one: -(one[0].start or 0)):
             assert part.start is not None
             text = text[: part.start] + its + text[part.start + part.length :]
         slot.text = text
 
-    def restore(self, slot: Slot) -> None:
-        """Take a value out again."""
-        key = (id(slot.element), slot.attribute)
-        if key in self._originals:
-            slot.text = self._originals[key]
-        self._parts.pop(key, None)
+    def restore(self) -> None:
+        """Take all values out again."""
+        for slot, original in self._originals.values():
+            slot.text = original
+        self._originals.clear()
+        self._parts.clear()
 
 
-def steps(sweeps: Sequence[Sweep], values: Values | None = None) -> Iterator[None]:
-    """Go through all jobs; at each step the document has its values."""
-    values = values or Values()
-    for sweep in sweeps:
-        for step in zip(*(assignment.values for assignment in sweep.assignments), strict=True):
-            for assignment, value in zip(sweep.assignments, step, strict=True):
-                for slot in assignment.slots:
-                    values.put(slot, value)
-            if sweep.inner:
-                yield from steps(sweep.inner, values)
-            else:
-                yield
-        for assignment in sweep.assignments:
-            for slot in assignment.slots:
-                values.restore(slot)
+def planned(sweeps: Sequence[Sweep]) -> tuple[Plan, dict[str, list[Slot]]]:
+    """The plan of a document's sweeps, and the places of each of its parameters.
+
+    A parameter is named by what is at the end of its path: Argument, Argument.2, ...
+    """
+    places: dict[str, list[Slot]] = {}
+    return _plan(sweeps, places), places
+
+
+def _plan(sweeps: Sequence[Sweep], places: dict[str, list[Slot]]) -> Plan:
+    parts = [_one(sweep, places) for sweep in sweeps]
+    return parts[0] if len(parts) == 1 else Chain(tuple(parts))
+
+
+def _one(sweep: Sweep, places: dict[str, list[Slot]]) -> Plan:
+    axes = tuple(Axis(_named(one.slots, places), one.values) for one in sweep.assignments)
+    together: Plan = axes[0] if len(axes) == 1 else Zip(axes)
+    return Product((together, _plan(sweep.inner, places))) if sweep.inner else together
+
+
+def _named(slots: list[Slot], places: dict[str, list[Slot]]) -> str:
+    first = slots[0]
+    base = name = first.attribute.rpartition("}")[2] if first.attribute is not None else local(first.element)
+    number = 1
+    while name in places:
+        number += 1
+        name = f"{base}.{number}"
+    places[name] = slots
+    return name
 
 
 def read(reading: Reading, element: etree._Element, outer: Sequence[Slot] = ()) -> Sweep | None:
@@ -174,7 +167,7 @@ def read(reading: Reading, element: etree._Element, outer: Sequence[Slot] = ()) 
 
 def _assignment(reading: Reading, element: etree._Element) -> Assignment | None:
     slots: list[Slot] = []
-    values: list[Sequence[str] | Loop] = []
+    values: list[Sequence[Value]] = []
     before = len(reading.notes)
 
     def function(child: etree._Element) -> None:
@@ -276,8 +269,8 @@ def _check_apart(element: etree._Element, slots: Sequence[Slot]) -> None:
             raise wrong(element, f"a text has {_MOST_PARTS} parts that change at most")
 
 
-def _values(element: etree._Element) -> list[str]:
-    values = []
+def _values(element: etree._Element) -> list[Value]:
+    values: list[Value] = []
     for child in element:
         if child.tag != tag("sweepfunc:Value"):
             raise wrong(child, f"{local(child)} has no place in Values")
@@ -287,7 +280,7 @@ def _values(element: etree._Element) -> list[str]:
     return values
 
 
-def _loop(element: etree._Element) -> Loop:
+def _loop(element: etree._Element) -> Range:
     integer = local(element) == "LoopInteger"
     numbers = {}
     for name in ("start", "end", "step"):
@@ -298,7 +291,7 @@ def _loop(element: etree._Element) -> Loop:
     start, end, step = numbers["start"], numbers["end"], numbers["step"]
     if step == 0:
         raise wrong(element, "the step of a loop is not 0")
-    count = int((end - start) / step) + 1 if (end - start) / step >= 0 else 0
+    count = counted(start, end, step)
     left_out = set()
     for child in element:
         if child.tag != tag("sweepfunc:Exception"):
@@ -306,8 +299,11 @@ def _loop(element: etree._Element) -> Loop:
         value = _number(child, child.text or "", integer=integer)
         index = (value - start) / step
         if index == index.to_integral_value() and 0 <= index < count:
-            left_out.add(start + int(index) * step)
-    return Loop(start, step, count, frozenset(left_out))
+            left_out.add(int(index))
+    found = Range(start, step, count, tuple(sorted(left_out)), texts=True)
+    if count > sys.maxsize:
+        raise wrong(element, f"{count} values are too many")
+    return found
 
 
 def _number(element: etree._Element, text: str, *, integer: bool) -> Decimal:
@@ -320,9 +316,3 @@ def _number(element: etree._Element, text: str, *, integer: bool) -> Decimal:
     if not ordinary or "_" in word or not word.isascii() or (integer and not re.fullmatch(r"[+-]?\d{1,18}", word)):
         raise wrong(element, f"{text!r} is no {'whole ' if integer else ''}number that can be counted with")
     return number
-
-
-def _plain(value: Decimal) -> str:
-    """A number without an exponent and without zeros that say nothing."""
-    text = f"{value:f}"
-    return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"

@@ -7,8 +7,9 @@ job for each of its elements.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 import msgspec
 
@@ -17,8 +18,9 @@ from argosy.model import InvalidInput
 from .. import native
 from ..contract import Element, Language, NotValid, Parsed, Written
 from ..native import Description, Input
+from ..sweeps import Axis, Chain, Expansion, Options, Range, Value
 from . import gridengine, lsf, pbs, slurm, writing
-from .asked import UNKNOWN, Asked, Dialect, array, describe
+from .asked import UNKNOWN, Asked, Dialect, describe
 
 DIALECTS = (slurm.DIALECT, pbs.DIALECT, gridengine.DIALECT, lsf.DIALECT)
 #: What the script is called in the session directory.
@@ -66,7 +68,7 @@ class Script(Language):
             raise NotValid(error.message, element=error.element) from None
         if not asked.array:
             return Parsed(iter((description,)), 1, asked.notes)
-        return Parsed(_each(description, asked), sum(map(len, asked.array)), asked.notes)
+        return Parsed.of(_Array(description, asked), asked.notes)
 
     def write(self, description: Description) -> Written:
         return writing.write(description)
@@ -106,6 +108,16 @@ def _gather(text: str) -> Asked:
     return asked
 
 
-def _each(description: Description, asked: Asked) -> Iterator[Description]:
-    for number in array(asked):
-        yield msgspec.structs.replace(description, environment=description.environment | {asked.index: str(number)})
+class _Array(Expansion):
+    """The elements of an array: the same script, each with its number in the variable that tells it."""
+
+    def __init__(self, description: Description, asked: Asked) -> None:
+        spans = tuple(Axis(asked.index, Range(Decimal(one.start), Decimal(one.step), len(one))) for one in asked.array)
+        super().__init__(
+            spans[0] if len(spans) == 1 else Chain(spans), Options(description.name, asked.at_a_time, None, asked.held)
+        )
+        self._description = msgspec.structs.replace(description, held=False)
+
+    def make(self, index: int, values: Mapping[str, Value]) -> Description:
+        own = {name: str(value) for name, value in values.items()}
+        return msgspec.structs.replace(self._description, environment=self._description.environment | own)

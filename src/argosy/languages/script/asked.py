@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from argosy.model import InvalidInput
@@ -55,6 +55,8 @@ class Asked:
     #: The elements of an array, and the variable that tells each its number.
     array: list[range] = field(default_factory=list)
     index: str = ""
+    #: How many elements may be unfinished at a time.
+    at_a_time: int | None = None
     notes: list[Note] = field(default_factory=list)
     #: The directive at hand: its text and its line.
     at: str = ""
@@ -105,9 +107,9 @@ class Asked:
 
     def elements(self, text: str, index: str) -> None:
         """The elements of an array, as ``1-10:2,15``."""
-        spans, percent, _ = text.partition("%")
+        spans, percent, most = text.partition("%")
         if percent:
-            self.note("how many elements run at a time is not limited")
+            self.at_a_time = self.count(most)
         for word in spans.split(","):
             match = _SPAN.fullmatch(word.strip())
             first, last, step = (int(part) if part else None for part in (match.groups() if match else (None,) * 3))
@@ -304,9 +306,3 @@ def _gpus(asked: Asked, processes: int, per_node: int) -> int | None:
                 )
             return count // among
     return None
-
-
-def array(asked: Asked) -> Iterator[int]:
-    """The numbers of an array's elements."""
-    for span in asked.array:
-        yield from span

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .asked import Asked, Dialect, Option, clock, flags, refuses, sets, skips
+from .asked import Asked, Dialect, Option, clock, counts, flags, refuses, sets, skips
 
 _CLOCK = (1, 60, 3600)
 
@@ -101,7 +101,8 @@ DIALECT = Dialect(
         skips("the job runs in its session directory, not where you submit", 0, "-cwd"),
         skips("variables that are set where you submit are not taken along", 0, "-V"),
         skips("no mail is sent", 1, "-m", "-M"),
-        skips("it has no effect here", 1, "-sync", "-b", "-shell", "-notify", "-R", "-w", "-now", "-ac", "-js", "-tc"),
+        skips("it has no effect here", 1, "-sync", "-b", "-shell", "-notify", "-R", "-w", "-now", "-ac", "-js"),
+        counts("at_a_time", "-tc"),
         skips("it has no effect here", 0, "-terse", "-verbose"),
         refuses("one job waiting for another cannot be asked for", 1, "-hold_jid", "-hold_jid_ad"),
         refuses("a time to begin at cannot be asked for", 1, "-a"),
