@@ -36,6 +36,8 @@ FULL: dict[str, Any] = {
     "worker": "w",
     "tags": {"project": "x", "ünï": "'; DROP TABLE activity; --"},
     "terminate_by": "bob",
+    "sweep": "sweep-1",
+    "parameters": {"index": 3, "a": "x", "b": 0.5, "c": True},
     "noted": 1234.5,
     "failed_in": S.STAGING_OUT,
     "outcome": Outcome.TIMEOUT,

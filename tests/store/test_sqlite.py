@@ -99,7 +99,7 @@ async def test_open_and_closed(path: Path) -> None:
 
 async def test_the_schema_comes_with_the_package() -> None:
     names = {entry.name for entry in files("argosy.store").joinpath("sql", "sqlite").iterdir()}
-    assert {"queries.sql", *(migration.name for migration in known())} == names
+    assert {"queries.sql", "sweeps.sql", *(migration.name for migration in known())} == names
     assert [migration.number for migration in known()] == list(range(1, len(known()) + 1))
 
 

@@ -2,5 +2,23 @@
 
 from .contract import Store
 from .records import Activity, Change, Chore, Created, Event, NewActivity, Query, activity_of
+from .sweeps import CreatedSweep, NewSweep, Sweep, SweepDocument, SweepEvent, SweepQuery, SweepStore
 
-__all__ = ["Activity", "Change", "Chore", "Created", "Event", "NewActivity", "Query", "Store", "activity_of"]
+__all__ = [
+    "Activity",
+    "Change",
+    "Chore",
+    "Created",
+    "CreatedSweep",
+    "Event",
+    "NewActivity",
+    "NewSweep",
+    "Query",
+    "Store",
+    "Sweep",
+    "SweepDocument",
+    "SweepEvent",
+    "SweepQuery",
+    "SweepStore",
+    "activity_of",
+]

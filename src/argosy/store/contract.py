@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 
 from argosy.model import Conflict
 
 from .records import Activity, Change, Chore, Created, Event, NewActivity, Query
+from .sweeps import SweepStore
 
 
-class Store(ABC):
+class Store(SweepStore):
     """Durable records. When a call that writes has returned, what it wrote survives a crash of the machine.
 
     Each element of a vector is one transaction as far as anybody can see: it is recorded whole, with its events and

@@ -53,6 +53,10 @@ class Activity:
     """Who asked for it to be ended."""
     noted: float = 0.0
     """The time of its newest event."""
+    sweep: str | None = None
+    """The sweep that it was made for."""
+    parameters: dict[str, str | int | float | bool] | None = None
+    """The values that it has in its sweep; ``index`` is its number there, from 0."""
     failed_in: ActivityState | None = None
     """Of a failed one, the state in which it failed: from there it can be restarted."""
     outcome: Outcome | None = None
@@ -163,6 +167,8 @@ class Query:
     after: str | None = None
     """The id after which the page begins, newest first."""
     limit: int = 50
+    sweep: str | None = None
+    """The id of their sweep."""
     native_id: str | None = None
     """The batch system's id; give `resource` too, since every batch system counts from one."""
 

@@ -15,6 +15,7 @@ from argosy.store.records import Query
 
 _COLUMNS = "a.owner, a.state, a.version, a.created, a.changed, a.name, a.resource, a.expires, a.worker, a.tags, a.rest"
 _HAS_TAG = "SELECT 1 FROM tag o WHERE o.activity = a.pk"
+_EVERY_STATE = [state.value for state in ActivityState]
 #: Before and after every id.
 LOWEST, HIGHEST = "", "\U0010ffff"
 
@@ -39,6 +40,7 @@ def listing(query: Query, *, above: str = LOWEST, below: str = HIGHEST) -> tuple
         ("resource", "=", "resource"),
         ("name", "=", "name"),
         ("native_id", "=", "native_id"),
+        ("sweep", "=", "sweep"),
         ("created", ">=", "created_from"),
         ("created", "<", "created_before"),
     ):
@@ -51,6 +53,8 @@ def listing(query: Query, *, above: str = LOWEST, below: str = HIGHEST) -> tuple
 
     if query.native_id is not None and not query.tags:
         source = "activity a INDEXED BY activity_by_native_id"
+    elif query.sweep is not None and not query.tags:
+        return _by_states(query, states or _EVERY_STATE, where, values)
     elif query.tags:
         source, where = _by_tag(query, where)
     elif query.owner is not None and query.name is not None:
@@ -87,6 +91,8 @@ def _by_states(
     query: Query, states: Sequence[str], where: Sequence[str], values: dict[str, Any]
 ) -> tuple[str, dict[str, Any]]:
     index = "activity_by_state" if query.owner is None else "activity_by_owner_state"
+    if query.sweep is not None:
+        index = "activity_by_sweep"
     source = f"activity a INDEXED BY {index}"
     names = _state_names(states, values).split(", ")
     walks = [_walk(source, [*where, f"a.state = {name}"]) for name in names]

@@ -16,6 +16,7 @@ from argosy.model import Conflict
 from argosy.model.activity import RESTARTED, may_follow, may_restart
 from argosy.store.records import Activity, Change, Created, Event, NewActivity
 
+from .counts import count_ended
 from .queries import SQL
 from .rows import activity_row, event_row, json_text, read_activity, rest_text, state_of, storable, tags_text
 from .writer import Failed, Step, Written
@@ -82,7 +83,7 @@ def change(asked: Change) -> Step:
         found = tx.db.execute(_SELECT_FOR_CHANGE, (new.id,)).fetchone()
         if found is None:
             return Conflict(f"activity {new.id} is not there any more", element="id")
-        pk, owner, state, version, created, name, resource, native_id, expires, worker, old_tags = found
+        pk, owner, state, version, created, name, resource, native_id, expires, worker, old_tags, sweep = found
         if version != activity.version:
             return Conflict(
                 f"activity {new.id} has changed meanwhile: it is at version {version}, this was decided on version "
@@ -96,6 +97,10 @@ def change(asked: Change) -> Step:
                 return Failed(ValueError(f"activity {new.id} cannot go from {before} to {after}"))
         if owner != new.owner or created != new.created:
             return Failed(ValueError(f"the owner and the time of creation of activity {new.id} cannot change"))
+        if sweep is not None and state != new.state:
+            # One that is started again has been counted as ended.
+            ended = tx.db.execute(SQL["select_activity"], (new.id,)).fetchone() if state_of(state).final else None
+            count_ended(tx, sweep, None if ended is None else read_activity(ended), new)
         # Naming a column costs its indexes, changed or not.
         columns: dict[str, Any] = {"version": new.version, "changed": new.changed, "rest": rest}
         if state != new.state:

@@ -1,4 +1,4 @@
-"""The fixed queries, read from ``sql/sqlite/queries.sql``."""
+"""The fixed queries, read from ``sql/sqlite/queries.sql`` and its neighbour ``sweeps.sql``."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 
 
 def _load() -> dict[str, str]:
-    text = files("argosy.store").joinpath("sql", "sqlite", "queries.sql").read_text("utf-8")
-    _, *parts = _NAME.split(text)
-    return {name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)}
+    found: dict[str, str] = {}
+    for file in ("queries.sql", "sweeps.sql"):
+        text = files("argosy.store").joinpath("sql", "sqlite", file).read_text("utf-8")
+        _, *parts = _NAME.split(text)
+        found |= {name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)}
+    return found
 
 
 #: Each query by its name.

@@ -31,6 +31,8 @@ class _Rest(msgspec.Struct, omit_defaults=True):
     outcome: Outcome | None = None
     restarts: int = 0
     earlier: tuple[str, ...] = ()
+    sweep: str | None = None
+    parameters: dict[str, str | int | float | bool] | None = None
 
 
 _FIELDS = _Rest.__struct_fields__
@@ -100,6 +102,7 @@ def activity_row(activity: Activity) -> tuple[Any, ...]:
         activity.worker,
         tags_text(activity),
         rest_text(activity),
+        activity.sweep,
     )
 
 
@@ -139,6 +142,8 @@ def read_activity(row: tuple[Any, ...]) -> Activity:
         outcome=rest.outcome,
         restarts=rest.restarts,
         earlier=rest.earlier,
+        sweep=rest.sweep,
+        parameters=rest.parameters,
     )
 
 

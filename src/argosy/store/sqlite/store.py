@@ -18,6 +18,7 @@ from .migrations import SchemaError
 from .queries import SQL
 from .reader import Reader
 from .rows import json_text, read_activity, read_chore, read_event
+from .sweeps import SQLiteSweeps
 from .writer import Writer
 
 Listener = Callable[[Sequence[Event], dict[str, Activity]], None]
@@ -28,7 +29,7 @@ _AT_ONCE = 4
 _CLOCK_SLACK = 60.0
 
 
-class SQLiteStore(Store):
+class SQLiteStore(SQLiteSweeps, Store):
     """Records in the SQLite database `path`, which is made where it is not there (mode 0600, its directory 0700).
 
     All methods belong to one event loop. `fault` is called in the writer's thread at named points: ``before-commit``,

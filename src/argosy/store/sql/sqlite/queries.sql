@@ -11,8 +11,8 @@ SELECT activity, digest FROM submission_key WHERE owner = ? AND key = ?
 
 -- name: insert_activity
 INSERT INTO activity
-(id, owner, state, final, version, created, changed, name, resource, native_id, expires, worker, tags, rest)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+(id, owner, state, final, version, created, changed, name, resource, native_id, expires, worker, tags, rest, sweep)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: insert_description
 INSERT INTO description (activity, body) VALUES (?, ?)
@@ -27,7 +27,8 @@ DELETE FROM tag WHERE activity = ?
 INSERT INTO event (activity, owner, time, kind, state, message, by, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: select_for_change
-SELECT pk, owner, state, version, created, name, resource, native_id, expires, worker, tags FROM activity WHERE id = ?
+SELECT pk, owner, state, version, created, name, resource, native_id, expires, worker, tags, sweep
+FROM activity WHERE id = ?
 
 -- name: select_activity
 SELECT id, owner, state, version, created, changed, name, resource, expires, worker, tags, rest
