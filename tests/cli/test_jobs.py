@@ -262,3 +262,15 @@ def _until_running(live: Live) -> None:
     id = next(iter(live.operations.activities))
     live.do(live.operations.write, id, "stdout", b"going")
     live.do(live.operations.advance, id, S.LRMS_RUNNING)
+
+
+def test_hold_says_what_became_of_each(argosy: Command, live: Live) -> None:
+    ids = [argosy("submit", "--", "true").out.strip() for _ in range(2)]
+    done = argosy("hold", *ids)
+    assert done.code == 0
+    assert [line.split()[0] for line in done.out.splitlines()] == ids
+    assert "still to come" in done.out
+    refused = argosy("suspend", ids[0], "0" * 32)
+    assert refused.code == 1
+    assert f"{ids[0]}: it does not run" in refused.err
+    assert "there is no activity" in refused.err

@@ -17,7 +17,7 @@ from argosy.executors.contract import Handle
 from argosy.identity import TABLE, Caller, Operation, Reach, Role, Scope, reach
 from argosy.languages.native import Description
 from argosy.model import ActivityState, ArgosyError, InvalidStateException, NotAllowed, NotFound
-from argosy.service.contract import CreateRequest, OpenFile
+from argosy.service.contract import ChangeRequest, CreateRequest, OpenFile
 from argosy.service.service import ExecutionService
 from argosy.store import Created, Query
 from tests.service.driving import ToldDriver, told_service, until
@@ -114,6 +114,10 @@ CALLS: dict[Operation, list[Call]] = {
     ],
     Operation.START: [lambda s, c, at: _vector(s.start(c, [at]))],  # type: ignore[arg-type]
     Operation.RESTART: [lambda s, c, at: _vector(s.restart(c, [at]))],  # type: ignore[arg-type]
+    Operation.CHANGE: [
+        lambda s, c, at: _vector(s.change(c, [ChangeRequest(at, "release")])),  # type: ignore[arg-type]
+        lambda s, c, at: _vector(s.change(c, [ChangeRequest(at, state="pending:held")])),  # type: ignore[arg-type]
+    ],
     Operation.STATUS: [lambda s, c, at: _vector(s.status(c, [at]))],  # type: ignore[arg-type]
     Operation.DESCRIPTION: [lambda s, c, at: s.description(c, at)],
     Operation.PAGE: [lambda s, c, at: s.page(c, Query(owner="alice")), lambda s, c, at: s.page(c, Query(owner="bob"))],

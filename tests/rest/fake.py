@@ -19,10 +19,12 @@ from argosy.model import (
     NotFound,
     Share,
 )
+from argosy.model.actions import Action
 from argosy.model.description import session_path
 from argosy.service.caller import Caller
-from argosy.service.contract import CreateRequest, FileInfo, OpenFile, Operations, ResourceShare
-from argosy.store import Activity, Created, Event, Query
+from argosy.service.changing import StateConflict
+from argosy.service.contract import ChangeRequest, CreateRequest, FileInfo, OpenFile, Operations, ResourceShare
+from argosy.store import Activity, Created, Event, Query, Wish
 
 TOKEN = "test-token-0123456789"
 CALLER = Caller("alice")
@@ -43,6 +45,7 @@ class FakeOperations(Operations):
         self.failure: BaseException | None = None
         self.purged: list[tuple[str, bool]] = []
         self.stopping = False
+        self.asked: list[tuple[str, str | None, str | None, float]] = []
 
     # -- what tests do --------------------------------------------------------------------------------
 
@@ -108,6 +111,22 @@ class FakeOperations(Operations):
             self.keys[caller.name, request.key] = (id, digest)
         self.emit(id, "created")
         return Created(self.activities[id])
+
+    async def change(
+        self, caller: Caller, requests: Sequence[ChangeRequest], *, wait: float = 10.0
+    ) -> list[Activity | ArgosyError]:
+        def one(request: ChangeRequest) -> Activity | ArgosyError:
+            try:
+                record = self._get(caller, request.id)
+                if request.action == "suspend":
+                    raise StateConflict("it does not run", [Action.HOLD])
+            except ArgosyError as error:
+                return error
+            self.asked.append((request.id, request.action, request.state, wait))
+            self.advance(request.id, record.state, wish=Wish(Action(request.action or "hold"), caller.name, 1.0))
+            return self.activities[request.id]
+
+        return [one(request) for request in requests]
 
     def _get(self, caller: Caller, id: str) -> Activity:
         record = self.activities.get(id)

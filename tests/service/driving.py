@@ -79,8 +79,10 @@ class ToldDriver(Driver):
 
 
 @asynccontextmanager
-async def told_service(directory: Path, **policy: float) -> AsyncIterator[tuple[ExecutionService, ToldDriver]]:
-    driver = ToldDriver()
+async def told_service(
+    directory: Path, *, driver: ToldDriver | None = None, **policy: float
+) -> AsyncIterator[tuple[ExecutionService, ToldDriver]]:
+    driver = driver or ToldDriver()
     times = {"retry_first": 0.01, "retry_most": 0.05} | policy
     service = ExecutionService(
         SQLiteStore(directory / "argosy.db"),

@@ -60,7 +60,7 @@ def _killed(service: RunningService, share: str, runs: Path, timeout: float = 30
     assert service.died(), service.log()
 
 
-@pytest.mark.parametrize("point", [point for point in POINTS if not point.startswith(("cancel", "command"))])
+@pytest.mark.parametrize("point", [point for point in POINTS if not point.startswith(("cancel", "command", "control"))])
 @pytest.mark.parametrize("passed", [0, 1])
 def test_every_job_runs_once(service: RunningService, share: str, point: str, passed: int, tmp_path: Path) -> None:
     runs = tmp_path / "runs"

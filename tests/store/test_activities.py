@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from argosy.model import ActivityState, Conflict, InvalidInput, Outcome, Unavailable, Usage
+from argosy.model.actions import Action
 from argosy.model.activity import FINAL, RESTARTS, TRANSITIONS
-from argosy.store import Activity, Change, Created, Event, Query, Store
+from argosy.store import Activity, Change, Created, Event, Query, Store, Wish
 from tests.store.making import activity, change, event, new
 
 pytestmark = pytest.mark.anyio
@@ -43,6 +44,7 @@ FULL: dict[str, Any] = {
     "outcome": Outcome.TIMEOUT,
     "restarts": 2,
     "earlier": ("12", "13[4]"),
+    "wish": Wish(Action.HOLD, "bob", 1235.5, True, "slurmctld is away"),
 }
 
 

@@ -134,6 +134,33 @@ class AsyncClient:
         """Let an activity go that was created held."""
         return await self._do(calls.start(id))
 
+    async def change(
+        self, id: str, action: str | None = None, *, state: str | None = None, wait: float = 10.0
+    ) -> ActivityDocument:
+        """Change its status: ``start``, ``hold``, ``release``, ``suspend``, ``resume`` or ``terminate``, or the state
+        to go to. Answers once that has come about, but after `wait` seconds in any case: `asked` says what has not."""
+        return await self._do(calls.change(id, action, state, wait))
+
+    async def change_many(self, changes: Sequence[tuple[str, str]], *, wait: float = 10.0) -> Results:
+        """Change many, each an id and an action; each is answered in its place."""
+        return await self._do(calls.change_many(changes, wait))
+
+    async def hold(self, id: str) -> ActivityDocument:
+        """Keep an activity from running."""
+        return await self.change(id, "hold")
+
+    async def release(self, id: str) -> ActivityDocument:
+        """Let an activity go that is held."""
+        return await self.change(id, "release")
+
+    async def suspend(self, id: str) -> ActivityDocument:
+        """Stop an activity's application where it is."""
+        return await self.change(id, "suspend")
+
+    async def resume(self, id: str) -> ActivityDocument:
+        """Let a suspended application go on."""
+        return await self.change(id, "resume")
+
     async def terminate(self, id: str) -> ActivityDocument:
         """Begin to end an activity; `wait` for its end."""
         return await self._do(calls.terminate(id))

@@ -153,6 +153,17 @@ def start(id: str) -> Call[documents.ActivityDocument]:
     return Call("POST", activity(id, "start"), documents.ActivityDocument, idempotent=False)
 
 
+def change(id: str, action: str | None, state: str | None, wait: float) -> Call[documents.ActivityDocument]:
+    body = msgspec.json.encode(documents.ChangeDocument(action=action, state=state))
+    address = activity(id, "state")
+    return Call("POST", address, documents.ActivityDocument, {"wait": f"{wait:.3f}"}, body, wait=wait)
+
+
+def change_many(changes: Sequence[tuple[str, str]], wait: float) -> Call[list[documents.Result]]:
+    body = msgspec.json.encode([documents.ChangeElement(id=id, action=action) for id, action in changes])
+    return Call("POST", "/v1/activities/actions", list[documents.Result], {"wait": f"{wait:.3f}"}, body, wait=wait)
+
+
 def terminate(id: str) -> Call[documents.ActivityDocument]:
     return Call("POST", activity(id, "terminate"), documents.ActivityDocument)
 

@@ -131,6 +131,33 @@ class Client:
         """Let an activity go that was created held."""
         return self._do(calls.start(id))
 
+    def change(
+        self, id: str, action: str | None = None, *, state: str | None = None, wait: float = 10.0
+    ) -> ActivityDocument:
+        """Change its status: ``start``, ``hold``, ``release``, ``suspend``, ``resume`` or ``terminate``, or the state
+        to go to. Answers once that has come about, but after `wait` seconds in any case: `asked` says what has not."""
+        return self._do(calls.change(id, action, state, wait))
+
+    def change_many(self, changes: Sequence[tuple[str, str]], *, wait: float = 10.0) -> Results:
+        """Change many, each an id and an action; each is answered in its place."""
+        return self._do(calls.change_many(changes, wait))
+
+    def hold(self, id: str) -> ActivityDocument:
+        """Keep an activity from running."""
+        return self.change(id, "hold")
+
+    def release(self, id: str) -> ActivityDocument:
+        """Let an activity go that is held."""
+        return self.change(id, "release")
+
+    def suspend(self, id: str) -> ActivityDocument:
+        """Stop an activity's application where it is."""
+        return self.change(id, "suspend")
+
+    def resume(self, id: str) -> ActivityDocument:
+        """Let a suspended application go on."""
+        return self.change(id, "resume")
+
     def terminate(self, id: str) -> ActivityDocument:
         """Begin to end an activity; `wait` for its end."""
         return self._do(calls.terminate(id))

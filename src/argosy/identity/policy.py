@@ -33,6 +33,7 @@ class Operation(StrEnum):
     CREATE = "create"
     START = "start"
     RESTART = "restart"
+    CHANGE = "change"
     STATUS = "status"
     DESCRIPTION = "description"
     PAGE = "page"
@@ -73,6 +74,7 @@ class Rule:
 
 _READ = frozenset({Scope.READ})
 _CREATE = frozenset({Scope.CREATE})
+_MODIFY = frozenset({Scope.MODIFY})
 _CANCEL = frozenset({Scope.CANCEL})
 #: Uploading an input and letting a held activity go are the rest of creating it.
 _CHANGE = frozenset({Scope.CREATE, Scope.MODIFY})
@@ -84,6 +86,7 @@ TABLE: Mapping[Operation, Rule] = {
     Operation.CREATE: Rule(_CREATE, *_OWN),
     Operation.START: Rule(_CHANGE, *_OWN),
     Operation.RESTART: Rule(_CHANGE, *_OWN),
+    Operation.CHANGE: Rule(_MODIFY, *_OPERATED),
     Operation.STATUS: Rule(_READ, *_OPERATED),
     Operation.DESCRIPTION: Rule(_READ, *_ADMINISTERED),
     Operation.PAGE: Rule(_READ, *_OWN),

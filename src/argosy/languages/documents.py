@@ -46,6 +46,10 @@ class ActivityDocument(Struct, omit_defaults=True, kw_only=True):
     start_estimate: str | None = None
     usage: UsageDocument | None = None
     expires: str | None = None
+    asked: str | None = None
+    """What was asked for and has not come about yet: ``hold``, ``release``, ``suspend`` or ``resume``."""
+    held: bool = False
+    """Whether it is kept from running on request, before it is submitted or by the batch system."""
     tags: dict[str, str] = {}
     notes: list[str] = []
     """In the answer to a creation: what of its description has no effect, or was taken otherwise than written."""
@@ -65,6 +69,20 @@ class BatchElement(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_on
 
     description: Description
     submission_id: str | None = None
+
+
+class ChangeDocument(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """What an activity's status is to become: an action (``start``, ``hold``, ``release``, ``suspend``, ``resume``,
+    ``terminate``), or the state to go to (``pending:held``, ``running:lrms:suspended``, ...); one of the two."""
+
+    action: str | None = None
+    state: str | None = None
+
+
+class ChangeElement(ChangeDocument, kw_only=True):
+    """One activity of several to change."""
+
+    id: str
 
 
 class EventDocument(Struct, omit_defaults=True, kw_only=True):
@@ -141,6 +159,8 @@ class Problem(Struct, omit_defaults=True, kw_only=True):
     code: str = ""
     element: str | None = None
     instance: str | None = None
+    allowed: list[str] = []
+    """Of a change that the state does not allow: the actions that it does."""
 
 
 class Result(Struct, omit_defaults=True, kw_only=True):

@@ -26,6 +26,15 @@ class CreateRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeRequest:
+    """One activity to change: by an action (`argosy.model.actions.Action`), or by the state that it is to go to."""
+
+    id: str
+    action: str | None = None
+    state: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceShare:
     """A queue of a resource, and which kind of batch system it is of."""
 
@@ -65,6 +74,17 @@ class Operations(ABC):
     @abstractmethod
     async def start(self, caller: Caller, ids: Sequence[str]) -> list[Activity | ArgosyError]:
         """Let activities go that were created held."""
+
+    @abstractmethod
+    async def change(
+        self, caller: Caller, requests: Sequence[ChangeRequest], *, wait: float = 10.0
+    ) -> list[Activity | ArgosyError]:
+        """Change the status of activities: start, hold, release, suspend, resume, terminate, restart, mixed.
+
+        Each wish is recorded, then brought about. Answers with the record once that is so, or refused, but after `wait`
+        seconds in any case: `Activity.wish` is what has not come about by then. Asking for what is so already changes
+        nothing; what the state or the batch system does not allow is an InvalidStateException, in its words.
+        """
 
     @abstractmethod
     async def status(self, caller: Caller, ids: Sequence[str]) -> list[Activity | ArgosyError]:

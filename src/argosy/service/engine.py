@@ -18,6 +18,7 @@ from argosy.store import Activity, Change, Event, Store
 
 from .lifecycle import Begun, Decision, Happening, Instruction, Needs, RestartAsked, decide, resume
 from .policy import ServicePolicy
+from .wishes import pending
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +106,8 @@ class Engine:
             self.post(record.id, step)
         elif step is not None:
             self._perform(step, live)
+        if record.state.in_lrms and pending(record) is not None:
+            self._perform(Instruction.CONTROL, live)
         return live
 
     def created(
@@ -273,6 +276,10 @@ class Engine:
             live.timer.cancel()
         live.timer = asyncio.get_running_loop().call_later(delay, self._perform, instruction, live)
         return True
+
+    def ask_again(self, live: Live) -> None:
+        """Ask the batch system once more for what was asked of the activity."""
+        self._perform(Instruction.CONTROL, live)
 
     def went_well(self, live: Live) -> None:
         """What was tried has worked."""

@@ -15,6 +15,8 @@ itself there, as a crash would. It is armed only by the tests, through an enviro
     stage-out       the output files are about to be looked at
     cancel-before   a termination is recorded, the batch system has not been told
     cancel-after    the batch system has been told to cancel, nothing of it is stored
+    control-before  a hold or the like is recorded, the batch system has not been asked
+    control-after   the batch system has been asked for it, nothing of it is stored
     final           a final state is recorded
 """
 
@@ -36,6 +38,8 @@ POINTS = (
     "stage-out",
     "cancel-before",
     "cancel-after",
+    "control-before",
+    "control-after",
     "final",
 )
 

@@ -17,10 +17,12 @@ from typing import Any
 
 from argosy.executors.contract import Report
 from argosy.model import ActivityState, Outcome, Phase
+from argosy.model.actions import Action
 from argosy.model.activity import RESTARTED, may_follow, may_restart
 from argosy.store import Activity, Event
 
-from . import restart
+from . import restart, wishes
+from .wishes import WishAnswered, Wished
 
 _S = ActivityState
 
@@ -39,6 +41,8 @@ class Instruction(StrEnum):
     CANCEL = "cancel"
     """Cancel the job in the batch system, which has it or may have it. Where a submission is under way, its answer
     comes first."""
+    CONTROL = "control"
+    """Ask the batch system for what was asked of the activity; answer `WishAnswered`."""
     CHECK_OUTPUT = "check-output"
     """See which declared output files are there; answer `OutputChecked`."""
 
@@ -137,6 +141,8 @@ Happening = (
     | TerminateAsked
     | RestartAsked
     | TooLate
+    | Wished
+    | WishAnswered
 )
 
 
@@ -194,7 +200,15 @@ def decide(activity: Activity, happened: Happening, needs: Needs, now: float, re
         if isinstance(happened, RestartAsked):
             _restart(decision, happened, needs, now)
         return decision
+    if isinstance(happened, Wished) and happened.action is Action.RELEASE and activity.state is _S.HELD:
+        happened = Begun(happened.by)
     match happened:
+        case Wished():
+            step = wishes.wished(decision, happened, now)
+            if step is not None:
+                decision.instructions.append(Instruction(step))
+        case WishAnswered():
+            wishes.answered(decision, happened, now)
         case TerminateAsked(by):
             _terminate(decision, by, now)
         case TooLate(reason):
@@ -205,7 +219,7 @@ def decide(activity: Activity, happened: Happening, needs: Needs, now: float, re
             if decision.activity.state is _S.PENDING:
                 _stage_in(decision, needs, now)
         case InputChecked(missing):
-            if activity.state is _S.STAGING_IN and not missing:
+            if activity.state is _S.STAGING_IN and not missing and not wishes.held_here(activity):
                 _staged(decision, now)
         case Accepted(native_id):
             _accepted(decision, native_id, now)
@@ -221,13 +235,15 @@ def decide(activity: Activity, happened: Happening, needs: Needs, now: float, re
         case Never():
             if activity.state is _S.TERMINATING:
                 decision.move(_S.TERMINATED, now)
-            elif activity.state is _S.STAGED_IN:
+            elif activity.state is _S.STAGED_IN and not wishes.parked(decision, now):
                 decision.instructions.append(Instruction.SUBMIT)
         case Reported(report):
             _reported(decision, report, needs, now)
         case OutputChecked(missing):
             if activity.state is _S.STAGING_OUT:
                 _staged_out(decision, missing, now)
+    if wishes.follow(decision, activity, now):
+        decision.instructions.append(Instruction.CONTROL)
     final = decision.activity
     if final.state.final:  # it was not before
         decision.activity = final.but(final_at=now, expires=now + retention, worker=None, start_estimate=None)
@@ -361,7 +377,8 @@ def _in_lrms(decision: Decision, report: Report, state: ActivityState, now: floa
         decision.activity = activity = activity.but(start_estimate=report.start_estimate)
     detail = {"hosts": list(report.hosts)} if report.hosts else None
     if state is not activity.state:
-        decision.move(state, now, report.message, time=report.time, detail=detail)
+        by = wishes.asker(activity, state)
+        decision.move(state, now, report.message, by=by, time=report.time, detail=detail)
     elif report.message != activity.reason:
         decision.activity = activity.but(reason=report.message, changed=now)
         decision.note("reason", now, report.message)

@@ -17,10 +17,13 @@ from argosy.languages import native
 from argosy.model import ActivityDescription, ActivityState, ArgosyError, JobSpec, SubmitException, Unavailable
 from argosy.store import Activity, Store, activity_of
 
+from .controls import Controls
 from .engine import Engine, Live
 from .lifecycle import Accepted, Away, InputChecked, Instruction, Never, OutputChecked, Refused, Reported, TooLate
+from .policy import ServicePolicy
 from .resources import Resource
 from .sessions import Sessions
+from .wishes import held_here
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +39,7 @@ class Performer:
         store: Store,
         sessions: Sessions,
         resources: dict[str, Resource],
+        policy: ServicePolicy,
         fault: Callable[[str], None],
     ) -> None:
         self._store = store
@@ -46,6 +50,7 @@ class Performer:
         self._gathered: dict[tuple[Instruction, str], list[Live]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._submitting: set[str] = set()
+        self._controls = Controls(resources, policy, fault)
 
     def perform(self, instruction: Instruction, live: Live) -> None:
         """Begin to perform an instruction. Those for one resource that come together are performed together."""
@@ -62,6 +67,9 @@ class Performer:
             return
         if instruction in (Instruction.CHECK_INPUT, Instruction.CHECK_OUTPUT):
             self._start(self._check_files(instruction, lives))
+            return
+        if instruction is Instruction.CONTROL:
+            self._start(self._controls.work(self.engine, name, lives))
             return
         resource = self._resources.get(name)
         if resource is None or not resource.opened:
@@ -102,6 +110,7 @@ class Performer:
 
     async def stop(self) -> None:
         """Stop what is under way. It will be done again by the next worker."""
+        self._controls.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -160,8 +169,10 @@ class Performer:
         try:
             descriptions = {live.record.id: await self._description(live) for live in lives}
             await asyncio.to_thread(self._sessions.make, list(descriptions))
-            # Those that were terminated meanwhile are not handed over any more.
-            wanted = [live for live in lives if live.record.state is ActivityState.STAGED_IN]
+            # Those that were terminated or held meanwhile are not handed over any more.
+            wanted = [
+                live for live in lives if live.record.state is ActivityState.STAGED_IN and not held_here(live.record)
+            ]
             requests = [
                 job_request(live.record.tag, descriptions[live.record.id], live.record.session) for live in wanted
             ]

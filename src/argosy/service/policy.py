@@ -17,6 +17,8 @@ class ServicePolicy:
     """How long an activity waits for its input files before it is failed."""
     give_up_after: float = 7 * 86_400
     """How long a submission is tried while the batch system is away before the activity is failed."""
+    control_patience: float = 3600.0
+    """How long a hold, release, suspension or resumption is tried, and looked for, before it counts as refused."""
     retry_first: float = 2.0
     """The wait before the second try of what failed for an outside fault; it doubles up to `retry_most`."""
     retry_most: float = 300.0

@@ -28,10 +28,12 @@ from argosy.model import (
     NotFound,
     Unavailable,
 )
+from argosy.model.actions import Action
 from argosy.store import Activity, Created, Event, NewActivity, Query, Store
 
 from .caller import Caller
-from .contract import CreateRequest, FileInfo, OpenFile, Operations, ResourceShare
+from .changing import Changes
+from .contract import ChangeRequest, CreateRequest, FileInfo, OpenFile, Operations, ResourceShare
 from .engine import Engine
 from .housekeeping import Housekeeping
 from .ids import new_id
@@ -43,6 +45,7 @@ from .resources import Resource, find_resource
 from .restart import why_not
 from .sessions import Sessions
 from .streams import Streams
+from .wishes import Wished
 
 log = logging.getLogger(__name__)
 
@@ -74,10 +77,11 @@ class ExecutionService(Operations):
         self._policy = policy or ServicePolicy()
         self._fault = fault
         self._sessions = Sessions(sessions_root, fault)
-        self._performer = Performer(store, self._sessions, resources, fault)
+        self._performer = Performer(store, self._sessions, resources, self._policy, fault)
         self._engine = Engine(store, self._policy, self._performer.perform, self._performer.settled, fault)
         self._performer.engine = self._engine
         self._streams = Streams(store)
+        self._changes = Changes(store, resources, self._find, self._post)
         worker = f"{socket.gethostname()}:{os.getpid()}:{new_id()[-8:]}"
         self._housekeeping = Housekeeping(
             store, self._engine, self._performer, self._sessions, resources, self._policy, worker
@@ -94,11 +98,13 @@ class ExecutionService(Operations):
             await self._store.retire_all()
         self._engine.start()
         self._streams.start()
+        self._changes.start()
         await self._housekeeping.start()
 
     async def close(self) -> None:
         """Stop. Jobs go on; the next service takes up everything where it was."""
         self._streams.stop()
+        self._changes.stop()
         await self._housekeeping.stop()
         for resource in self._resources.values():
             await resource.driver.close()
@@ -200,6 +206,13 @@ class ExecutionService(Operations):
 
         return await self._each(caller, Operation.START, ids, one)
 
+    async def change(
+        self, caller: Caller, requests: Sequence[ChangeRequest], *, wait: float = 10.0
+    ) -> list[Activity | ArgosyError]:
+        self._check_vector(requests)
+        others = {Action.START: self.start, Action.TERMINATE: self.terminate, Action.RESTART: self.restart}
+        return await self._changes.change(caller, requests, wait, others)
+
     async def terminate(self, caller: Caller, ids: Sequence[str]) -> list[Activity | ArgosyError]:
         async def one(activity: Activity) -> Activity:
             if activity.state.final:
@@ -256,7 +269,7 @@ class ExecutionService(Operations):
             return error
         return None
 
-    async def _post(self, activity: Activity, happened: Begun | TerminateAsked) -> Activity:
+    async def _post(self, activity: Activity, happened: Begun | TerminateAsked | Wished) -> Activity:
         future = self._engine.posted(activity.id, happened)
         if future is not None:
             return await future

@@ -1,7 +1,7 @@
 """Durable records."""
 
 from .contract import Store
-from .records import Activity, Change, Chore, Created, Event, NewActivity, Query, activity_of
+from .records import Activity, Change, Chore, Created, Event, NewActivity, Query, Wish, activity_of
 from .sweeps import CreatedSweep, NewSweep, Sweep, SweepDocument, SweepEvent, SweepQuery, SweepStore
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "SweepEvent",
     "SweepQuery",
     "SweepStore",
+    "Wish",
     "activity_of",
 ]

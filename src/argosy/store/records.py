@@ -7,6 +7,21 @@ from operator import attrgetter
 from typing import Any
 
 from argosy.model import ActivityState, Outcome, Usage
+from argosy.model.actions import Action
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was asked of an activity: hold, release, suspend or resume; by whom, and when (seconds since the epoch).
+
+    `done`: it has come about. `words`: why it has not yet, where the batch system could not be asked.
+    """
+
+    action: Action
+    by: str
+    at: float
+    done: bool = False
+    words: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +81,8 @@ class Activity:
     earlier: tuple[str, ...] = ()
     """The native ids of the jobs that it had before this one, all of them over. Each restart after a job has ended
     badly is a submission of its own."""
+    wish: Wish | None = None
+    """What was asked for and is to come about; a hold or a suspension stays here while it lasts."""
 
     @property
     def tag(self) -> str:

@@ -24,6 +24,7 @@ from argosy.service.contract import Operations
 from . import openapi
 from .activities import activity_routes
 from .bodies import MAX_JSON
+from .changes import change_routes
 from .events import event_routes
 from .files import file_routes
 from .hot import hot_path
@@ -123,6 +124,7 @@ def _litestar(operations: Operations, closing: asyncio.Event, *, name: str, vers
             *information_routes(operations, name=name, version=version),
             *activity_routes(operations, closing),
             *restart_routes(operations),
+            *change_routes(operations),
             *event_routes(operations, closing),
             *file_routes(operations),
         ]

@@ -20,6 +20,8 @@ _TYPES: list[Any] = [
     documents.ActivityDocument,
     documents.ActivityPage,
     documents.BatchElement,
+    documents.ChangeDocument,
+    documents.ChangeElement,
     documents.ElementDocument,
     documents.EventDocument,
     documents.EventPage,

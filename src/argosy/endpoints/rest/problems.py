@@ -86,6 +86,7 @@ def problem(error: ArgosyError, instance: str | None = None) -> Problem:
         code=error.problem_code if isinstance(error, HttpError) else error.code,
         element=error.element,
         instance=instance,
+        allowed=[str(action) for action in getattr(error, "allowed", ())],
     )
 
 

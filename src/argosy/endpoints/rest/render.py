@@ -14,7 +14,8 @@ from argosy.languages.documents import (
     ShareDocument,
     UsageDocument,
 )
-from argosy.model import ArgosyError
+from argosy.model import ActivityState, ArgosyError
+from argosy.model.actions import Action
 from argosy.model.projections import psij
 from argosy.service.contract import FileInfo, ResourceShare
 from argosy.store import Activity, Event
@@ -67,6 +68,8 @@ def activity(record: Activity) -> ActivityDocument:
             max_rss=record.usage.max_rss,
         ),
         expires=_utc(record.expires),
+        asked=None if record.wish is None or record.wish.done else record.wish.action.value,
+        held=_held(record),
         tags=record.tags,
         links={
             "self": here,
@@ -75,6 +78,12 @@ def activity(record: Activity) -> ActivityDocument:
             "files": here + "/files",
         },
     )
+
+
+def _held(record: Activity) -> bool:
+    if record.state in (ActivityState.HELD, ActivityState.LRMS_HOLD):
+        return True
+    return record.wish is not None and record.wish.done and record.wish.action is Action.HOLD
 
 
 def result(element: Activity | ArgosyError) -> Result:

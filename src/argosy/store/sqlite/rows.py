@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from argosy.model import ActivityState, InvalidInput, Outcome, Usage
-from argosy.store.records import Activity, Chore, Event
+from argosy.store.records import Activity, Chore, Event, Wish
 
 
 class _Rest(msgspec.Struct, omit_defaults=True):
@@ -33,6 +33,7 @@ class _Rest(msgspec.Struct, omit_defaults=True):
     earlier: tuple[str, ...] = ()
     sweep: str | None = None
     parameters: dict[str, str | int | float | bool] | None = None
+    wish: Wish | None = None
 
 
 _FIELDS = _Rest.__struct_fields__
@@ -144,6 +145,7 @@ def read_activity(row: tuple[Any, ...]) -> Activity:
         earlier=rest.earlier,
         sweep=rest.sweep,
         parameters=rest.parameters,
+        wish=rest.wish,
     )
 
 
