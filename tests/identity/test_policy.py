@@ -26,7 +26,7 @@ pytestmark = pytest.mark.anyio
 
 PAGE = Path(__file__).parents[2] / "docs" / "identity.md"
 #: Operations that name no activity: what they reach is the caller's own by what they do.
-NAMELESS = {Operation.CREATE, Operation.PAGE, Operation.STREAM, Operation.SHARES}
+NAMELESS = {Operation.CREATE, Operation.PAGE, Operation.STREAM, Operation.SHARES, Operation.RUN_COMMAND}
 
 
 def told() -> dict[str, list[str]]:
@@ -133,6 +133,7 @@ CALLS: dict[Operation, list[Call]] = {
     Operation.OPEN_FILE: [_open],
     Operation.PUT_FILE: [lambda s, c, at: s.put_file(c, at, "data", _bytes())],
     Operation.DELETE_FILE: [lambda s, c, at: s.delete_file(c, at, "data")],
+    Operation.RUN_COMMAND: [lambda s, c, at: s.run_command(c, "told", "true")],
 }
 
 ALICE, BOB = Caller("alice"), Caller("bob")

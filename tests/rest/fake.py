@@ -23,7 +23,15 @@ from argosy.model.actions import Action
 from argosy.model.description import session_path
 from argosy.service.caller import Caller
 from argosy.service.changing import StateConflict
-from argosy.service.contract import ChangeRequest, CreateRequest, FileInfo, OpenFile, Operations, ResourceShare
+from argosy.service.contract import (
+    ChangeRequest,
+    CommandOutcome,
+    CreateRequest,
+    FileInfo,
+    OpenFile,
+    Operations,
+    ResourceShare,
+)
 from argosy.store import Activity, Created, Event, Query, Wish
 
 TOKEN = "test-token-0123456789"
@@ -233,6 +241,11 @@ class FakeOperations(Operations):
             except ArgosyError as error:
                 results.append(error)
         return results
+
+    async def run_command(
+        self, caller: Caller, resource: str, command: str, *, directory: str | None = None, limit: float = 10.0
+    ) -> CommandOutcome:
+        return CommandOutcome(0, f"{resource}: {command}", "")
 
     async def shares(self, caller: Caller) -> list[ResourceShare]:
         return [

@@ -11,7 +11,7 @@ from pathlib import Path
 from argosy.batch import Control
 from argosy.executors.contract import Driver, Handle, JobRequest, OnReports, Report
 from argosy.languages.native import Description
-from argosy.model import ArgosyError, Outcome, Phase, Share
+from argosy.model import ArgosyError, Command, Completed, Outcome, Phase, Share
 from argosy.service.caller import Caller
 from argosy.service.contract import CreateRequest
 from argosy.service.policy import ServicePolicy
@@ -66,6 +66,9 @@ class ToldDriver(Driver):
 
     async def shares(self) -> list[Share]:
         return []
+
+    async def run(self, command: Command, *, timeout: float) -> Completed:
+        return Completed(command.argv, 0, "0\nsaid\n", "")
 
     async def close(self) -> None:
         pass

@@ -11,7 +11,18 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from argosy.batch.contract import Control
-from argosy.model import ArgosyError, JobSpec, JobState, Outcome, Phase, Share, Usage
+from argosy.model import (
+    ArgosyError,
+    Command,
+    Completed,
+    InvalidStateException,
+    JobSpec,
+    JobState,
+    Outcome,
+    Phase,
+    Share,
+    Usage,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,3 +140,11 @@ class Driver(ABC):
     @abstractmethod
     async def close(self) -> None:
         """Stop watching. Jobs go on."""
+
+    async def run(self, command: Command, *, timeout: float) -> Completed:
+        """Run a command where the batch system's own commands run, beside any job.
+
+        Raises Unavailable where the host cannot be reached or `timeout` seconds pass, InvalidStateException where
+        this driver runs no commands.
+        """
+        raise InvalidStateException(f"{self.name} runs jobs, and no commands beside them")

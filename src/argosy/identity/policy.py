@@ -46,6 +46,7 @@ class Operation(StrEnum):
     OPEN_FILE = "open_file"
     PUT_FILE = "put_file"
     DELETE_FILE = "delete_file"
+    RUN_COMMAND = "run_command"
 
 
 class Reach(IntEnum):
@@ -99,6 +100,8 @@ TABLE: Mapping[Operation, Rule] = {
     Operation.OPEN_FILE: Rule(_READ, *_ADMINISTERED),
     Operation.PUT_FILE: Rule(_CHANGE, *_OWN),
     Operation.DELETE_FILE: Rule(_CHANGE, *_OWN),
+    # It can do what a job can do; there is nothing of it left that would be anybody's.
+    Operation.RUN_COMMAND: Rule(_CREATE, *_OWN),
 }
 
 

@@ -44,6 +44,15 @@ class ResourceShare:
 
 
 @dataclass(frozen=True, slots=True)
+class CommandOutcome:
+    """What a command printed, cut off at a mebibyte each, and its exit code; None where it was ended at its limit."""
+
+    exit_code: int | None
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True, slots=True)
 class FileInfo:
     """An entry of a session directory. `path` is relative to it; `modified` is seconds since the epoch."""
 
@@ -125,6 +134,16 @@ class Operations(ABC):
     async def purge(self, caller: Caller, ids: Sequence[str], *, terminate: bool = False) -> list[ArgosyError | None]:
         """Remove activities and all that belongs to them. One that has not ended is refused, or with `terminate` ended
         first (this call waits for it)."""
+
+    @abstractmethod
+    async def run_command(
+        self, caller: Caller, resource: str, command: str, *, directory: str | None = None, limit: float = 10.0
+    ) -> CommandOutcome:
+        """Run a short command on a resource's host, beside any job: what a shell there makes of `command`.
+
+        `directory` is absolute or begins with ``~/``; default: the home directory. After `limit` seconds it is ended.
+        Raises InvalidInput for an unknown resource, Unavailable where the host cannot be reached.
+        """
 
     @abstractmethod
     async def shares(self, caller: Caller) -> list[ResourceShare]:

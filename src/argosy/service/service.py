@@ -33,7 +33,8 @@ from argosy.store import Activity, Created, Event, NewActivity, Query, Store
 
 from .caller import Caller
 from .changing import Changes
-from .contract import ChangeRequest, CreateRequest, FileInfo, OpenFile, Operations, ResourceShare
+from .commands import PATIENCE, limited_command, read_outcome
+from .contract import ChangeRequest, CommandOutcome, CreateRequest, FileInfo, OpenFile, Operations, ResourceShare
 from .engine import Engine
 from .housekeeping import Housekeeping
 from .ids import new_id
@@ -348,6 +349,14 @@ class ExecutionService(Operations):
             await self._one(caller, Operation.STREAM, id)
         async for events in self._streams.follow(caller.name, ids, after):
             yield events
+
+    async def run_command(
+        self, caller: Caller, resource: str, command: str, *, directory: str | None = None, limit: float = 10.0
+    ) -> CommandOutcome:
+        _reach(caller, Operation.RUN_COMMAND)
+        asked = limited_command(command, directory, limit)
+        found = find_resource(self._resources, resource)
+        return read_outcome(await found.driver.run(asked, timeout=limit + PATIENCE))
 
     # -- GES 3.4 ----------------------------------------------------------------------------------
 

@@ -312,6 +312,9 @@ class BatchDriver(Driver):
                     seen |= self._system.parse_accounting(await self._run(command), unseen).jobs
         return seen
 
+    async def run(self, command: Command, *, timeout: float) -> Completed:
+        return await self._transport.run(command, timeout=timeout)
+
     async def shares(self) -> list[Share]:
         return self._system.parse_shares([await self._run(command) for command in self._system.shares()])
 

@@ -15,6 +15,8 @@ from argosy.batch.contract import Control
 from argosy.executors.contract import Driver, Handle, JobRequest, OnReports, Report
 from argosy.model import (
     ArgosyError,
+    Command,
+    Completed,
     InvalidJobException,
     InvalidStateException,
     NotFound,
@@ -24,6 +26,7 @@ from argosy.model import (
     Unavailable,
     Usage,
 )
+from argosy.transport.local import LocalTransport
 
 from . import daemon
 from .connection import Connection
@@ -65,6 +68,7 @@ class LocalDriver(Driver):
         self._directory = os.path.abspath(directory)
         self._slots = slots
         self._environ = dict(os.environ if environ is None else environ)
+        self._commands: LocalTransport | None = None
         self._environ_json = json.dumps(self._environ)
         self._grace = grace
         self._idle = idle
@@ -95,6 +99,9 @@ class LocalDriver(Driver):
             await self._connection.close()
             self._connection = None
         self._connected.clear()
+        if self._commands is not None:
+            await self._commands.close()
+            self._commands = None
 
     # -- jobs -------------------------------------------------------------------------------------
 
@@ -210,6 +217,11 @@ class LocalDriver(Driver):
     async def list_jobs(self) -> list[str]:
         answer: list[str] = await (await self._ready()).request("list")
         return answer
+
+    async def run(self, command: Command, *, timeout: float) -> Completed:
+        if self._commands is None:
+            self._commands = LocalTransport(self._environ)
+        return await self._commands.run(command, timeout=timeout)
 
     async def shares(self) -> list[Share]:
         status = await (await self._ready()).request("status")
