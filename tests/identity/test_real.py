@@ -3,70 +3,21 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from argosy.identity import Evidence, Refused
 from argosy.identity.x509 import CADirectory, VomsDirectory, X509Proxies
 from tests.identity.pki import header
+from tests.servers.simpleca import SimpleCA, ensure_simpleca
+from tests.servers.slurm import NotHere
 
 pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore::UserWarning")]
 
-_PROGRAMS = ("grid-ca-create", "grid-proxy-init", "voms-proxy-fake", "openssl")
 
-
-class Grid:
-    """A SimpleCA in a directory, and certificates of it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.certificates = path / "certificates"
-        self.run(
-            "grid-ca-create", "-noint", "-pass", "secret", "-dir", path / "ca", "-subject",
-            "cn=Test CA,ou=argosy,o=Grid", "-email", "nobody@localhost", "-days", "30",
-        )  # fmt: skip
-        (archive,) = path.glob("globus_simple_ca_*.tar.gz")
-        self.certificates.mkdir()
-        self.run("tar", "-xzf", archive, "--strip-components=1", "-C", self.certificates)
-
-    def run(self, *words: str | Path) -> None:
-        environ = os.environ | {"X509_CERT_DIR": str(self.certificates), "HOME": str(self.path)}
-        done = subprocess.run(
-            list(map(str, words)),
-            cwd=self.path,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
-
-    def certificate(self, name: str, common: str, extensions: str) -> None:
-        key, request, cert = (self.path / f"{name}.{kind}" for kind in ("key", "req", "cert"))
-        (self.path / f"{name}.ext").write_text(extensions)
-        self.run(
-            "openssl", "req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", key,
-            "-subj", f"/O=Grid/OU=argosy/CN={common}", "-out", request,
-        )  # fmt: skip
-        key.chmod(0o400)
-        self.run(
-            "openssl", "x509", "-req", "-in", request, "-CA", self.path / "ca" / "cacert.pem",
-            "-CAkey", self.path / "ca" / "private" / "cakey.pem", "-passin", "pass:secret", "-CAcreateserial",
-            "-days", "10", "-extfile", self.path / f"{name}.ext", "-out", cert,
-        )  # fmt: skip
-
-    def proxy(self, *options: str) -> bytes:
-        out = self.path / "proxy"
-        out.unlink(missing_ok=True)
-        self.run(
-            "grid-proxy-init", "-cert", self.path / "user.cert", "-key", self.path / "user.key", "-out", out, *options
-        )
-        return out.read_bytes()
+class Grid(SimpleCA):
+    """The CA, and the service's door to it."""
 
     def door(self) -> X509Proxies:
         return X509Proxies(CADirectory(self.certificates, look_every=0), VomsDirectory(self.path / "vomsdir"))
@@ -75,13 +26,12 @@ class Grid:
 @pytest.fixture(scope="session")
 def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
     """Without the programs tests are skipped; where CI is set they fail."""
-    missing = [program for program in _PROGRAMS if shutil.which(program) is None]
-    if missing:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"there is no {missing[0]}")
+    try:
+        ensure_simpleca()
+    except NotHere as error:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(error))
     made = Grid(tmp_path_factory.mktemp("grid"))
-    made.certificate(
-        "user", "Alice Example", "keyUsage=digitalSignature,keyEncipherment\nextendedKeyUsage=clientAuth\n"
-    )
+    made.user("user", "Alice Example")
     made.certificate("voms", "localhost", "keyUsage=digitalSignature\nextendedKeyUsage=serverAuth,clientAuth\n")
     known = made.path / "vomsdir" / "labvo"
     known.mkdir(parents=True)

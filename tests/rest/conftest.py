@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from argosy.endpoints.door import Door
 from argosy.endpoints.rest import RestApp, bearer, make_app
 from tests.rest.fake import CALLER, TOKEN, FakeOperations
 from tests.rest.live import Live, live_server
@@ -23,7 +24,7 @@ def operations() -> FakeOperations:
 
 @pytest.fixture
 def app(operations: FakeOperations) -> RestApp:
-    return make_app(operations, bearer(TOKEN, CALLER), version="0.test")
+    return make_app(operations, Door(bearer(TOKEN, CALLER)), version="0.test")
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from argosy.endpoints.door import Door
 from argosy.endpoints.rest import bearer, make_app
 from argosy.endpoints.server import Addresses, serve
 from tests.rest.fake import CALLER, TOKEN, FakeOperations
@@ -35,7 +36,7 @@ class Live:
         self.loop = asyncio.get_running_loop()
         self.operations = FakeOperations()
         self.stop = asyncio.Event()
-        app = make_app(self.operations, bearer(TOKEN, CALLER), version="0.test")
+        app = make_app(self.operations, Door(bearer(TOKEN, CALLER)), version="0.test")
 
         def ready(addresses: Addresses) -> None:
             self.addresses = addresses

@@ -1,6 +1,6 @@
 """The native REST interface: everything under ``/v1``."""
 
 from .app import RestApp, make_app
-from .tokens import Authenticate, bearer
+from .tokens import bearer
 
-__all__ = ["Authenticate", "RestApp", "bearer", "make_app"]
+__all__ = ["RestApp", "bearer", "make_app"]

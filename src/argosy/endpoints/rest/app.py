@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -15,10 +14,8 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import HTTPScope, Receive, Scope, Send
 
-from argosy.endpoints.peer import evidence
-from argosy.identity import Evidence
+from argosy.endpoints.door import Door, read_headers
 from argosy.model import ArgosyError, InvalidInput
-from argosy.service.caller import Caller
 from argosy.service.contract import Operations
 
 from . import openapi
@@ -32,10 +29,6 @@ from .information import information_routes
 from .problems import answer, of_status, unexpected
 from .restart import restart_routes
 from .streaming import send_whole
-from .tokens import Authenticate
-
-#: From what was seen of a request to who sent it; None for nobody we know. Raises Refused, NotAllowed, Unavailable.
-Identify = Callable[[Evidence], Awaitable[Caller | None]]
 
 AnyRequest = Request[Any, Any, State]
 
@@ -50,15 +43,13 @@ class RestApp:
     def __init__(
         self,
         operations: Operations,
-        authenticate: Authenticate,
+        door: Door,
         *,
         name: str,
         version: str,
-        identify: Identify | None = None,
     ) -> None:
         self._operations = operations
-        self._identify = identify
-        self._authenticate = authenticate
+        self._door = door
         self._closing = asyncio.Event()
         self.litestar = _litestar(operations, self._closing, name=name, version=version)
 
@@ -74,18 +65,16 @@ class RestApp:
         await self._request(scope, receive, send)
 
     async def _request(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = read_headers(scope)
         if scope["path"] != "/v1/openapi.json":
-            caller = self._authenticate(headers)
-            if caller is None and self._identify is not None:
-                try:
-                    caller = await self._identify(evidence(scope, headers))
-                except ArgosyError as error:
-                    await _send_problem(error, scope, send)
-                    return
-                except Exception as error:  # logged, and answered without a word of it
-                    await _send_problem(unexpected(error), scope, send)
-                    return
+            try:
+                caller = await self._door.caller(scope, headers)
+            except ArgosyError as error:
+                await _send_problem(error, scope, send)
+                return
+            except Exception as error:  # logged, and answered without a word of it
+                await _send_problem(unexpected(error), scope, send)
+                return
             if caller is None:
                 await _send_problem(of_status(401), scope, send)
                 return
@@ -103,19 +92,9 @@ class RestApp:
         await self.litestar(scope, receive, send)
 
 
-def make_app(
-    operations: Operations,
-    authenticate: Authenticate,
-    *,
-    version: str,
-    name: str = "Argosy",
-    identify: Identify | None = None,
-) -> RestApp:
-    """The native REST endpoint over `operations`.
-
-    `authenticate` tells who sent a request by its headers; `identify` is asked where that knows nobody.
-    """
-    return RestApp(operations, authenticate, name=name, version=version, identify=identify)
+def make_app(operations: Operations, door: Door, *, version: str, name: str = "Argosy") -> RestApp:
+    """The native REST endpoint over `operations`; `door` tells who sent a request."""
+    return RestApp(operations, door, name=name, version=version)
 
 
 def _litestar(operations: Operations, closing: asyncio.Event, *, name: str, version: str) -> Litestar:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
+from argosy.endpoints.door import Authenticate
 from argosy.service.caller import Caller
-
-#: From a request's headers (names in lower case) to who sent it; None for nobody we know.
-Authenticate = Callable[[Mapping[str, str]], Caller | None]
 
 
 def bearer(token: str, caller: Caller) -> Authenticate:

@@ -1,0 +1,42 @@
+"""Who sent a request: asked once, in the same way, by every endpoint of a service."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from litestar.types import HTTPScope
+
+from argosy.identity import Evidence
+from argosy.service.caller import Caller
+
+from .peer import evidence
+
+#: From a request's headers (names in lower case) to who sent it; None for nobody we know.
+Authenticate = Callable[[Mapping[str, str]], Caller | None]
+#: From what was seen of a request to who sent it; None for nobody we know. Raises Refused, NotAllowed, Unavailable.
+Identify = Callable[[Evidence], Awaitable[Caller | None]]
+
+
+class Door:
+    """The service's own token first, then the ways of authentication that are switched on."""
+
+    def __init__(self, authenticate: Authenticate, identify: Identify | None = None) -> None:
+        self._authenticate = authenticate
+        self._identify = identify
+
+    async def caller(self, scope: HTTPScope, headers: Mapping[str, str] | None = None) -> Caller | None:
+        """Who it is; None where no credential was sent. `headers` are the scope's, where they have been read already.
+
+        Raises Refused, NotAllowed, Unavailable.
+        """
+        if headers is None:
+            headers = read_headers(scope)
+        caller = self._authenticate(headers)
+        if caller is None and self._identify is not None:
+            caller = await self._identify(evidence(scope, headers))
+        return caller
+
+
+def read_headers(scope: HTTPScope) -> dict[str, str]:
+    """The headers by their names, in lower case."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
