@@ -3,7 +3,7 @@
 # batch system or sshd; PYTEST_ARGS goes to pytest.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs-check benchmark constraints clean
+.PHONY: help demo test lint check-rimrock docs-check benchmark constraints clean
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 SERVERS ?= yes
@@ -37,6 +37,9 @@ lint: ## check form, types and imports
 	@$(BIN)/ruff format --check --quiet || { echo "run: $(BIN)/ruff format" >&2; exit 1; }
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+check-rimrock: ## Rimrock's calls with curl: a SimpleCA, proxies, https, and a real Slurm behind a real sshd
+	@$(MAKE) test PYTEST_ARGS="-v tests/rimrock"
 
 docs-check: ## run what the documentation shows
 	@tools/venv.sh dev

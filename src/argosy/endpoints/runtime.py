@@ -34,6 +34,9 @@ from argosy.service.caller import Caller
 from argosy.service.config import ServiceConfig, load_config
 from argosy.service.faults import Faults
 
+from .contract import Surroundings
+from .door import Door
+from .mounted import Mounted, open_endpoints
 from .rest import bearer, make_app
 from .server import Addresses, serve
 from .tls import Certificate, ServerTLS
@@ -120,12 +123,9 @@ async def run_service(config: ServiceConfig, *, announce: bool = True) -> None:
         service = assemble(config, Faults(os.environ.get("ARGOSY_FAULT")))
         await service.open()
         try:
-            app = make_app(
-                service,
-                bearer(token, Caller(owner)),
-                version=__version__,
-                identify=None if gate is None else gate.identify,
-            )
+            door = Door(bearer(token, Caller(owner)), None if gate is None else gate.identify)
+            others = open_endpoints(config.endpoints, Surroundings(service, door.caller, tuple(config.resources)))
+            app = Mounted(make_app(service, door, version=__version__), others)
             stop = asyncio.Event()
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):

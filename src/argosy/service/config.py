@@ -33,6 +33,9 @@
     [identity.x509]             # and by which ways of authentication
     ca_directory = "/etc/grid-security/certificates"
 
+    [endpoints.rimrock]         # other protocols than our own: see docs/rimrock.md
+    hosts = { "login.example.org" = "cluster" }
+
 Without a file there is `local`, and each batch system whose commands are found on PATH.
 """
 
@@ -86,6 +89,7 @@ class _File(Struct, forbid_unknown_fields=True, kw_only=True):
     service: dict[str, Any] = {}
     tls: dict[str, Any] = {}
     identity: dict[str, Any] = {}
+    endpoints: dict[str, dict[str, Any]] = {}
     resources: dict[Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")], ResourceConfig] = {}
 
 
@@ -99,6 +103,7 @@ class ServiceConfig(Struct, kw_only=True):
     resources: dict[str, ResourceConfig]
     sessions: str
     identity: dict[str, Any] = {}
+    endpoints: dict[str, dict[str, Any]] = {}
     tls: TLSConfig | None = None
 
 
@@ -153,6 +158,7 @@ def load_config(
         resources=read.resources or default_resources(),
         sessions=sessions,
         identity=_identity(read.identity, certificate),
+        endpoints=read.endpoints,
         tls=certificate,
     )
 

@@ -1,0 +1,100 @@
+"""Activities as Rimrock's jobs, and its jobs as activity descriptions: translation without input or output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+from msgspec import UNSET, UnsetType
+
+from argosy.languages import native
+from argosy.languages.contract import check
+from argosy.languages.native import Description
+from argosy.languages.script import Script
+from argosy.model import InvalidInput
+from argosy.model.projections import rimrock
+from argosy.store import Activity
+
+from .documents import Job, Submission
+
+#: The tags by which activities of this endpoint are known.
+HOST, TAG = "rimrock.host", "rimrock.tag"
+_STDOUT, _STDERR = "stdout", "stderr"
+
+
+def described(asked: Submission, hosts: Mapping[str, str]) -> Description:
+    """The activity that is asked for. Raises InvalidInput naming the member."""
+    resource = resource_of(asked.host, hosts)
+    try:
+        description = check(Script().parse(asked.script.encode())).one()
+    except InvalidInput as error:
+        raise InvalidInput(f"script: {error.message}", element="script") from None
+    queue = (description.share or "").partition("/")[2]
+    description.share = f"{resource}/{queue}" if queue else resource
+    description.directory = directory(asked.working_directory)
+    # What a job prints is read from where `stdout_path` leads, which is the session directory.
+    if description.stdout.startswith(("/", "~")):
+        description.stdout = _STDOUT
+    if description.stderr.startswith(("/", "~")):
+        description.stderr = _STDERR
+    description.tags = {HOST: asked.host} | ({} if asked.tag is None else {TAG: asked.tag})
+    return description
+
+
+def resource_of(host: str, hosts: Mapping[str, str]) -> str:
+    """The resource that is meant by a host's name. Raises InvalidInput."""
+    try:
+        return hosts[host]
+    except KeyError:
+        raise InvalidInput(f"host {host!r} is not served here; there are {', '.join(hosts)}", element="host") from None
+
+
+def directory(asked: str | None) -> str:
+    """Where to run: in the home directory where nothing is asked for, and what is relative is relative to it."""
+    if not asked:
+        return "~"
+    return asked if asked.startswith(("/", "~/")) or asked == "~" else f"~/{asked}"
+
+
+def job_id(activity: Activity, host: str) -> str:
+    """The id that clients know a job by: the batch system's own, with the host where that does not name one.
+
+    Before there is one, the activity's.
+    """
+    own = activity.native_id or activity.id
+    return own if "." in own else f"{own}.{host}"
+
+
+def job(activity: Activity, description: Description | None, base: str) -> Job:
+    """A job's document. `base` is this service's address; `description` is needed once the job has begun."""
+    host = activity.tags.get(HOST, activity.resource or "")
+    files = f"{base}/v1/activities/{quote(activity.id)}/files/"
+    stdout, stderr = _STDOUT, _STDERR
+    cores: str | UnsetType = UNSET
+    if description is not None:
+        stdout, stderr = description.stdout, description.stderr
+        cores = str(native.to_model(description).spec.effective_resources.computed_core_count)
+    started, ended = activity.started, activity.ended
+    return Job(
+        job_id=job_id(activity, host),
+        stdout_path=files + quote(stdout),
+        stderr_path=files + quote(stderr),
+        status=rimrock(activity.state, activity.exit_code),
+        tag=activity.tags.get(TAG),
+        nodes=UNSET if started is None else str(len(activity.hosts) or 1),
+        cores=UNSET if started is None else cores,
+        wall_time=UNSET if started is None or ended is None else _duration(ended - started),
+        queue_time=UNSET if started is None or activity.submitted is None else _duration(started - activity.submitted),
+        start_time=_time(started),
+        end_time=_time(ended),
+    )
+
+
+def _duration(seconds: float) -> str:
+    whole = max(0, round(seconds))
+    return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}"
+
+
+def _time(seconds: float | None) -> str | UnsetType:
+    return UNSET if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")

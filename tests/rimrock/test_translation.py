@@ -1,0 +1,73 @@
+"""Rimrock's jobs as activities and back, without a service."""
+
+from __future__ import annotations
+
+import pytest
+
+from argosy.endpoints.rimrock import jobs
+from argosy.endpoints.rimrock.documents import Submission
+from argosy.model import ActivityState, InvalidInput
+from argosy.model.projections import RIMROCK, rimrock
+from argosy.store import Activity
+
+S = ActivityState
+HOSTS = {"zeus.example.org": "zeus", "old.example.org": "pbs"}
+
+
+def asked(script: str = "#!/bin/sh\n", **more: object) -> Submission:
+    return Submission(host="zeus.example.org", script=script, **more)
+
+
+def test_every_state_has_a_word() -> None:
+    assert set(RIMROCK) == set(S)
+    assert {rimrock(state, 0) for state in S} == {"QUEUED", "RUNNING", "FINISHED", "ABORTED", "ERROR"}
+    assert rimrock(S.FINISHED, 0) == "FINISHED"
+    assert rimrock(S.FINISHED, 1) == rimrock(S.FAILED) == "ERROR"
+    assert rimrock(S.TERMINATED, 1) == "ABORTED"
+
+
+@pytest.mark.parametrize(
+    ("directory", "expected"),
+    [(None, "~"), ("", "~"), ("/people/x", "/people/x"), ("~/x", "~/x"), ("jobs/x", "~/jobs/x"), ("~", "~")],
+)
+def test_the_working_directory(directory: str | None, expected: str) -> None:
+    assert jobs.described(asked(working_directory=directory), HOSTS).directory == expected
+
+
+def test_a_description() -> None:
+    made = jobs.described(asked("#!/bin/bash\n#SBATCH -p long\n#SBATCH -o /abs/out\n#SBATCH -e err\n", tag="t"), HOSTS)
+    assert made.share == "zeus/long"
+    # What is outside the session directory could not be downloaded from there.
+    assert (made.stdout, made.stderr) == ("stdout", "err")
+    assert made.tags == {"rimrock.host": "zeus.example.org", "rimrock.tag": "t"}
+
+
+def test_only_hosts_of_the_list_are_reached() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        jobs.described(Submission(host="evil.example.org -oProxyCommand=x", script="#!/bin/sh\n"), HOSTS)
+    assert caught.value.element == "host"
+    assert "zeus.example.org" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("native_id", "expected"),
+    [
+        ("123", "123.zeus.example.org"),
+        ("50463091.batch.grid.example", "50463091.batch.grid.example"),
+        (None, "the-id.zeus.example.org"),
+    ],
+)
+def test_job_ids(native_id: str | None, expected: str) -> None:
+    activity = Activity("the-id", "alice", S.QUEUED, 1, 0.0, 0.0, native_id=native_id)
+    assert jobs.job_id(activity, "zeus.example.org") == expected
+
+
+def test_times_are_told_once_they_are_known() -> None:
+    waiting = Activity("x", "alice", S.QUEUED, 1, 0.0, 0.0, native_id="7", submitted=100.0)
+    tags = {"rimrock.host": "zeus.example.org"}
+    document = jobs.job(waiting.but(tags=tags), None, "https://here")
+    assert document.stdout_path == "https://here/v1/activities/x/files/stdout"
+    ended = waiting.but(tags=tags, state=S.FINISHED, exit_code=0, started=3700.0, ended=3761.4, hosts=("a", "b"))
+    told = jobs.job(ended, None, "https://here")
+    assert (told.nodes, told.queue_time, told.wall_time) == ("2", "01:00:00", "00:01:01")
+    assert (told.start_time, told.end_time) == ("1970-01-01 01:01:40", "1970-01-01 01:02:41")
