@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from argosy.model import InputFile, InvalidInput, NotFound
-from argosy.service.beneath import parent_of
 from argosy.service.contract import FileInfo, OpenFile
 from argosy.service.sessions import Sessions
+from argosy.staging.beneath import parent_of
 
 pytestmark = pytest.mark.anyio
 

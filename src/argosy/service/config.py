@@ -27,6 +27,12 @@
     [resources.cluster.options] # what the batch system has of its own; here those of type = "slurmrestd"
     socket = "/run/slurmrestd.socket"
 
+    [outbound]                  # where it may connect to for its users: see argosy.outbound.policy
+    allow = ["*.example.org"]
+
+    [staging]                   # how files are moved: see argosy.staging.config
+    file_roots = ["/data/public"]
+
     [identity]                  # who may use it beside its owner: see argosy.identity.gate
     users = ["/DC=org/DC=example/CN=Alice Example"]
 
@@ -57,6 +63,8 @@ from msgspec import Meta, Struct
 
 from argosy.executors.executor import BATCH_GROUP
 from argosy.model import InvalidInput
+from argosy.outbound import OutboundConfig
+from argosy.staging import StagingConfig
 
 from .policy import ServicePolicy
 
@@ -90,6 +98,8 @@ class _File(Struct, forbid_unknown_fields=True, kw_only=True):
     tls: dict[str, Any] = {}
     identity: dict[str, Any] = {}
     endpoints: dict[str, dict[str, Any]] = {}
+    outbound: OutboundConfig = OutboundConfig()
+    staging: StagingConfig = StagingConfig()
     resources: dict[Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")], ResourceConfig] = {}
 
 
@@ -105,6 +115,8 @@ class ServiceConfig(Struct, kw_only=True):
     identity: dict[str, Any] = {}
     endpoints: dict[str, dict[str, Any]] = {}
     tls: TLSConfig | None = None
+    outbound: OutboundConfig = OutboundConfig()
+    staging: StagingConfig = StagingConfig()
 
 
 def default_directory() -> Path:
@@ -160,6 +172,8 @@ def load_config(
         identity=_identity(read.identity, certificate),
         endpoints=read.endpoints,
         tls=certificate,
+        outbound=read.outbound,
+        staging=read.staging,
     )
 
 

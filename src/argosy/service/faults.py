@@ -12,6 +12,8 @@ itself there, as a crash would. It is armed only by the tests, through an enviro
     accepted        the batch system's id is stored
     reported        a report has arrived, nothing of it is stored
     stage-in        an upload is complete and has not got its name
+    fetch-arrived   an input that the service fetches is whole and has not got its name
+    push-arrived    an output is where it was sent to, nothing of that is stored
     stage-out       the output files are about to be looked at
     cancel-before   a termination is recorded, the batch system has not been told
     cancel-after    the batch system has been told to cancel, nothing of it is stored
@@ -35,6 +37,8 @@ POINTS = (
     "accepted",
     "reported",
     "stage-in",
+    "fetch-arrived",
+    "push-arrived",
     "stage-out",
     "cancel-before",
     "cancel-after",

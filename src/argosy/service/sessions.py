@@ -13,8 +13,8 @@ from heapq import nsmallest
 from typing import ParamSpec
 
 from argosy.model import InputFile, InvalidInput, NotFound, Unavailable
+from argosy.staging.beneath import parent_of
 
-from .beneath import parent_of
 from .contract import FileInfo, OpenFile
 
 _P = ParamSpec("_P")

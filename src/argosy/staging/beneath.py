@@ -108,3 +108,17 @@ class _Walk:
     def close(self) -> None:
         for fd in self._stack:
             os.close(fd)
+
+
+def make_directory(root: str, path: str) -> None:
+    """Make a directory, and those above it, unless it is there. Raises as `parent_of`."""
+    with parent_of(root, path, make=True) as (parent, name):
+        if name == ".":
+            return
+        try:
+            os.mkdir(name, 0o700, dir_fd=parent)
+        except FileExistsError:
+            if not stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
+                raise InvalidInput(f"{path!r} is there, and is no directory", element="path") from None
+        except OSError as error:
+            raise InvalidInput(f"{path!r}: {error.strerror}", element="path") from error

@@ -1,0 +1,111 @@
+"""The last step of a fetch: a file that is whole gets its name, as the creation flag says."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Callable
+
+from . import marks
+from .contract import Fetch
+from .errors import Fault, TransferFailed
+from .sink import PARTIAL, FileSink, as_disk_fault, copy
+
+
+def already(request: Fetch, parent: int, name: str, path: str) -> os.stat_result | None:
+    """Whether this request has put the file there before a crash. Raises TransferFailed where a file must stay.
+
+    Blocks.
+    """
+    if request.creation == "overwrite":
+        return None
+    try:
+        status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    if request.token is not None:
+        mark = marks.read(request.directory, _token(request, path))
+        if mark is not None and mark.get("inode") == status.st_ino and mark.get("size") == status.st_size:
+            return status
+    if request.creation == "refuse":
+        raise _exists(path)
+    return None
+
+
+def place(
+    request: Fetch,
+    sink: FileSink,
+    where: tuple[int, str],
+    path: str,
+    fault: Callable[[str], None],
+    keep: Callable[[dict[str, str]], None] | None = None,
+) -> dict[str, str]:
+    """Check the file and give it its name, beneath the directory of `where`; answers its checksums.
+
+    `keep` is called while the file is whole and nobody else's yet. Blocks. Raises TransferFailed.
+    """
+    parent, name = where
+    sums = sink.finish()
+    if keep is not None:
+        keep(sums)
+    fault("fetch-arrived")
+    with as_disk_fault(path):
+        if request.creation == "append":
+            _append(request, sink, parent, name, path)
+        elif request.creation == "refuse":
+            _mark(request, path, sink.descriptor)
+            try:
+                os.link(sink.name, name, src_dir_fd=parent, dst_dir_fd=parent, follow_symlinks=False)
+            except FileExistsError:
+                raise _exists(path) from None
+            os.unlink(sink.name, dir_fd=parent)
+        else:
+            try:
+                os.rename(sink.name, name, src_dir_fd=parent, dst_dir_fd=parent)
+            except IsADirectoryError:
+                raise TransferFailed(f"{path!r} is a directory already", Fault.EXISTS) from None
+        os.fsync(parent)
+    return sums
+
+
+def _append(request: Fetch, sink: FileSink, parent: int, name: str, path: str) -> None:
+    try:
+        old = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=parent)
+    except FileNotFoundError:
+        _mark(request, path, sink.descriptor)
+        os.rename(sink.name, name, src_dir_fd=parent, dst_dir_fd=parent)
+        return
+    partial = f"{PARTIAL}{os.urandom(8).hex()}"
+    try:
+        status = os.fstat(old)
+        if not stat.S_ISREG(status.st_mode):
+            raise TransferFailed(f"{path!r} is no plain file; nothing can be added to it", Fault.EXISTS)
+        mode = status.st_mode & 0o700 | (0o100 if request.executable else 0)
+        both = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=parent)
+        try:
+            copy(old, both, status.st_size)
+            copy(sink.descriptor, both, sink.offset)
+            os.fsync(both)
+            _mark(request, path, both)
+            os.rename(partial, name, src_dir_fd=parent, dst_dir_fd=parent)
+        finally:
+            os.close(both)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(partial, dir_fd=parent)
+    finally:
+        os.close(old)
+
+
+def _mark(request: Fetch, path: str, fd: int) -> None:
+    if request.token is not None:
+        status = os.fstat(fd)
+        marks.write(request.directory, _token(request, path), {"inode": status.st_ino, "size": status.st_size})
+
+
+def _token(request: Fetch, path: str) -> str:
+    return f"fetch {request.token} {path}"
+
+
+def _exists(path: str) -> TransferFailed:
+    return TransferFailed(f"there is {path!r} already, and it must not be replaced", Fault.EXISTS)

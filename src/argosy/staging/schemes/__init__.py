@@ -1,0 +1,1 @@
+"""One file a protocol; `argosy.staging.scheme` is the contract of all of them."""
