@@ -36,7 +36,7 @@ _NAME = re.compile(r"(?:\*\.)?[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?\Z")
 _METADATA = frozenset(map(ipaddress.ip_address, ("168.63.129.16", "fd00:ec2::254", "100.100.100.200")))
 
 
-class OutboundConfig(Struct, forbid_unknown_fields=True, kw_only=True):
+class OutboundConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """``[outbound]`` of the configuration."""
 
     allow: list[str] = []

@@ -22,7 +22,7 @@ Seconds = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1)]
 
 
-class StagingConfig(Struct, forbid_unknown_fields=True, kw_only=True):
+class StagingConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """``[staging]``. Times are in seconds, sizes in bytes, speeds in bytes a second."""
 
     file_roots: list[str] = []
