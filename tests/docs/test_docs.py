@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -21,6 +22,7 @@ from argosy.model import JobSpec, ResourceSpecV1
 from argosy.model.activity import RESTARTED
 from argosy.service.config import ResourceConfig, load_config
 from argosy.service.faults import POINTS
+from argosy.service.notifications import NotificationConfig
 from argosy.service.policy import ServicePolicy
 from tests.service.running import RunningService
 
@@ -186,7 +188,9 @@ def test_commands_and_options_are_those_there_are() -> None:
     text = page("docs/cli.md")
     there = dict(_commands(cli, click.Context(cli), ""))
     # The first words of each row.
-    told = {match[1] for match in re.finditer(r"^\| `argosy ((?:files |token )?[a-z]+)", text, re.MULTILINE)}
+    told = {
+        match[1] for match in re.finditer(r"^\| `argosy ((?:files |notifications |token )?[a-z]+)", text, re.MULTILINE)
+    }
     assert told == set(there)
     options = {option for command in there.values() for each in command.params for option in each.opts}
     for option in set(re.findall(r"`(--?[a-z][a-z-]*)", text)) - {"--help"}:
@@ -221,6 +225,21 @@ def test_configuration_fields_and_defaults_are_those_there_are() -> None:
     assert told == set(ResourceConfig.__struct_fields__)
     for field in fields(ServicePolicy):
         assert f"| `{field.name}` | {field.default:g} |".replace("604800.0", "604800") in page("docs/service.md")
+
+
+def test_the_configuration_of_notifications_is_what_there_is() -> None:
+    told = rows("docs/notifications.md", "`[notifications]`")
+    assert [cell.strip("`") for cell in told] == list(NotificationConfig.__struct_fields__)
+    config = NotificationConfig()
+    for name in ("timeout", "retry_first", "retry_most", "give_up_after", "keep_dead", "most_dead", "at_once"):
+        assert f"| `{name}` | {getattr(config, name):.0f} |" in page("docs/notifications.md")
+
+
+def test_the_receiver_example_receives() -> None:
+    names: dict[str, Any] = {}
+    (example,) = snippets("docs/notifications.md", "python")
+    exec(example, names)
+    assert names["receive"]({"Webhook-Id": "x"}, b"{}", "whsec_") == 401
 
 
 def test_the_configuration_example_is_taken(tmp_path: Path) -> None:

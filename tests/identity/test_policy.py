@@ -17,7 +17,9 @@ from argosy.executors.contract import Handle
 from argosy.identity import TABLE, Caller, Operation, Reach, Role, Scope, reach
 from argosy.languages.native import Description
 from argosy.model import ActivityState, ArgosyError, InvalidStateException, NotAllowed, NotFound
+from argosy.model.notification import Callback
 from argosy.service.contract import ChangeRequest, CreateRequest, OpenFile
+from argosy.service.notifications import NewSubscription
 from argosy.service.service import ExecutionService
 from argosy.store import Created, Query
 from tests.service.driving import ToldDriver, told_service, until
@@ -26,7 +28,15 @@ pytestmark = pytest.mark.anyio
 
 PAGE = Path(__file__).parents[2] / "docs" / "identity.md"
 #: Operations that name no activity: what they reach is the caller's own by what they do.
-NAMELESS = {Operation.CREATE, Operation.PAGE, Operation.STREAM, Operation.SHARES, Operation.RUN_COMMAND}
+NAMELESS = {
+    Operation.CREATE,
+    Operation.PAGE,
+    Operation.STREAM,
+    Operation.SHARES,
+    Operation.RUN_COMMAND,
+    Operation.SUBSCRIPTIONS,
+    Operation.DEAD_LETTERS,
+}
 
 
 def told() -> dict[str, list[str]]:
@@ -108,6 +118,8 @@ async def _vector(answers: Awaitable[list[object]]) -> object:
     return _first(await answers)
 
 
+_CALLBACK = Callback("https://receiver.example.org/hook")
+
 CALLS: dict[Operation, list[Call]] = {
     Operation.CREATE: [
         lambda s, c, at: _vector(s.create(c, [CreateRequest(Description(executable="/bin/true", held=True), "key")]))  # type: ignore[arg-type]
@@ -134,6 +146,14 @@ CALLS: dict[Operation, list[Call]] = {
     Operation.PUT_FILE: [lambda s, c, at: s.put_file(c, at, "data", _bytes())],
     Operation.DELETE_FILE: [lambda s, c, at: s.delete_file(c, at, "data")],
     Operation.RUN_COMMAND: [lambda s, c, at: s.run_command(c, "told", "true")],
+    Operation.SUBSCRIBE: [lambda s, c, at: s.subscribe(c, NewSubscription(_CALLBACK, activity=at))],
+    Operation.SUBSCRIPTIONS: [
+        lambda s, c, at: s.subscriptions(c),
+        lambda s, c, at: s.subscriptions(c, activity=at),
+    ],
+    Operation.UNSUBSCRIBE: [lambda s, c, at: s.unsubscribe(c, at)],
+    Operation.DEAD_LETTERS: [lambda s, c, at: s.dead_letters(c)],
+    Operation.RESEND: [lambda s, c, at: _vector(s.resend(c, [0]))],  # type: ignore[arg-type]
 }
 
 ALICE, BOB = Caller("alice"), Caller("bob")
@@ -232,6 +252,10 @@ async def test_a_user_may_do_everything_with_what_is_its_own(tmp_path: Path) -> 
                     await service.terminate(ALICE, [mine])
                 if operation is Operation.RESTART:  # allowed, and there is nothing to restart
                     with pytest.raises(InvalidStateException):
+                        await call(service, ALICE, mine)
+                    continue
+                if operation in (Operation.UNSUBSCRIBE, Operation.RESEND):  # allowed, and there is nothing of the kind
+                    with pytest.raises(NotFound):
                         await call(service, ALICE, mine)
                     continue
                 await call(service, ALICE, mine)

@@ -33,15 +33,17 @@ from argosy.service.contract import (
     ResourceShare,
 )
 from argosy.store import Activity, Created, Event, Query, Wish
+from tests.rest.fake_notifications import FakeNotifications
 
 TOKEN = "test-token-0123456789"
 CALLER = Caller("alice")
 
 
-class FakeOperations(Operations):
+class FakeOperations(FakeNotifications, Operations):
     """One dictionary of activities, one list of events, one dictionary of files for each activity."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.activities: dict[str, Activity] = {}
         self.descriptions: dict[str, Description] = {}
         self.log: list[Event] = []

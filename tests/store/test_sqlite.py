@@ -17,6 +17,7 @@ from argosy.model import ActivityState, Unavailable
 from argosy.store.sqlite import SchemaError, SQLiteStore
 from argosy.store.sqlite.connections import open_writer
 from argosy.store.sqlite.migrations import Migration, known, migrate
+from argosy.store.sqlite.queries import FILES
 from tests.store.making import activity, change, new
 
 pytestmark = pytest.mark.anyio
@@ -99,7 +100,7 @@ async def test_open_and_closed(path: Path) -> None:
 
 async def test_the_schema_comes_with_the_package() -> None:
     names = {entry.name for entry in files("argosy.store").joinpath("sql", "sqlite").iterdir()}
-    assert {"queries.sql", "sweeps.sql", *(migration.name for migration in known())} == names
+    assert {*FILES, *(migration.name for migration in known())} == names
     assert [migration.number for migration in known()] == list(range(1, len(known()) + 1))
 
 

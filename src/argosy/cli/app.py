@@ -36,6 +36,7 @@ _SECTIONS: dict[str, list[tuple[str, str, str]]] = {
         ("shares", "service:shares", "Show where jobs may go."),
         ("serve", "service:serve", "Start the service."),
         ("stop", "service:stop", "Stop the service."),
+        ("notifications", "notifications:notifications", "Have URLs told what happens to jobs."),
         ("token", "tokens:token", "Make, list and revoke API tokens."),
         ("version", "service:version", "Show versions."),
     ],

@@ -29,6 +29,7 @@ from .calls import Call, Describable
 from .connection import STREAM_TIMEOUT, TIMEOUT, settings, where
 from .discovery import Endpoint, discover
 from .errors import from_response, may_repeat, pauses, unreachable
+from .notifying import AsyncNotifying
 from .sse import Parser, Subscription
 from .transfer import CHUNK, Download, Source, Upload, file_content
 
@@ -37,7 +38,7 @@ Results = list[Result]
 Shares = list[ShareDocument]
 
 
-class AsyncClient:
+class AsyncClient(AsyncNotifying):
     """A connection to the service, found by `discover` where no endpoint is given. Close it, or use it in an
     `async with`.
 

@@ -202,6 +202,39 @@ def service() -> Call[documents.ServiceDocument]:
     return Call("GET", "/v1", documents.ServiceDocument)
 
 
+def subscribe(new: documents.NewSubscriptionDocument) -> Call[documents.SubscriptionDocument]:
+    return Call(
+        "POST",
+        "/v1/subscriptions",
+        documents.SubscriptionDocument,
+        content=msgspec.json.encode(new),
+        idempotent=False,
+    )
+
+
+def subscriptions(activity: str | None, limit: int, cursor: str | None) -> Call[documents.SubscriptionPage]:
+    params = {"activity": activity, "limit": limit, "cursor": cursor}
+    return Call("GET", "/v1/subscriptions", documents.SubscriptionPage, params=params)
+
+
+def unsubscribe(id: str) -> Call[None]:
+    return Call("DELETE", f"/v1/subscriptions/{quote(id, safe='')}", None, idempotent=False)
+
+
+def dead_letters(limit: int, cursor: str | None) -> Call[documents.DeadLetterPage]:
+    return Call("GET", "/v1/notifications/dead", documents.DeadLetterPage, params={"limit": limit, "cursor": cursor})
+
+
+def resend(numbers: Sequence[int]) -> Call[list[documents.Problem | None]]:
+    return Call(
+        "POST",
+        "/v1/notifications/resend",
+        list[documents.Problem | None],
+        content=msgspec.json.encode(list(numbers)),
+        idempotent=False,
+    )
+
+
 def list_files(id: str, path: str, limit: int, cursor: str | None) -> Call[documents.FilePage]:
     address = activity(id, "files") if path in ("", ".") else file(id, path)
     return Call("GET", address, documents.FilePage, params={"limit": limit, "cursor": cursor})

@@ -28,6 +28,7 @@ from .calls import Call, Describable
 from .connection import STREAM_TIMEOUT, TIMEOUT, settings, where
 from .discovery import Endpoint, discover
 from .errors import from_response, may_repeat, pauses, unreachable
+from .notifying import Notifying
 from .sse import Parser, Subscription
 from .transfer import CHUNK, Download, Source, Upload, file_content
 
@@ -36,7 +37,7 @@ Results = list[Result]
 Shares = list[ShareDocument]
 
 
-class Client:
+class Client(Notifying):
     """A connection to the service, found by `discover` where no endpoint is given. Close it, or use it in a `with`.
 
     Requests that can safely be repeated are, `retries` times, where the connection fails.

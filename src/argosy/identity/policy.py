@@ -47,6 +47,11 @@ class Operation(StrEnum):
     PUT_FILE = "put_file"
     DELETE_FILE = "delete_file"
     RUN_COMMAND = "run_command"
+    SUBSCRIBE = "subscribe"
+    SUBSCRIPTIONS = "subscriptions"
+    UNSUBSCRIBE = "unsubscribe"
+    DEAD_LETTERS = "dead_letters"
+    RESEND = "resend"
 
 
 class Reach(IntEnum):
@@ -102,6 +107,11 @@ TABLE: Mapping[Operation, Rule] = {
     Operation.DELETE_FILE: Rule(_CHANGE, *_OWN),
     # It can do what a job can do; there is nothing of it left that would be anybody's.
     Operation.RUN_COMMAND: Rule(_CREATE, *_OWN),
+    Operation.SUBSCRIBE: Rule(_CHANGE, *_OWN),
+    Operation.SUBSCRIPTIONS: Rule(_READ, *_OWN),
+    Operation.UNSUBSCRIBE: Rule(_CHANGE, *_OWN),
+    Operation.DEAD_LETTERS: Rule(_READ, *_OWN),
+    Operation.RESEND: Rule(_CHANGE, *_OWN),
 }
 
 

@@ -53,8 +53,74 @@ class ActivityDocument(Struct, omit_defaults=True, kw_only=True):
     tags: dict[str, str] = {}
     notes: list[str] = []
     """In the answer to a creation: what of its description has no effect, or was taken otherwise than written."""
+    subscriptions: list[SubscriptionDocument] = []
+    """In the answer to a creation: those that it asked for, with their secrets."""
     links: dict[str, str] = {}
     """``self``, ``events``, ``files`` (where to push input and fetch output), ``description``."""
+
+
+class SubscriptionDocument(Struct, omit_defaults=True, kw_only=True):
+    """Who is told of what. `secret` is there in the answer to the creation only."""
+
+    id: str
+    url: str
+    created: str
+    activity: str | None = None
+    """The only one it is about; otherwise all of the owner's with these `tags`, this `resource` and this `name`."""
+    states: list[str] = []
+    kinds: list[str] = []
+    tags: dict[str, str] = {}
+    resource: str | None = None
+    name: str | None = None
+    ended: str | None = None
+    """When the telling ended; `why` says how that came."""
+    why: str | None = None
+    secret: str | None = None
+
+    def __repr__(self) -> str:
+        return f"SubscriptionDocument(id={self.id!r}, url={self.url!r})"
+
+
+class NewSubscriptionDocument(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """A subscription to make: to one `activity`, or to all of yours that fit `tags`, `resource` and `name`."""
+
+    url: str
+    activity: str | None = None
+    states: list[str] = []
+    kinds: list[str] = []
+    tags: dict[str, str] = {}
+    resource: str | None = None
+    name: str | None = None
+    secret: str | None = None
+
+
+class SubscriptionPage(Struct, kw_only=True):
+    """Subscriptions, newest first; pass `next` as ``cursor`` for the following ones."""
+
+    items: list[SubscriptionDocument]
+    next: str | None = None
+
+
+class DeadLetterDocument(Struct, omit_defaults=True, kw_only=True):
+    """A message that was given up. `number` is what it is sent again by, `message` the id its receiver knows."""
+
+    number: int
+    message: str
+    subscription: str
+    url: str
+    activity: str
+    event: EventDocument
+    recorded: str
+    died: str
+    attempts: int
+    reason: str = ""
+
+
+class DeadLetterPage(Struct, kw_only=True):
+    """Dead letters, oldest first; pass `next` as ``cursor`` for the following ones."""
+
+    items: list[DeadLetterDocument]
+    next: str | None = None
 
 
 class ActivityPage(Struct, kw_only=True):

@@ -22,6 +22,7 @@ from argosy.model import (
     ResourceSpecV1,
 )
 from argosy.model.description import CreationFlag
+from argosy.model.notification import Callback
 
 Count = Annotated[int, Meta(ge=1)]
 Creation = Annotated[CreationFlag, Meta(description="What becomes of a file that is there already.")]
@@ -66,6 +67,20 @@ class Output(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=Tru
     delete_on_termination: Deleted = False
 
 
+class Notify(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """A URL that is told what happens to the activity."""
+
+    url: Annotated[str, Meta(min_length=1, max_length=2048, description="https.")]
+    states: Annotated[list[str], Meta(description="Those told of, e.g. running:lrms or final; default: all.")] = []
+    kinds: Annotated[list[str], Meta(description="Kinds of events; * is all; default: created and state.")] = []
+    secret: (
+        Annotated[str, Meta(description="whsec_BASE64, what messages are signed with; default: one is made.")] | None
+    ) = None
+
+    def __repr__(self) -> str:
+        return f"Notify(url={self.url!r}, states={self.states!r}, kinds={self.kinds!r})"
+
+
 class Description(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """What to run, with what, and where. Relative paths are in the activity's session directory, where it runs."""
 
@@ -98,6 +113,7 @@ class Description(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_onl
     tags: dict[str, str] = {}
     rerunnable: Annotated[bool, Meta(description="Whether a requeue by the batch system may run it again.")] = False
     held: Annotated[bool, Meta(description="Create it, and start it only when told.")] = False
+    notify: Annotated[list[Notify], Meta(description="Whom to tell what happens to it.")] = []
 
 
 _encoder = msgspec.json.Encoder(order="deterministic")
@@ -166,6 +182,7 @@ def to_model(wire: Description) -> ActivityDescription:
             tags=wire.tags,
             rerunnable=wire.rerunnable,
             held=wire.held,
+            notify=[Callback(one.url, one.states, one.kinds, one.secret) for one in wire.notify],
         )
         description.check()
     except InvalidInput as error:
@@ -247,6 +264,13 @@ def invalid(error: msgspec.ValidationError) -> InvalidInput:
         field = message.split("field `")[1].split("`")[0]
         element = field if element is None else f"{element}.{field}"
     return InvalidInput(message, element=element)
+
+
+def without_secrets(wire: Description) -> Description:
+    """The same description as it may be stored and shown."""
+    if not any(one.secret for one in wire.notify):
+        return wire
+    return msgspec.structs.replace(wire, notify=[msgspec.structs.replace(one, secret=None) for one in wire.notify])
 
 
 def encode(wire: Description) -> bytes:

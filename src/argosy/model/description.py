@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from .errors import InvalidInput
+from .notification import Callback
 from .spec import JobSpec
 
 #: What becomes of a file that is there already (JSDL 1.0, CreationFlag): it is replaced, or added to, or it stays as it
@@ -60,6 +61,7 @@ class ActivityDescription:
     Paths in `spec` that are relative are within the session directory, which is the working directory where the
     specification names none. `share` is ``RESOURCE`` or ``RESOURCE/QUEUE``. `rerunnable` allows a
     requeue by the batch system to run the application again. `held`: create it, and start it only when told.
+    `notify`: whom to tell what happens to it.
     """
 
     spec: JobSpec
@@ -69,6 +71,7 @@ class ActivityDescription:
     tags: dict[str, str] = field(default_factory=dict)
     rerunnable: bool = False
     held: bool = False
+    notify: list[Callback] = field(default_factory=list)
 
     def check(self) -> None:
         """Raise InvalidInput naming the first field that is wrong."""
@@ -105,6 +108,8 @@ class ActivityDescription:
             path = getattr(self.spec, name)
             if path is not None and not path.is_absolute():
                 session_path(str(path), name)
+        for index, callback in enumerate(self.notify):
+            callback.check(f"notify[{index}].")
         for key, value in self.tags.items():
             if not key or "\0" in key + value:
                 raise InvalidInput(f"{key!r} cannot be a tag's name", element="tags")

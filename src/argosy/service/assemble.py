@@ -16,6 +16,7 @@ from argosy.executors.contract import Driver
 from argosy.executors.executor import BATCH_GROUP
 from argosy.executors.local.driver import LocalDriver
 from argosy.model import InvalidInput
+from argosy.outbound import OutboundPolicy
 from argosy.store.sqlite import SQLiteStore
 from argosy.transport import open_transport
 from argosy.transport.local import LocalTransport
@@ -36,7 +37,17 @@ def assemble(config: ServiceConfig, faults: Faults) -> ExecutionService:
         for name, resource in config.resources.items()
     }
     store = SQLiteStore(directory / "argosy.db")
-    return ExecutionService(store, config.sessions, resources, config.policy, faults, alone=True)
+    return ExecutionService(
+        store,
+        config.sessions,
+        resources,
+        config.policy,
+        faults,
+        alone=True,
+        outbound=OutboundPolicy.of(config.outbound),
+        notifying=config.notifications,
+        source=f"urn:argosy:{_own_name(directory)}",
+    )
 
 
 def _driver(name: str, config: ResourceConfig, directory: Path, sessions: str, faults: Faults) -> Driver:

@@ -42,6 +42,12 @@
     [endpoints.rimrock]         # other protocols than our own: see docs/rimrock.md
     hosts = { "login.example.org" = "cluster" }
 
+    [outbound]                  # to where callbacks may go, beside public addresses: see argosy.outbound.policy
+    allow = ["10.1.0.0/16"]
+
+    [notifications]             # how callbacks are sent: see argosy.service.notifications.settings
+    allow_http = false
+
 Without a file there is `local`, and each batch system whose commands are found on PATH.
 """
 
@@ -66,6 +72,7 @@ from argosy.model import InvalidInput
 from argosy.outbound import OutboundConfig
 from argosy.staging import StagingConfig
 
+from .notifications.settings import NotificationConfig
 from .policy import ServicePolicy
 
 log = logging.getLogger(__name__)
@@ -100,6 +107,7 @@ class _File(Struct, forbid_unknown_fields=True, kw_only=True):
     endpoints: dict[str, dict[str, Any]] = {}
     outbound: OutboundConfig = OutboundConfig()
     staging: StagingConfig = StagingConfig()
+    notifications: NotificationConfig = NotificationConfig()
     resources: dict[Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")], ResourceConfig] = {}
 
 
@@ -114,6 +122,7 @@ class ServiceConfig(Struct, kw_only=True):
     sessions: str
     identity: dict[str, Any] = {}
     endpoints: dict[str, dict[str, Any]] = {}
+    notifications: NotificationConfig = NotificationConfig()
     tls: TLSConfig | None = None
     outbound: OutboundConfig = OutboundConfig()
     staging: StagingConfig = StagingConfig()
@@ -171,6 +180,7 @@ def load_config(
         sessions=sessions,
         identity=_identity(read.identity, certificate),
         endpoints=read.endpoints,
+        notifications=read.notifications,
         tls=certificate,
         outbound=read.outbound,
         staging=read.staging,

@@ -6,7 +6,7 @@ somebody else answers as one that does not exist.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +15,7 @@ from argosy.model import ArgosyError, Share
 from argosy.store import Activity, Created, Event, Query
 
 from .caller import Caller
+from .notifications.contract import Notifications
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class OpenFile:
     close: Callable[[], None]
 
 
-class Operations(ABC):
+class Operations(Notifications):
     """The service. Raises and answers the errors of `argosy.model.errors` only."""
 
     @abstractmethod

@@ -20,6 +20,8 @@ itself there, as a crash would. It is armed only by the tests, through an enviro
     control-before  a hold or the like is recorded, the batch system has not been asked
     control-after   the batch system has been asked for it, nothing of it is stored
     final           a final state is recorded
+    notify-before   a message is about to be sent
+    notify-after    its receiver has answered, nothing of it is stored
 """
 
 from __future__ import annotations
@@ -45,6 +47,8 @@ POINTS = (
     "control-before",
     "control-after",
     "final",
+    "notify-before",
+    "notify-after",
 )
 
 

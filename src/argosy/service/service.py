@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import msgspec
 
-from argosy.identity.policy import Operation, Reach, reach
+from argosy.identity.policy import Operation, Reach
 from argosy.languages import native
 from argosy.languages.native import Description
 from argosy.model import (
@@ -24,11 +24,11 @@ from argosy.model import (
     InvalidInput,
     InvalidStateException,
     LimitExceeded,
-    NotAllowed,
     NotFound,
     Unavailable,
 )
 from argosy.model.actions import Action
+from argosy.outbound import OutboundPolicy
 from argosy.store import Activity, Created, Event, NewActivity, Query, Store
 
 from .caller import Caller
@@ -40,8 +40,11 @@ from .housekeeping import Housekeeping
 from .ids import new_id
 from .lifecycle import Begun, Decision, Instruction, Needs, RestartAsked, TerminateAsked, decide
 from .matching import check_fit, check_staging, split_share
+from .notifications import NotificationConfig, Sender
+from .notifications.operations import NotificationOperations, of_description
 from .performer import Performer, job_request
 from .policy import ServicePolicy
+from .reaching import demand as _reach
 from .resources import Resource, find_resource
 from .restart import why_not
 from .sessions import Sessions
@@ -57,7 +60,7 @@ _AT_A_TIME = 50
 _WRITABLE = frozenset({ActivityState.HELD, ActivityState.PENDING, ActivityState.STAGING_IN})
 
 
-class ExecutionService(Operations):
+class ExecutionService(NotificationOperations, Operations):
     """The operations over one store, one root of session directories and some resources."""
 
     def __init__(
@@ -69,8 +72,12 @@ class ExecutionService(Operations):
         fault: Callable[[str], None] = lambda point: None,
         *,
         alone: bool = False,
+        outbound: OutboundPolicy | None = None,
+        notifying: NotificationConfig | None = None,
+        source: str = "urn:argosy",
     ) -> None:
-        """`alone`: no other process uses the store, so whoever had activities in hand before is dead."""
+        """`alone`: no other process uses the store, so whoever had activities in hand before is dead. `source` names
+        this service in what it tells others."""
         if not resources:
             raise ValueError("a service needs at least one resource")
         self._store = store
@@ -83,6 +90,9 @@ class ExecutionService(Operations):
         self._performer.engine = self._engine
         self._streams = Streams(store)
         self._changes = Changes(store, resources, self._find, self._post)
+        self._outbound = outbound or OutboundPolicy()
+        self._notifying = notifying or NotificationConfig()
+        self.sender = Sender(store, self._outbound, self._notifying, source, fault)
         worker = f"{socket.gethostname()}:{os.getpid()}:{new_id()[-8:]}"
         self._housekeeping = Housekeeping(
             store, self._engine, self._performer, self._sessions, resources, self._policy, worker
@@ -100,12 +110,14 @@ class ExecutionService(Operations):
         self._engine.start()
         self._streams.start()
         self._changes.start()
+        await self.sender.start()
         await self._housekeeping.start()
 
     async def close(self) -> None:
         """Stop. Jobs go on; the next service takes up everything where it was."""
         self._streams.stop()
         self._changes.stop()
+        await self.sender.stop()
         await self._housekeeping.stop()
         for resource in self._resources.values():
             await resource.driver.close()
@@ -181,13 +193,15 @@ class ExecutionService(Operations):
             began = decide(activity, Begun(), _needs(description), now, self._policy.retention)
             decision = Decision(began.activity, decision.events + began.events, began.instructions)
         encoded = native.encode(request.description)
+        subscriptions = of_description(description.notify, caller.name, id, now, self._outbound, self._notifying)
         new = NewActivity(
             decision.activity,
-            encoded,
+            native.encode(native.without_secrets(request.description)),
             tuple(decision.events),
             key=request.key,
             digest=hashlib.sha256(encoded).digest(),
             key_expires=now + self._policy.key_lifetime,
+            subscriptions=subscriptions,
         )
         return new, description, decision
 
@@ -427,15 +441,6 @@ def _check_writable(activity: Activity) -> None:
             f"it is {activity.state}; files can be put into the session directory only while it is held "
             "or waits for its input"
         )
-
-
-def _reach(caller: Caller, operation: Operation) -> Reach:
-    """Whose activities the caller's operation may concern. Raises NotAllowed where it may not be asked for at all."""
-    found = reach(operation, caller.roles, caller.scopes)
-    if found is Reach.NONE:
-        why = "the role" if caller.scopes is None else "the scope or the role"
-        raise NotAllowed(f"{operation.value} is not allowed: {why} for it is missing")
-    return found
 
 
 def _no_such(id: str) -> NotFound:

@@ -1,6 +1,7 @@
 """Durable records."""
 
 from .contract import Store
+from .notifications import Delivery, NotificationStore, Subscription
 from .records import Activity, Change, Chore, Created, Event, NewActivity, Query, Wish, activity_of
 from .sweeps import CreatedSweep, NewSweep, Sweep, SweepDocument, SweepEvent, SweepQuery, SweepStore
 
@@ -10,11 +11,14 @@ __all__ = [
     "Chore",
     "Created",
     "CreatedSweep",
+    "Delivery",
     "Event",
     "NewActivity",
     "NewSweep",
+    "NotificationStore",
     "Query",
     "Store",
+    "Subscription",
     "Sweep",
     "SweepDocument",
     "SweepEvent",

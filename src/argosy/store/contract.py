@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 
 from argosy.model import Conflict
 
+from .notifications import NotificationStore
 from .records import Activity, Change, Chore, Created, Event, NewActivity, Query
 from .sweeps import SweepStore
 
 
-class Store(SweepStore):
+class Store(NotificationStore, SweepStore):
     """Durable records. When a call that writes has returned, what it wrote survives a crash of the machine.
 
     Each element of a vector is one transaction as far as anybody can see: it is recorded whole, with its events and

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from argosy.model import ActivityState, Outcome, Usage
 from argosy.model.actions import Action
@@ -22,6 +22,10 @@ class Wish:
     at: float
     done: bool = False
     words: str | None = None
+
+
+if TYPE_CHECKING:
+    from .notifications import Subscription
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +149,8 @@ class NewActivity:
     key: str | None = None
     digest: bytes = b""
     key_expires: float = 0.0
+    subscriptions: tuple[Subscription, ...] = ()
+    """Whom to tell what happens to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +159,8 @@ class Created:
 
     activity: Activity
     existed: bool = False
+    subscriptions: tuple[Subscription, ...] = ()
+    """Those that were made now, with their secrets."""
 
 
 @dataclass(frozen=True, slots=True)

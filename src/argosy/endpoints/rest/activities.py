@@ -22,6 +22,7 @@ from argosy.service.contract import CreateRequest, Operations
 from argosy.store import Created, Query
 
 from . import bodies, render, waiting
+from .notifications import subscription
 
 T = TypeVar("T")
 
@@ -222,6 +223,7 @@ async def create_one(
     made = _value(created)
     document = render.activity(made.activity)
     document.notes = notes
+    document.subscriptions = [subscription(one, secret=True) for one in made.subscriptions]
     return document, made.existed
 
 
@@ -255,7 +257,10 @@ def _value(element: T | ArgosyError) -> T:
 def _batch_result(index: int, answer: Created | ArgosyError) -> Result:
     """One element's answer. The service names elements of a description; here it is in a batch."""
     if isinstance(answer, Created):
-        return render.result(answer.activity)
+        made = render.result(answer.activity)
+        if made.activity is not None:
+            made.activity.subscriptions = [subscription(one, secret=True) for one in answer.subscriptions]
+        return made
     found = render.result(answer)
     at = f"[{index}]"
     named = isinstance(answer, InvalidInput) and answer.element is not None and not answer.element.startswith(at)

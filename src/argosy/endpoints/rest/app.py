@@ -26,6 +26,7 @@ from .events import event_routes
 from .files import file_routes
 from .hot import hot_path
 from .information import information_routes
+from .notifications import notification_routes
 from .problems import answer, of_status, unexpected
 from .restart import restart_routes
 from .streaming import send_whole
@@ -106,6 +107,7 @@ def _litestar(operations: Operations, closing: asyncio.Event, *, name: str, vers
             *change_routes(operations),
             *event_routes(operations, closing),
             *file_routes(operations),
+            *notification_routes(operations),
         ]
 
     @functools.cache

@@ -60,6 +60,7 @@ class _Writer:
             ("post_launch", "JSDL runs one program"),
             ("rerunnable", "JSDL does not say whether a job may run again"),
             ("held", "JSDL jobs start by themselves"),
+            ("notify", "JSDL does not say whom to tell what happens"),
         ):
             if getattr(self.description, name):
                 self.lose(name, what)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import sqlite3
+import time
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -16,6 +17,7 @@ from argosy.model import Conflict
 from argosy.model.activity import RESTARTED, may_follow, may_restart
 from argosy.store.records import Activity, Change, Created, Event, NewActivity
 
+from . import outbox
 from .counts import count_ended
 from .queries import SQL
 from .rows import activity_row, event_row, json_text, read_activity, rest_text, state_of, storable, tags_text
@@ -48,8 +50,10 @@ def create(new: NewActivity) -> Step:
         tx.db.execute(SQL["insert_description"], (pk, new.description))
         if tags:
             _insert_tags(tx, pk, activity)
+        if new.subscriptions:
+            outbox.add_with(tx, new.subscriptions)
         _record(tx, pk, activity, new.events, events)
-        return Created(activity)
+        return Created(activity, subscriptions=new.subscriptions)
 
     return step
 
@@ -147,6 +151,7 @@ def purge(ids: Sequence[str], chores: Sequence[tuple[str, dict[str, object]]]) -
         if unfinished is not None:
             return Failed(Conflict(f"activity {unfinished[0]} has not ended, or was restarted meanwhile", element="id"))
         tx.db.execute(SQL["delete_activities"], (listed,))
+        outbox.purged(tx, listed, time.time())
         tx.db.executemany(SQL["insert_chore"], rows)
         return None
 
@@ -200,11 +205,15 @@ def _insert_tags(tx: Written, pk: int, activity: Activity) -> None:
 
 
 def _record(tx: Written, pk: int, activity: Activity, events: Sequence[Event], rows: Sequence[tuple[Any, ...]]) -> None:
+    recorded = []
     for event, row in zip(events, rows, strict=True):
         seq = tx.db.execute(_INSERT_EVENT, (pk, *row)).lastrowid
         assert seq is not None
-        tx.events.append(
+        recorded.append(
             Event(event.activity, event.time, event.kind, event.state, event.message, event.by, event.detail, seq)
         )
     if events:
+        tx.events += recorded
         tx.records[activity.id] = activity
+        if activity.owner in tx.audience.owners:
+            outbox.tell(tx, activity, recorded)

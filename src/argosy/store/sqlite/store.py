@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from argosy.model import Conflict, Unavailable
@@ -15,11 +16,12 @@ from . import operations
 from .connections import open_writer
 from .listing import HIGHEST, LOWEST, concrete, listing
 from .migrations import SchemaError
+from .notices import OutboxListener, SQLiteNotifications
 from .queries import SQL
 from .reader import Reader
 from .rows import json_text, read_activity, read_chore, read_event
 from .sweeps import SQLiteSweeps
-from .writer import Writer
+from .writer import Writer, Written
 
 Listener = Callable[[Sequence[Event], dict[str, Activity]], None]
 
@@ -29,7 +31,7 @@ _AT_ONCE = 4
 _CLOCK_SLACK = 60.0
 
 
-class SQLiteStore(SQLiteSweeps, Store):
+class SQLiteStore(SQLiteNotifications, SQLiteSweeps, Store):
     """Records in the SQLite database `path`, which is made where it is not there (mode 0600, its directory 0700).
 
     All methods belong to one event loop. `fault` is called in the writer's thread at named points: ``before-commit``,
@@ -40,6 +42,7 @@ class SQLiteStore(SQLiteSweeps, Store):
         self._path = Path(path).absolute()
         self._fault = fault
         self._listeners: list[Listener] = []
+        self._outbox_listeners: list[OutboxListener] = []
         self._open: tuple[Writer, Reader] | None = None
 
     async def open(self) -> None:
@@ -163,10 +166,13 @@ class SQLiteStore(SQLiteSweeps, Store):
 
         return unsubscribe
 
-    def _announce(self, events: list[Event], records: dict[str, Activity]) -> None:
-        for listener in tuple(self._listeners):
+    def _announce(self, written: Written) -> None:
+        calls = [partial(one, written.events, written.records) for one in self._listeners if written.events]
+        if written.hosts:
+            calls += [partial(one, frozenset(written.hosts)) for one in self._outbox_listeners]
+        for call in calls:
             try:
-                listener(events, records)
+                call()
             except Exception as error:  # one listener's fault is not that of who wrote
                 asyncio.get_running_loop().call_exception_handler(
                     {"message": "a listener of the store failed", "exception": error}

@@ -20,6 +20,8 @@ from typing import Any
 from argosy.model import Unavailable
 from argosy.store.records import Activity, Event
 
+from .outbox import Audience
+
 _log = logging.getLogger(__name__)
 
 #: The most steps in one transaction: it bounds how long the first of them waits for the last.
@@ -31,8 +33,11 @@ class Written:
     """What a transaction did that listeners are told: events in the order of `seq`, and the records they are about."""
 
     db: sqlite3.Connection
+    audience: Audience
     events: list[Event] = field(default_factory=list)
     records: dict[str, Activity] = field(default_factory=dict)
+    hosts: set[str] = field(default_factory=set)
+    """For which something was put into the outbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +76,13 @@ class Writer:
     """The writer thread of one database.
 
     `connect` opens its connection, in the thread. `announce` is called in the event loop after each commit that wrote
-    events, before the callers get their answers. `fault` is called at the named points, for tests.
+    events or into the outbox, before the callers get their answers. `fault` is called at the named points, for tests.
     """
 
     def __init__(
         self,
         connect: Callable[[], sqlite3.Connection],
-        announce: Callable[[list[Event], dict[str, Activity]], None],
+        announce: Callable[[Written], None],
         fault: Callable[[str], None] | None = None,
     ) -> None:
         self._connect = connect
@@ -90,6 +95,7 @@ class Writer:
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._closed: asyncio.Future[None] = self._loop.create_future()
         self._closing = False
+        self._audience = Audience()
 
     async def open(self) -> None:
         """Start. Raises what `connect` raises."""
@@ -149,7 +155,7 @@ class Writer:
         return more
 
     def _batch(self, db: sqlite3.Connection, batch: list[tuple[_Call, int]]) -> None:
-        written = Written(db)
+        written = Written(db, self._audience)
         try:
             self._transaction(written, batch)
         except _StepError as failure:
@@ -158,7 +164,7 @@ class Writer:
             else:
                 written = self._one_by_one(db, batch)
         except Exception as error:  # BEGIN or COMMIT failed: nobody's step is to blame, all are told
-            written = Written(db)
+            written = Written(db, self._audience)
             _fail(batch, error)
         finished = []
         for call, _ in batch:
@@ -171,6 +177,7 @@ class Writer:
         db = written.db
         db.execute("BEGIN IMMEDIATE")
         try:
+            self._audience.look(db)
             for call, index in batch:
                 try:
                     call.results[index] = call.steps[index](written)
@@ -184,14 +191,15 @@ class Writer:
                 db.execute("ROLLBACK")
             written.events.clear()
             written.records.clear()
+            written.hosts.clear()
             raise
         if self._fault:
             self._fault("after-commit")
 
     def _one_by_one(self, db: sqlite3.Connection, batch: list[tuple[_Call, int]]) -> Written:
-        together = Written(db)
+        together = Written(db, self._audience)
         for position, item in enumerate(batch):
-            written = Written(db)
+            written = Written(db, self._audience)
             try:
                 self._transaction(written, [item])
             except _StepError as failure:
@@ -201,6 +209,7 @@ class Writer:
                 break
             together.events += written.events
             together.records |= written.records
+            together.hosts |= written.hosts
         return together
 
     def _tell(self, function: Callable[..., object], *arguments: object) -> None:
@@ -213,8 +222,8 @@ class Writer:
     # -- in the loop --------------------------------------------------------------------------------
 
     def _deliver(self, finished: list[_Call], written: Written) -> None:
-        if written.events:
-            self._announce(written.events, written.records)
+        if written.events or written.hosts:
+            self._announce(written)
         for call in finished:
             call.deliver()
 

@@ -1,0 +1,154 @@
+"""Subscriptions, and the messages that could not be delivered."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from litestar import Request, Response, delete, get, post
+from litestar.datastructures import State
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, QueryParameter
+
+from argosy.languages.documents import (
+    DeadLetterDocument,
+    DeadLetterPage,
+    NewSubscriptionDocument,
+    Problem,
+    SubscriptionDocument,
+    SubscriptionPage,
+)
+from argosy.model import InvalidInput
+from argosy.model.notification import Callback
+from argosy.service.caller import Caller
+from argosy.service.contract import Operations
+from argosy.service.notifications import NewSubscription
+from argosy.store import Delivery, Subscription
+
+from . import bodies, render
+from .problems import problem
+
+NotificationRequest = Request[Caller, None, State]
+
+_new = msgspec.json.Decoder(NewSubscriptionDocument)
+_numbers = msgspec.json.Decoder(list[int])
+
+Limit = Annotated[int, QueryParameter(ge=1, le=1000)]
+
+
+def notification_routes(operations: Operations) -> list[HTTPRouteHandler]:
+    """The routes of notifications."""
+
+    @post(
+        "/subscriptions",
+        operation_id="create_subscription",
+        summary="Tell a URL what happens; the answer has the secret, which is shown this once",
+        opt={
+            "body": NewSubscriptionDocument,
+            "answers": {201: SubscriptionDocument},
+            "problems": (400, 404, 413, 415, 422, 429, 503),
+        },
+    )
+    async def create(request: NotificationRequest) -> Response[SubscriptionDocument]:
+        bodies.check_type(request.headers.get("content-type", ""))
+        asked = bodies.decode(await request.body(), _new)
+        new = NewSubscription(
+            Callback(asked.url, asked.states, asked.kinds, asked.secret),
+            activity=asked.activity,
+            tags=asked.tags,
+            resource=asked.resource,
+            name=asked.name,
+        )
+        made = await operations.subscribe(request.user, new)
+        return Response(subscription(made, secret=True), status_code=201, headers={"Cache-Control": "no-store"})
+
+    @get(
+        "/subscriptions",
+        operation_id="list_subscriptions",
+        summary="The caller's subscriptions, newest first",
+        opt={"problems": (422, 503)},
+    )
+    async def page(
+        request: NotificationRequest,
+        activity: Annotated[str | None, QueryParameter(description="Those to this one only.")] = None,
+        cursor: Annotated[str | None, QueryParameter(description="`next` of the page before.")] = None,
+        limit: Limit = 100,
+    ) -> SubscriptionPage:
+        found = await operations.subscriptions(request.user, activity=activity, after=cursor, limit=limit)
+        items = [subscription(one) for one in found]
+        return SubscriptionPage(items=items, next=items[-1].id if len(items) == limit else None)
+
+    @delete(
+        "/subscriptions/{id:str}",
+        operation_id="delete_subscription",
+        summary="Tell it nothing more; what was still to be told is dropped",
+        opt={"problems": (404, 503)},
+    )
+    async def remove(request: NotificationRequest, id: FromPath[str]) -> None:
+        await operations.unsubscribe(request.user, id)
+
+    @get(
+        "/notifications/dead",
+        operation_id="list_dead_letters",
+        summary="The messages that could not be delivered, oldest first",
+        opt={"problems": (422, 503)},
+    )
+    async def dead(
+        request: NotificationRequest,
+        cursor: Annotated[int, QueryParameter(ge=0, description="`next` of the page before.")] = 0,
+        limit: Limit = 100,
+    ) -> DeadLetterPage:
+        found = await operations.dead_letters(request.user, after=cursor, limit=limit)
+        return DeadLetterPage(
+            items=[dead_letter(one) for one in found], next=str(found[-1].number) if len(found) == limit else None
+        )
+
+    @post(
+        "/notifications/resend",
+        status_code=200,
+        operation_id="resend_dead_letters",
+        summary="Try dead letters again; for each null, or what is wrong",
+        opt={"body": list[int], "problems": (400, 413, 415, 422, 429, 503)},
+    )
+    async def resend(request: NotificationRequest) -> list[Problem | None]:
+        bodies.check_type(request.headers.get("content-type", ""))
+        numbers = bodies.decode(await request.body(), _numbers)
+        if any(not 0 <= number < 1 << 63 for number in numbers):
+            raise InvalidInput("a dead letter's number is positive, and not that long", element="")
+        return [None if error is None else problem(error) for error in await operations.resend(request.user, numbers)]
+
+    return [create, page, remove, dead, resend]
+
+
+def subscription(record: Subscription, *, secret: bool = False) -> SubscriptionDocument:
+    """A subscription as its owner sees it; with its secret only where it was made just now."""
+    return SubscriptionDocument(
+        id=record.id,
+        url=record.url,
+        created=render.utc(record.created),
+        activity=record.activity,
+        states=list(record.states),
+        kinds=list(record.kinds),
+        tags=record.tags,
+        resource=record.resource,
+        name=record.name,
+        ended=None if record.ended is None else render.utc(record.ended),
+        why=record.why,
+        secret=record.secret if secret else None,
+    )
+
+
+def dead_letter(record: Delivery) -> DeadLetterDocument:
+    """A message that was given up."""
+    return DeadLetterDocument(
+        number=record.number,
+        message=record.id,
+        subscription=record.subscription,
+        url=record.url,
+        activity=record.activity.id,
+        event=render.event(record.event),
+        recorded=render.utc(record.created),
+        died=render.utc(record.died or record.created),
+        attempts=record.attempts,
+        reason=record.words or "",
+    )

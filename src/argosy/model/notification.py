@@ -1,0 +1,85 @@
+"""What somebody wants to be told of, and where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from .activity import ActivityState
+from .errors import InvalidInput
+from .webhooks import key_of
+
+#: The kinds of events that are told of where nothing is said.
+USUAL_KINDS = ("created", "state")
+#: Stands for all kinds of events.
+ANY_KIND = "*"
+#: Stands for the three final states.
+FINAL_WORD = "final"
+LONGEST_URL = 2048
+
+
+@dataclass(slots=True)
+class Callback:
+    """A URL that is told what happens to activities.
+
+    `states` are those that are told of, each with its sub-states (``running:lrms``), or ``final``; all of them where
+    none is named. `kinds` are the kinds of events; ``*`` is all. `secret` is what messages are signed with; one is made
+    where there is none.
+    """
+
+    url: str
+    states: list[str] = field(default_factory=list)
+    kinds: list[str] = field(default_factory=list)
+    secret: str | None = field(default=None, repr=False)
+
+    def check(self, at: str = "") -> None:
+        """Raise InvalidInput naming the element that is wrong; `at` goes before its name."""
+        check_url(self.url, at + "url")
+        for index, state in enumerate(self.states):
+            check_state(state, f"{at}states[{index}]")
+        if self.secret is not None:
+            key_of(self.secret, at + "secret")
+
+    def __post_init__(self) -> None:
+        # Whoever names states wants those, and not the event of the creation beside them, which has one too.
+        if not self.kinds:
+            self.kinds = ["state"] if self.states else list(USUAL_KINDS)
+
+
+def check_url(url: str, element: str) -> str:
+    """The host that a URL for callbacks is on, ``SCHEME://NAME:PORT``. Raises InvalidInput."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        parts, host, port = urlsplit(""), None, None
+    if (
+        host is None
+        or parts.scheme not in ("http", "https")
+        or len(url) > LONGEST_URL
+        or any(not "!" <= character <= "~" for character in url)
+    ):
+        raise InvalidInput(
+            f"{url[:100]!r} is no URL that can be called; write e.g. https://receiver.example.org/hook", element=element
+        )
+    if parts.username is not None or parts.password is not None or parts.fragment:
+        raise InvalidInput(
+            "a URL for callbacks has no user, password or fragment: messages are signed instead", element=element
+        )
+    return f"{parts.scheme}://{host}:{port or (443 if parts.scheme == 'https' else 80)}"
+
+
+def check_state(state: str, element: str) -> None:
+    """Raise InvalidInput where a text names no state."""
+    if state != FINAL_WORD and not any(known.within(state) for known in ActivityState):
+        raise InvalidInput(f"{state!r} is no state; write one, or one above it, or {FINAL_WORD}", element=element)
+
+
+def told(states: tuple[str, ...] | list[str], kinds: tuple[str, ...] | list[str], kind: str, state: str) -> bool:
+    """Whether an event of this kind, that left its activity in this state, is to be told of. No kinds: of any."""
+    if kinds and kind not in kinds and ANY_KIND not in kinds:
+        return False
+    if not states:
+        return True
+    now = ActivityState(state)
+    return any(now.within(wanted) or (wanted == FINAL_WORD and now.final) for wanted in states)

@@ -1,0 +1,237 @@
+"""Sends what is in the outbox, until it has arrived, is given up, or the receiver wants nothing more.
+
+Each host has a courier of its own, with a few messages under way at once; of one subscription and activity there is
+never more than one. A host that cannot be reached is tried with one message, after a pause that grows; nobody else
+waits for it. What is under way when the service ends is sent again by the next one, under the same id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import httpx
+
+from argosy.model import ArgosyError
+from argosy.outbound import OutboundPolicy, client
+from argosy.store import Delivery, Store
+
+from . import judging, message
+from .judging import EXCERPT, Answer, Fate
+from .settings import NotificationConfig
+
+log = logging.getLogger(__name__)
+
+#: The longest that a courier sleeps, in seconds: clocks are set now and then.
+_NAP = 60.0
+#: Between two looks at what has become too much or too old, in seconds.
+_TIDYING = 300.0
+#: The wait after the store could not be used, in seconds.
+_STORE_AWAY = 5.0
+
+
+@dataclass(slots=True)
+class _Courier:
+    """One host: what is under way, and since when it cannot be reached."""
+
+    host: str
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    under_way: dict[int, asyncio.Task[None]] = field(default_factory=dict)
+    failures: int = 0
+    not_before: float = 0.0
+
+
+class Sender:
+    """All couriers of one service. Everything belongs to one event loop."""
+
+    def __init__(
+        self,
+        store: Store,
+        outbound: OutboundPolicy,
+        config: NotificationConfig,
+        source: str,
+        fault: Callable[[str], None] = lambda point: None,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._outbound = outbound
+        self._config = config
+        self._source = config.source or source
+        self._fault = fault
+        self._clock = clock
+        self._random = random.Random()  # noqa: S311 - spreads attempts in time; no secret
+        self._couriers: dict[str, _Courier] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(config.at_once_in_all)
+        self._forget: Callable[[], None] | None = None
+        self._client: httpx.AsyncClient | None = None
+
+    async def start(self) -> None:
+        """Begin to send, with what is lying there."""
+        self._client = client(
+            self._outbound, timeout=self._config.timeout, connections=self._config.at_once_in_all, redirects=0
+        )
+        self._forget = self._store.on_outbox(self._on_outbox)
+        self._on_outbox(frozenset(await self._store.waiting()))
+        self._begin(self._tidy())
+
+    async def stop(self) -> None:
+        """Stop. What is under way will be sent again."""
+        if self._forget is not None:
+            self._forget()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._client is not None:
+            await self._client.aclose()
+
+    def wake(self) -> None:
+        """Look at the clock again: it was set."""
+        for courier in self._couriers.values():
+            courier.news.set()
+
+    def _on_outbox(self, hosts: frozenset[str]) -> None:
+        for host in hosts:
+            courier = self._couriers.get(host)
+            if courier is None:
+                courier = self._couriers[host] = _Courier(host)
+                self._begin(self._serve(courier))
+            courier.news.set()
+
+    def _begin(self, work: object) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = asyncio.create_task(work)  # type: ignore[arg-type]
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    # -- one host -----------------------------------------------------------------------------------
+
+    async def _serve(self, courier: _Courier) -> None:
+        """Until nothing is left for the host."""
+        while True:
+            courier.news.clear()
+            try:
+                due = await self._look(courier)
+            except Exception as error:
+                expected = isinstance(error, ArgosyError)
+                log.log(
+                    logging.WARNING if expected else logging.ERROR,
+                    "the outbox cannot be read now: %s",
+                    error,
+                    exc_info=not expected,
+                )
+                due = self._clock() + _STORE_AWAY
+            if due is None and not courier.under_way and not courier.news.is_set():
+                del self._couriers[courier.host]
+                return
+            now = self._clock()
+            # What is due now and could not begin, begins when something under way has ended.
+            nap = _NAP if due is None else min(max(due - now, 0.0), _NAP)
+            # Not wait_for: in Python 3.11 it forgets a cancellation that comes together with what it waits for.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(nap):
+                    await courier.news.wait()
+
+    async def _look(self, courier: _Courier) -> float | None:
+        """Begin with what is due, and tell when to look again; None where nothing is waiting."""
+        now = self._clock()
+        if now < courier.not_before:
+            return courier.not_before
+        room = (1 if courier.failures else self._config.at_once) - len(courier.under_way)
+        if room > 0:
+            # Those that end while it is read may still be in it.
+            before = frozenset(courier.under_way)
+            for one in await self._store.due(courier.host, now, room + len(before)):
+                if one.number not in before and room > 0:
+                    room -= 1
+                    courier.under_way[one.number] = self._begin(self._deliver(courier, one))
+        return await self._store.next_due(courier.host, now)
+
+    async def _deliver(self, courier: _Courier, delivery: Delivery) -> None:
+        try:
+            async with self._slots:
+                self._fault("notify-before")
+                answer = await self._attempt(delivery)
+            self._fault("notify-after")
+            self._weigh(courier, answer)
+            await self._settle(delivery, answer)
+        except ArgosyError as error:
+            # The store did not take it: the message is sent once more, under the same id.
+            log.warning("what became of the message %s cannot be recorded now: %s", delivery.id, error)
+            courier.not_before = self._clock() + _STORE_AWAY
+        finally:
+            del courier.under_way[delivery.number]
+            courier.news.set()
+
+    def _weigh(self, courier: _Courier, answer: Answer) -> None:
+        """A host that does not answer at all is left alone for a while; one that answers is there."""
+        if answer.status is not None:
+            courier.failures, courier.not_before = 0, 0.0
+            return
+        courier.failures += 1
+        wait = judging.pause(courier.failures, answer, self._config, self._random.random())
+        courier.not_before = self._clock() + wait
+
+    async def _attempt(self, delivery: Delivery) -> Answer:
+        assert self._client is not None
+        now = self._clock()
+        content = message.body(delivery, self._source)
+        headers = message.headers(delivery, content, now)
+        start = b""
+        try:
+            async with (
+                asyncio.timeout(self._config.timeout),
+                self._client.stream("POST", delivery.url, content=content, headers=headers) as response,
+            ):
+                if not response.is_success and response.headers.get("content-encoding", "identity") == "identity":
+                    async for part in response.aiter_raw():
+                        start += part
+                        if len(start) >= EXCERPT * 4:
+                            break
+                return judging.answered(response.status_code, response.headers, start[: EXCERPT * 4], now)
+        except TimeoutError:
+            return Answer(None, f"it did not answer within {self._config.timeout:g} s")
+        except ArgosyError as error:
+            return Answer(None, error.message)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            return Answer(None, f"it cannot be reached: {str(error) or type(error).__name__}")
+        except Exception as error:
+            # A defect: the message is tried again like any other, and does not stop those of others.
+            log.exception("the message %s could not be sent", delivery.id)
+            return Answer(None, f"internal error: {type(error).__name__}")
+
+    async def _settle(self, delivery: Delivery, answer: Answer) -> None:
+        now = self._clock()
+        match judging.fate(answer, delivery, now, self._config):
+            case Fate.DELIVERED:
+                await self._store.delivered(delivery.number)
+            case Fate.GONE:
+                await self._store.end_subscription(delivery.subscription, now, "the receiver answered 410 Gone")
+            case Fate.DEAD:
+                await self._store.give_up(delivery.number, now, answer.words)
+                log.warning("a message for %s is a dead letter: %s", delivery.host, answer.words)
+            case Fate.AGAIN:
+                wait = judging.pause(delivery.attempts + 1, answer, self._config, self._random.random())
+                await self._store.put_off(delivery.number, now + wait, answer.words)
+
+    # -- keeping it bounded -------------------------------------------------------------------------
+
+    async def _tidy(self) -> None:
+        while True:
+            now = self._clock()
+            try:
+                await self._store.trim_outbox(
+                    now,
+                    before=now - self._config.keep_dead,
+                    most_dead=self._config.most_dead,
+                    most_waiting=self._config.most_waiting,
+                )
+            except Exception:
+                log.exception("the outbox could not be tidied; it is tried again in %g s", _TIDYING)
+            await asyncio.sleep(_TIDYING)
