@@ -19,6 +19,7 @@ from argosy.languages.native import Description
 from argosy.model import ActivityState, ArgosyError, InvalidStateException, NotAllowed, NotFound
 from argosy.model.notification import Callback
 from argosy.service.contract import ChangeRequest, CreateRequest, OpenFile
+from argosy.service.information.inquiry import Extent
 from argosy.service.notifications import NewSubscription
 from argosy.service.service import ExecutionService
 from argosy.store import Created, Query
@@ -104,6 +105,14 @@ async def _stream(service: ExecutionService, caller: Caller, id: str) -> object:
     return []
 
 
+async def _informed(service: ExecutionService, caller: Caller, id: str) -> object:
+    document = await service.information(caller, Extent.FULL, [])
+    text = b"".join([part async for part in document.json()]).decode()
+    if id not in text:
+        raise NotFound(f"{id} is not in it")
+    return text
+
+
 def _first(answers: list[object]) -> object:
     (answer,) = answers
     if isinstance(answer, ArgosyError):
@@ -141,6 +150,7 @@ CALLS: dict[Operation, list[Call]] = {
         lambda s, c, at: _vector(s.purge(c, [at], terminate=True)),  # type: ignore[arg-type]
     ],
     Operation.SHARES: [lambda s, c, at: s.shares(c)],
+    Operation.INFORMATION: [_informed],
     Operation.LIST_FILES: [lambda s, c, at: s.list_files(c, at, "")],
     Operation.OPEN_FILE: [_open],
     Operation.PUT_FILE: [lambda s, c, at: s.put_file(c, at, "data", _bytes())],

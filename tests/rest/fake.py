@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+from argosy.languages.glue2 import Document, Entity
 from argosy.languages.native import Description, encode, to_model
 from argosy.model import (
     ActivityState,
@@ -32,6 +33,8 @@ from argosy.service.contract import (
     Operations,
     ResourceShare,
 )
+from argosy.service.information.activities import computing_activity
+from argosy.service.information.inquiry import Extent, Interface
 from argosy.store import Activity, Created, Event, Query, Wish
 from tests.rest.fake_notifications import FakeNotifications
 
@@ -211,6 +214,26 @@ class FakeOperations(FakeNotifications, Operations):
                     await waiting.wait()
         finally:
             self.streams -= 1
+
+    async def information(self, caller: Caller, extent: Extent, interfaces: Sequence[Interface]) -> Document:
+        async def pages() -> AsyncIterator[list[Entity]]:
+            for record in self.activities.values():
+                if record.owner == caller.name:
+                    yield [computing_activity(record, self.about)]
+
+        async def ids() -> AsyncIterator[list[str]]:
+            async for (entity,) in pages():
+                yield [entity.id]
+
+        service = self.about.urn("ComputingService")
+        endpoints = [
+            Entity("ComputingEndpoint", f"{service}:{one.key}", {"URL": one.url}, {"ServiceID": [service]})
+            for one in interfaces
+        ]
+        document = Document([Entity("ComputingService", service), *endpoints])
+        document.activities = pages() if extent is Extent.FULL else None
+        document.ids = ids() if extent is Extent.MEDIUM else None
+        return document
 
     async def terminate(self, caller: Caller, ids: Sequence[str]) -> list[Activity | ArgosyError]:
         def end(record: Activity) -> None:

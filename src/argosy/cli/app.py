@@ -34,6 +34,7 @@ _SECTIONS: dict[str, list[tuple[str, str, str]]] = {
     ],
     "The service": [
         ("shares", "service:shares", "Show where jobs may go."),
+        ("info", "information:info", "Show what the service is, in GLUE 2."),
         ("serve", "service:serve", "Start the service."),
         ("stop", "service:stop", "Stop the service."),
         ("notifications", "notifications:notifications", "Have URLs told what happens to jobs."),

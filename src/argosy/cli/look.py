@@ -13,6 +13,7 @@ from argosy.model import NotFound
 
 from .common import connect, full_id, full_ids, json_option, pairs, print_json
 from .exits import FAILED, OK
+from .looks import show_more, told, told_as
 from .tables import printable, table
 from .units import ago, size, span, utc
 
@@ -56,19 +57,45 @@ def list_(
     table(["ID", "NAME", "STATE", "EXIT", "SHARE", "CREATED"], rows)
 
 
-@click.command(epilog="\b\nExample:\n  argosy status @last")
+@click.command(
+    epilog="""\b
+Examples:
+  argosy status @last
+  argosy status -v @last                    with where its time went, and its history
+  argosy status -vv @last                   and what was asked for
+  argosy status --model bes --json @last    in the words of BES
+  argosy status --model glue2 --xml @last
+""",
+)
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.option("-v", "--verbose", count=True, help="Show more; twice: all.")
+@click.option(
+    "--model",
+    type=click.Choice(["ges", "bes", "glue2", "psij", "emi-es", "arc-rest", "drmaa2"]),
+    help="Show the state in the words of this information model, too.",
+)
+@click.option("--xml", "as_xml", is_flag=True, help="Print XML of the model: bes, glue2 or emi-es.")
 @json_option
-def status(ids: tuple[str, ...], as_json: bool) -> int:
+def status(ids: tuple[str, ...], verbose: int, model: str | None, as_xml: bool, as_json: bool) -> int:
     """Show jobs in detail. Those that do not exist are told on stderr, and the exit code is 1."""
     code = OK
+    verbosity = "full" if verbose else None
+    if as_xml and (as_json or model not in ("bes", "glue2", "emi-es")):
+        raise click.UsageError("--xml goes with --model bes, glue2 or emi-es, and without --json")
     with connect() as client:
         names = full_ids(client, ids)
+        if as_xml and model is not None:
+            one = len(names) == 1
+            content = (
+                client.status_xml(names[0], model, verbosity=verbosity) if one else client.statuses_xml(names, model)
+            )
+            _write(content + b"\n")
+            return code
         if len(names) == 1:
-            found = [client.status(names[0])]
+            found = [client.status(names[0], verbosity=verbosity, model=model)]
         else:
             found = []
-            for result in client.statuses(names):
+            for result in client.statuses(names, verbosity=verbosity, model=model):
                 if result.activity is not None:
                     found.append(result.activity)
                 elif result.problem is not None:
@@ -81,6 +108,7 @@ def status(ids: tuple[str, ...], as_json: bool) -> int:
             if index:
                 click.echo()
             _show(record)
+            show_more(record, verbose)
     return code
 
 
@@ -90,6 +118,7 @@ def _show(record: ActivityDocument) -> None:
         ("id", record.id),
         ("name", record.name),
         ("state", record.state),
+        (told_as(record), told(record)),
         ("reason", record.reason),
         ("exit code", None if record.exit_code is None else str(record.exit_code)),
         ("signal", None if record.signal is None else str(record.signal)),

@@ -36,6 +36,7 @@ from .transfer import CHUNK, Download, Source, Upload, file_content
 T = TypeVar("T")
 Results = list[Result]
 Shares = list[ShareDocument]
+Information = dict[str, list[dict[str, Any]]]
 
 
 class AsyncClient(AsyncNotifying):
@@ -80,13 +81,22 @@ class AsyncClient(AsyncNotifying):
         """Create many; each is answered in its place, by the activity or by the problem with it."""
         return await self._do(calls.submit_many(descriptions, keys))
 
-    async def status(self, id: str) -> ActivityDocument:
-        """The activity as it is now."""
-        return await self._do(calls.status(id))
+    async def status(self, id: str, *, verbosity: str | None = None, model: str | None = None) -> ActivityDocument:
+        """The activity as it is now. `verbosity` is ``basic``, ``detailed`` (the default) or ``full``; with a `model`
+        (``bes``, ``glue2``, ``psij``, ``emi-es``, ``arc-rest``, ``drmaa2``) its `told` has it in that model's words."""
+        return await self._do(calls.status(id, verbosity, model))
 
-    async def statuses(self, ids: Sequence[str]) -> Results:
+    async def status_xml(self, id: str, model: str, *, verbosity: str | None = None) -> bytes:
+        """The activity as XML of a `model` that has it: ``bes``, ``glue2``, ``emi-es``."""
+        return await self._do(calls.status_xml(id, model, verbosity))
+
+    async def statuses(self, ids: Sequence[str], *, verbosity: str | None = None, model: str | None = None) -> Results:
         """Many activities as they are now, each in its place."""
-        return await self._do(calls.statuses(ids))
+        return await self._do(calls.statuses(ids, verbosity, model))
+
+    async def statuses_xml(self, ids: Sequence[str], model: str) -> bytes:
+        """Many activities as one XML message of a `model`, each in its place where the model has places."""
+        return await self._do(calls.statuses_xml(ids, model))
 
     async def changed(self, id: str, *, version: int | None = None, wait: float = calls.POLL) -> ActivityDocument:
         """The activity once its version is another than `version` (None: once it is final), or after `wait` seconds
@@ -216,6 +226,14 @@ class AsyncClient(AsyncNotifying):
                     await self._pause(patience, httpx.RemoteProtocolError("the stream was cut off"))
             except httpx.TransportError as error:
                 await self._pause(patience, error)
+
+    async def information(self, verbosity: str = "basic") -> Information:
+        """The service in GLUE 2's JSON. ``medium`` adds the ids of your activities, ``full`` the activities."""
+        return await self._do(calls.information(verbosity))
+
+    async def information_xml(self, verbosity: str = "basic") -> bytes:
+        """The same as XML."""
+        return await self._do(calls.information_xml(verbosity))
 
     async def shares(self) -> Shares:
         """Where jobs may go."""

@@ -21,6 +21,8 @@ T = TypeVar("T")
 #: The longest that one long poll asks the service to wait, in seconds.
 POLL = 30.0
 
+_XML = {"Accept": "application/xml"}
+
 #: A description as an object, or as the JSON values of one.
 Describable = Description | Mapping[str, Any]
 
@@ -40,6 +42,8 @@ class Call(Generic[T]):
 
     def decode(self, response: httpx.Response) -> T:
         """The answer's value."""
+        if self.answer is bytes:
+            return response.content  # type: ignore[return-value]
         value: T = None if self.answer is None else _decoder(self.answer).decode(response.content)  # type: ignore[assignment]
         return value
 
@@ -109,12 +113,23 @@ def submit_many(descriptions: Sequence[Describable], keys: Sequence[str] | None)
     return Call("POST", "/v1/activities/batch", list[documents.Result], content=msgspec.json.encode(elements))
 
 
-def status(id: str) -> Call[documents.ActivityDocument]:
-    return Call("GET", activity(id), documents.ActivityDocument)
+def status(id: str, verbosity: str | None, model: str | None) -> Call[documents.ActivityDocument]:
+    return Call("GET", activity(id), documents.ActivityDocument, params={"verbosity": verbosity, "model": model})
 
 
-def statuses(ids: Sequence[str]) -> Call[list[documents.Result]]:
-    return Call("POST", "/v1/activities/status", list[documents.Result], content=msgspec.json.encode(list(ids)))
+def statuses(ids: Sequence[str], verbosity: str | None, model: str | None) -> Call[list[documents.Result]]:
+    params = {"verbosity": verbosity, "model": model}
+    content = msgspec.json.encode(list(ids))
+    return Call("POST", "/v1/activities/status", list[documents.Result], params=params, content=content)
+
+
+def status_xml(id: str, model: str, verbosity: str | None) -> Call[bytes]:
+    return Call("GET", activity(id), bytes, params={"verbosity": verbosity, "model": model}, headers=_XML)
+
+
+def statuses_xml(ids: Sequence[str], model: str) -> Call[bytes]:
+    content = msgspec.json.encode(list(ids))
+    return Call("POST", "/v1/activities/status", bytes, params={"model": model}, content=content, headers=_XML)
 
 
 def changed(id: str, version: int | None, wait: float) -> Call[documents.ActivityDocument]:
@@ -233,6 +248,14 @@ def resend(numbers: Sequence[int]) -> Call[list[documents.Problem | None]]:
         content=msgspec.json.encode(list(numbers)),
         idempotent=False,
     )
+
+
+def information(verbosity: str) -> Call[dict[str, list[dict[str, Any]]]]:
+    return Call("GET", "/v1/service", dict[str, list[dict[str, Any]]], params={"verbosity": verbosity})
+
+
+def information_xml(verbosity: str) -> Call[bytes]:
+    return Call("GET", "/v1/service", bytes, params={"verbosity": verbosity}, headers=_XML)
 
 
 def list_files(id: str, path: str, limit: int, cursor: str | None) -> Call[documents.FilePage]:

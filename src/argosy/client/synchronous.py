@@ -35,6 +35,7 @@ from .transfer import CHUNK, Download, Source, Upload, file_content
 T = TypeVar("T")
 Results = list[Result]
 Shares = list[ShareDocument]
+Information = dict[str, list[dict[str, Any]]]
 
 
 class Client(Notifying):
@@ -78,13 +79,22 @@ class Client(Notifying):
         """Create many; each is answered in its place, by the activity or by the problem with it."""
         return self._do(calls.submit_many(descriptions, keys))
 
-    def status(self, id: str) -> ActivityDocument:
-        """The activity as it is now."""
-        return self._do(calls.status(id))
+    def status(self, id: str, *, verbosity: str | None = None, model: str | None = None) -> ActivityDocument:
+        """The activity as it is now. `verbosity` is ``basic``, ``detailed`` (the default) or ``full``; with a `model`
+        (``bes``, ``glue2``, ``psij``, ``emi-es``, ``arc-rest``, ``drmaa2``) its `told` has it in that model's words."""
+        return self._do(calls.status(id, verbosity, model))
 
-    def statuses(self, ids: Sequence[str]) -> Results:
+    def status_xml(self, id: str, model: str, *, verbosity: str | None = None) -> bytes:
+        """The activity as XML of a `model` that has it: ``bes``, ``glue2``, ``emi-es``."""
+        return self._do(calls.status_xml(id, model, verbosity))
+
+    def statuses(self, ids: Sequence[str], *, verbosity: str | None = None, model: str | None = None) -> Results:
         """Many activities as they are now, each in its place."""
-        return self._do(calls.statuses(ids))
+        return self._do(calls.statuses(ids, verbosity, model))
+
+    def statuses_xml(self, ids: Sequence[str], model: str) -> bytes:
+        """Many activities as one XML message of a `model`, each in its place where the model has places."""
+        return self._do(calls.statuses_xml(ids, model))
 
     def changed(self, id: str, *, version: int | None = None, wait: float = calls.POLL) -> ActivityDocument:
         """The activity once its version is another than `version` (None: once it is final), or after `wait` seconds
@@ -212,6 +222,14 @@ class Client(Notifying):
                     self._pause(patience, httpx.RemoteProtocolError("the stream was cut off"))
             except httpx.TransportError as error:
                 self._pause(patience, error)
+
+    def information(self, verbosity: str = "basic") -> Information:
+        """The service in GLUE 2's JSON. ``medium`` adds the ids of your activities, ``full`` the activities."""
+        return self._do(calls.information(verbosity))
+
+    def information_xml(self, verbosity: str = "basic") -> bytes:
+        """The same as XML."""
+        return self._do(calls.information_xml(verbosity))
 
     def shares(self) -> Shares:
         """Where jobs may go."""

@@ -42,6 +42,7 @@ class Operation(StrEnum):
     TERMINATE = "terminate"
     PURGE = "purge"
     SHARES = "shares"
+    INFORMATION = "information"
     LIST_FILES = "list_files"
     OPEN_FILE = "open_file"
     PUT_FILE = "put_file"
@@ -101,6 +102,7 @@ TABLE: Mapping[Operation, Rule] = {
     Operation.TERMINATE: Rule(_CANCEL, *_OPERATED),
     Operation.PURGE: Rule(_CANCEL, *_ADMINISTERED),
     Operation.SHARES: Rule(_READ, *_OWN),
+    Operation.INFORMATION: Rule(_READ, *_OPERATED),
     Operation.LIST_FILES: Rule(_READ, *_ADMINISTERED),
     Operation.OPEN_FILE: Rule(_READ, *_ADMINISTERED),
     Operation.PUT_FILE: Rule(_CHANGE, *_OWN),

@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from .looks import ModelDocument, SpentDocument
 from .native import Description
 
 
@@ -57,6 +58,14 @@ class ActivityDocument(Struct, omit_defaults=True, kw_only=True):
     """In the answer to a creation: those that it asked for, with their secrets."""
     links: dict[str, str] = {}
     """``self``, ``events``, ``files`` (where to push input and fetch output), ``description``."""
+    told: ModelDocument | None = None
+    """The same in another information model's words, where one was asked for."""
+    spent: SpentDocument | None = None
+    """With verbosity ``full``, as are the next two."""
+    history: list[EventDocument] | None = None
+    """Its events, the first 1000; ``links.events`` has all of them."""
+    description: Description | None = None
+    """What was asked for, where the caller may see it."""
 
 
 class SubscriptionDocument(Struct, omit_defaults=True, kw_only=True):

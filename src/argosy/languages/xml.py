@@ -69,3 +69,8 @@ def text_is_possible(text: str) -> bool:
 
 
 _IMPOSSIBLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def possible_text(text: str) -> str:
+    """The text with what XML 1.0 cannot hold replaced by U+FFFD."""
+    return _IMPOSSIBLE.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from msgspec import structs
+
 from argosy.batch import BatchSystem
 from argosy.executors.batch.driver import BatchConfig, BatchDriver
 from argosy.executors.batch.reconcile import Policy
@@ -23,6 +25,7 @@ from argosy.transport.local import LocalTransport
 
 from .config import ResourceConfig, ServiceConfig
 from .faults import Faults
+from .information.about import default_authority
 from .remote import RemoteDriver
 from .resources import Resource
 from .service import ExecutionService
@@ -37,6 +40,9 @@ def assemble(config: ServiceConfig, faults: Faults) -> ExecutionService:
         for name, resource in config.resources.items()
     }
     store = SQLiteStore(directory / "argosy.db")
+    about = config.information
+    if not about.authority:
+        about = structs.replace(about, authority=default_authority(config.directory))
     return ExecutionService(
         store,
         config.sessions,
@@ -47,6 +53,7 @@ def assemble(config: ServiceConfig, faults: Faults) -> ExecutionService:
         outbound=OutboundPolicy.of(config.outbound),
         notifying=config.notifications,
         source=f"urn:argosy:{_own_name(directory)}",
+        about=about,
     )
 
 

@@ -48,6 +48,10 @@
     [notifications]             # how callbacks are sent: see argosy.service.notifications.settings
     allow_http = false
 
+    [information]               # what is published of it: see argosy.service.information.about
+    name = "Example cluster"
+    contact = "mailto:help@example.org"
+
 Without a file there is `local`, and each batch system whose commands are found on PATH.
 """
 
@@ -72,6 +76,7 @@ from argosy.model import InvalidInput
 from argosy.outbound import OutboundConfig
 from argosy.staging import StagingConfig
 
+from .information.about import About
 from .notifications.settings import NotificationConfig
 from .policy import ServicePolicy
 
@@ -103,6 +108,7 @@ class TLSConfig(Struct, forbid_unknown_fields=True, kw_only=True):
 class _File(Struct, forbid_unknown_fields=True, kw_only=True):
     service: dict[str, Any] = {}
     tls: dict[str, Any] = {}
+    information: About = About()
     identity: dict[str, Any] = {}
     endpoints: dict[str, dict[str, Any]] = {}
     outbound: OutboundConfig = OutboundConfig()
@@ -126,6 +132,7 @@ class ServiceConfig(Struct, kw_only=True):
     tls: TLSConfig | None = None
     outbound: OutboundConfig = OutboundConfig()
     staging: StagingConfig = StagingConfig()
+    information: About = About()
 
 
 def default_directory() -> Path:
@@ -184,6 +191,7 @@ def load_config(
         tls=certificate,
         outbound=read.outbound,
         staging=read.staging,
+        information=read.information,
     )
 
 

@@ -10,11 +10,14 @@ from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
+from argosy.languages.glue2 import Document
 from argosy.languages.native import Description
 from argosy.model import ArgosyError, Share
 from argosy.store import Activity, Created, Event, Query
 
 from .caller import Caller
+from .information.about import About
+from .information.inquiry import Extent, Interface
 from .notifications.contract import Notifications
 
 
@@ -149,6 +152,16 @@ class Operations(Notifications):
     @abstractmethod
     async def shares(self, caller: Caller) -> list[ResourceShare]:
         """Where jobs may go, as it was last seen."""
+
+    #: What the service is called in what it publishes.
+    about: About = About(authority="localhost")
+
+    @abstractmethod
+    async def information(self, caller: Caller, extent: Extent, interfaces: Sequence[Interface]) -> Document:
+        """The service in GLUE 2 (GES 3.4), with what `extent` asks for of the activities that the caller may see.
+
+        `interfaces` are those that it is reached by. The document is read while it is written.
+        """
 
     # -- session directories (GES 3.5) ------------------------------------------------------------
 

@@ -15,6 +15,7 @@ import msgspec
 
 from argosy.identity.policy import Operation, Reach
 from argosy.languages import native
+from argosy.languages.glue2 import Document
 from argosy.languages.native import Description
 from argosy.model import (
     ActivityDescription,
@@ -38,6 +39,8 @@ from .contract import ChangeRequest, CommandOutcome, CreateRequest, FileInfo, Op
 from .engine import Engine
 from .housekeeping import Housekeeping
 from .ids import new_id
+from .information.about import About, default_authority
+from .information.inquiry import Extent, Inquiry, Interface
 from .lifecycle import Begun, Decision, Instruction, Needs, RestartAsked, TerminateAsked, decide
 from .matching import check_fit, check_staging, split_share
 from .notifications import NotificationConfig, Sender
@@ -75,6 +78,7 @@ class ExecutionService(NotificationOperations, Operations):
         outbound: OutboundPolicy | None = None,
         notifying: NotificationConfig | None = None,
         source: str = "urn:argosy",
+        about: About | None = None,
     ) -> None:
         """`alone`: no other process uses the store, so whoever had activities in hand before is dead. `source` names
         this service in what it tells others."""
@@ -93,6 +97,8 @@ class ExecutionService(NotificationOperations, Operations):
         self._outbound = outbound or OutboundPolicy()
         self._notifying = notifying or NotificationConfig()
         self.sender = Sender(store, self._outbound, self._notifying, source, fault)
+        self.about = about or About(authority=default_authority(sessions_root))
+        self._inquiry = Inquiry(store, resources, self.about)
         worker = f"{socket.gethostname()}:{os.getpid()}:{new_id()[-8:]}"
         self._housekeeping = Housekeeping(
             store, self._engine, self._performer, self._sessions, resources, self._policy, worker
@@ -381,6 +387,10 @@ class ExecutionService(NotificationOperations, Operations):
             for resource in self._resources.values()
             for share in resource.shares
         ]
+
+    async def information(self, caller: Caller, extent: Extent, interfaces: Sequence[Interface]) -> Document:
+        everybodys = _reach(caller, Operation.INFORMATION) is Reach.ANY
+        return await self._inquiry.document(None if everybodys else caller.name, extent, interfaces)
 
     # -- GES 3.5 ----------------------------------------------------------------------------------
 

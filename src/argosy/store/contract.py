@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 
-from argosy.model import Conflict
+from argosy.model import ActivityState, Conflict
 
 from .notifications import NotificationStore
 from .records import Activity, Change, Chore, Created, Event, NewActivity, Query
@@ -51,6 +51,10 @@ class Store(NotificationStore, SweepStore):
     @abstractmethod
     async def count(self, states: Sequence[str] = ()) -> int:
         """How many activities there are in these states and their sub-states; all of them where none is named."""
+
+    @abstractmethod
+    async def tally(self) -> dict[str | None, dict[ActivityState, int]]:
+        """How many activities that have not ended are in each state, by the resource they go to."""
 
     @abstractmethod
     async def change(self, changes: Sequence[Change]) -> list[Activity | Conflict]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from litestar import Request, Response, delete, get, post
@@ -17,11 +17,15 @@ from argosy.languages.contract import Language
 from argosy.languages.documents import ActivityDocument, ActivityPage, BatchElement, Result
 from argosy.languages.native import Description
 from argosy.model import ActivityState, ArgosyError, InvalidInput
+from argosy.model.projections import GES, MODELS, information_model
 from argosy.service.caller import Caller
 from argosy.service.contract import CreateRequest, Operations
+from argosy.service.information.monitoring import Verbosity
+from argosy.service.information.statuses import has_xml
 from argosy.store import Created, Query
 
-from . import bodies, render, waiting
+from . import bodies, monitoring, render, waiting
+from .negotiation import XML, preferred
 from .notifications import subscription
 
 T = TypeVar("T")
@@ -31,6 +35,15 @@ Text = Annotated[str | None, QueryParameter()]
 Key = Annotated[str | None, HeaderParameter(name="Idempotency-Key")]
 Strict = Annotated[bool, QueryParameter(description="Hold a document in JSDL or the like to every rule of it.")]
 Instant = Annotated[str | None, QueryParameter(description="RFC 3339, e.g. 2024-05-01T00:00:00Z.")]
+
+HowMuch = Annotated[
+    Literal["basic", "detailed", "full"],
+    QueryParameter(description="basic: the state; detailed: the record; full: with history, times, description."),
+]
+Model = Annotated[str, QueryParameter(description=f"The information model: {', '.join(MODELS)}.")]
+
+#: What is told differently to different callers for each question, and changes with time.
+_VARY = {"Vary": "Accept", "Cache-Control": "private, no-cache"}
 
 description_decoder = msgspec.json.Decoder(Description)
 _ids_decoder = msgspec.json.Decoder(list[str])
@@ -120,18 +133,32 @@ def activity_routes(operations: Operations, closing: asyncio.Event) -> list[HTTP
         status_code=200,
         operation_id="status_of_activities",
         summary="Many activities as they are now; each is answered in its place",
-        opt={"body": list[str], "problems": (400, 413, 415, 422, 503)},
+        opt={
+            "body": list[str],
+            "answers": {200: (list[Result], XML)},
+            "problems": (400, 406, 413, 415, 422, 429, 503),
+        },
     )
-    async def statuses(request: ApiRequest) -> list[Result]:
+    async def statuses(
+        request: ApiRequest, verbosity: HowMuch = "detailed", model: Model = "ges"
+    ) -> list[Result] | Response[bytes]:
         bodies.check_type(request.headers.get("content-type", ""))
         ids = bodies.decode(await request.body(), _ids_decoder)
-        return [render.result(found) for found in await operations.status(request.user, ids)]
+        projection = information_model(model)
+        if preferred(request.headers.get("accept")) == XML:
+            here = str(request.base_url).rstrip("/") + "/v1"
+            return Response(
+                await monitoring.xml_results(operations, request.user, ids, projection, here),
+                media_type=XML,
+                headers=_VARY,
+            )
+        return await monitoring.results(operations, request.user, ids, Verbosity(verbosity), projection)
 
     @get(
         "/activities/{id:str}",
         operation_id="get_activity",
         summary="An activity as it is now, or once it has changed",
-        opt={"answers": {304: None}, "problems": (404, 422, 503)},
+        opt={"answers": {200: (ActivityDocument, XML), 304: None}, "problems": (404, 406, 422, 503)},
     )
     async def one(
         request: ApiRequest,
@@ -142,8 +169,20 @@ def activity_routes(operations: Operations, closing: asyncio.Event) -> list[HTTP
         version: Annotated[
             int | None, QueryParameter(description="With wait: answer as soon as its version is another.")
         ] = None,
-    ) -> Response[ActivityDocument | None]:
+        verbosity: HowMuch = "detailed",
+        model: Model = "ges",
+    ) -> Response[ActivityDocument | bytes | None]:
+        projection = information_model(model)
+        wanted = preferred(request.headers.get("accept"))
+        if wanted == XML and not has_xml(projection):
+            raise monitoring.no_xml(projection)
         record = await waiting.changed(operations, request.user, id, version=version, wait=wait, closing=closing)
+        if wanted == XML:
+            content = await monitoring.xml(operations, request.user, record, Verbosity(verbosity), projection)
+            return Response(content, media_type=XML, headers=_VARY)
+        if verbosity != "detailed" or projection is not GES:
+            document = await monitoring.document(operations, request.user, record, Verbosity(verbosity), projection)
+            return Response(document, headers=_VARY)
         headers = {"ETag": f'"{record.version}"', "Cache-Control": "private, no-cache"}
         if request.headers.get("if-none-match", "").removeprefix("W/") == headers["ETag"]:
             return Response(None, status_code=HTTPStatus.NOT_MODIFIED, headers=headers)

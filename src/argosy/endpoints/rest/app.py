@@ -29,6 +29,7 @@ from .information import information_routes
 from .notifications import notification_routes
 from .problems import answer, of_status, unexpected
 from .restart import restart_routes
+from .service_info import service_info_routes
 from .streaming import send_whole
 
 AnyRequest = Request[Any, Any, State]
@@ -102,6 +103,7 @@ def _litestar(operations: Operations, closing: asyncio.Event, *, name: str, vers
     def handlers() -> list[HTTPRouteHandler]:
         return [
             *information_routes(operations, name=name, version=version),
+            *service_info_routes(operations),
             *activity_routes(operations, closing),
             *restart_routes(operations),
             *change_routes(operations),

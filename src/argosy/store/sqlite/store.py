@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from argosy.model import Conflict, Unavailable
+from argosy.model import ActivityState, Conflict, Unavailable
 from argosy.store.contract import Store
 from argosy.store.records import Activity, Change, Chore, Created, Event, NewActivity, Query
 
@@ -113,6 +113,12 @@ class SQLiteStore(SQLiteNotifications, SQLiteSweeps, Store):
         else:
             rows = await self._reader.rows(SQL["count_all"])
         return int(rows[0][0])
+
+    async def tally(self) -> dict[str | None, dict[ActivityState, int]]:
+        found: dict[str | None, dict[ActivityState, int]] = {}
+        for resource, state, count in await self._reader.rows(SQL["tally"]):
+            found.setdefault(resource, {})[ActivityState(state)] = count
+        return found
 
     async def change(self, changes: Sequence[Change]) -> list[Activity | Conflict]:
         return await self._writer.submit([operations.change(one) for one in changes])

@@ -70,6 +70,9 @@ SELECT count(*) FROM activity
 -- name: count_states
 SELECT count(*) FROM activity WHERE state IN (SELECT value FROM json_each(?))
 
+-- name: tally
+SELECT resource, state, count(*) FROM activity INDEXED BY activity_unfinished WHERE final = 0 GROUP BY resource, state
+
 -- name: beat
 INSERT INTO worker (name, until) VALUES (?, ?)
 ON CONFLICT DO UPDATE SET until = max(until, excluded.until)

@@ -1,9 +1,11 @@
-"""The service's states in other vocabularies: tables, and nothing else."""
+"""PSI/J's job states (PSI/J specification, "JobState")."""
 
 from __future__ import annotations
 
-from .activity import ActivityState
-from .states import JobState
+from argosy.model.activity import ActivityState
+from argosy.model.states import JobState
+
+from .contract import Case, InformationModel, Projected, Table
 
 _S = ActivityState
 
@@ -45,29 +47,28 @@ def psij(state: ActivityState, exit_code: int | None = None, *, staging: bool = 
     return projected if staging else _WITHOUT_STAGING.get(projected, projected)
 
 
-#: Rimrock's words, but for how an activity finished: see `rimrock`.
-RIMROCK: dict[ActivityState, str] = {
-    _S.PENDING: "QUEUED",
-    _S.HELD: "QUEUED",
-    _S.STAGING_IN: "QUEUED",
-    _S.STAGED_IN: "QUEUED",
-    _S.SUBMITTED: "QUEUED",
-    _S.QUEUED: "QUEUED",
-    _S.LRMS_HOLD: "QUEUED",
-    _S.LRMS_RUNNING: "RUNNING",
-    _S.SUSPENDED: "RUNNING",
-    _S.LRMS_OTHER: "QUEUED",
-    _S.LRMS_FINISHED: "RUNNING",
-    _S.FORWARDED: "QUEUED",
-    _S.STAGING_OUT: "RUNNING",
-    _S.STAGED_OUT: "RUNNING",
-    _S.TERMINATING: "RUNNING",
-    _S.FINISHED: "FINISHED",
-    _S.FAILED: "ERROR",
-    _S.TERMINATED: "ABORTED",
+def _six(state: JobState) -> str:
+    return _WITHOUT_STAGING.get(state, state).name
+
+
+_TABLE: Table = {
+    **{state: Projected(_six(projected)) for state, projected in PSIJ.items()},
+    # PSI/J's jobs never go back: one that was requeued stays ACTIVE.
+    **{(state, Case.STARTED): Projected("ACTIVE") for state, projected in PSIJ.items() if _six(projected) == "QUEUED"},
+    (_S.FINISHED, Case.UNSUCCESSFUL): Projected("FAILED"),
 }
 
-
-def rimrock(state: ActivityState, exit_code: int | None = None) -> str:
-    """The status word of Rimrock. A script that ended with another exit code than 0 is an ERROR there."""
-    return "ERROR" if state is _S.FINISHED and exit_code else RIMROCK[state]
+#: The six states that every job reports, those of staging left out.
+PSI_J = InformationModel(
+    "psij",
+    "PSI/J specification, JobState",
+    _TABLE,
+    {
+        "NEW": frozenset({"QUEUED", "FAILED", "CANCELED"}),
+        "QUEUED": frozenset({"ACTIVE", "FAILED", "CANCELED"}),
+        "ACTIVE": frozenset({"COMPLETED", "FAILED", "CANCELED"}),
+        "COMPLETED": frozenset(),
+        "FAILED": frozenset(),
+        "CANCELED": frozenset(),
+    },
+)

@@ -1,0 +1,46 @@
+"""The service in GLUE 2 over HTTP (GES 3.4)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from litestar import Request, get
+from litestar.datastructures import State
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import QueryParameter
+from litestar.response import Stream
+
+from argosy.service.caller import Caller
+from argosy.service.contract import Operations
+from argosy.service.information.inquiry import Extent, Interface
+
+from .negotiation import XML, preferred
+
+InformationRequest = Request[Caller, None, State]
+
+
+def service_info_routes(operations: Operations) -> list[HTTPRouteHandler]:
+    """``GET /v1/service``."""
+
+    @get(
+        "/service",
+        operation_id="get_service_information",
+        summary="The service in GLUE 2: endpoints, shares, managers, nodes, policies, and its activities if asked for",
+        opt={"answers": {200: (dict[str, list[dict[str, Any]]], XML)}, "problems": (406, 422, 503)},
+    )
+    async def service_information(
+        request: InformationRequest,
+        verbosity: Annotated[
+            Literal["basic", "medium", "full"],
+            QueryParameter(description="basic; medium: with the ids of activities; full: with the activities."),
+        ] = "basic",
+        model: Annotated[Literal["glue2"], QueryParameter(description="The information model.")] = "glue2",
+    ) -> Stream:
+        del model
+        wanted = preferred(request.headers.get("accept"))
+        here = Interface("org.argosy.rest", "1", str(request.base_url).rstrip("/") + "/v1")
+        document = await operations.information(request.user, Extent(verbosity), [here])
+        content = document.xml() if wanted == XML else document.json()
+        return Stream(content, media_type=wanted, headers={"Vary": "Accept", "Cache-Control": "private, no-cache"})
+
+    return [service_information]
