@@ -15,9 +15,11 @@ from argosy.model import (
     ActivityState,
     ArgosyError,
     Conflict,
+    EnvironmentParameter,
     InvalidInput,
     InvalidStateException,
     NotFound,
+    RuntimeEnvironment,
     Share,
 )
 from argosy.model.actions import Action
@@ -271,6 +273,10 @@ class FakeOperations(FakeNotifications, Operations):
         self, caller: Caller, resource: str, command: str, *, directory: str | None = None, limit: float = 10.0
     ) -> CommandOutcome:
         return CommandOutcome(0, f"{resource}: {command}", "")
+
+    async def environments(self, caller: Caller) -> list[RuntimeEnvironment]:
+        threads = EnvironmentParameter("threads", "OMP_NUM_THREADS", "How many.", "1", ("1", "2"))
+        return [RuntimeEnvironment("python", "3.11", "Python", (threads,), ("fake/debug",), modules=("python/3.11",))]
 
     async def shares(self, caller: Caller) -> list[ResourceShare]:
         return [

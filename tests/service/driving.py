@@ -11,12 +11,13 @@ from pathlib import Path
 from argosy.batch import Control
 from argosy.executors.contract import Driver, Handle, JobRequest, OnReports, Report
 from argosy.languages.native import Description
-from argosy.model import ArgosyError, Command, Completed, Outcome, Phase, Share
+from argosy.model import ArgosyError, Command, Completed, Outcome, Phase, RuntimeEnvironment, Share, Unavailable
 from argosy.service.caller import Caller
 from argosy.service.contract import CreateRequest
 from argosy.service.policy import ServicePolicy
 from argosy.service.resources import Resource
 from argosy.service.service import ExecutionService
+from argosy.service.share_config import SharesConfig
 from argosy.store import Activity, Created
 from argosy.store.sqlite import SQLiteStore
 
@@ -34,8 +35,13 @@ class ToldDriver(Driver):
         self.watched: list[str] = []
         self.forgotten: list[list[str]] = []
         self.settling: Callable[[], object] | None = None
+        self.requests: list[JobRequest] = []
+        self.offered: list[Share] = []
+        self.closed: str | None = None
 
     async def open(self, on_reports: OnReports) -> None:
+        if self.closed is not None:
+            raise Unavailable(self.closed)
         self.on_reports = on_reports
 
     def check(self, request: JobRequest) -> None:
@@ -43,6 +49,7 @@ class ToldDriver(Driver):
 
     async def submit(self, requests: Sequence[JobRequest]) -> list[str | ArgosyError]:
         self.submitted += [request.tag for request in requests]
+        self.requests += requests
         return [request.tag for request in requests]
 
     async def find(self, tags: Sequence[str]) -> dict[str, str]:
@@ -65,7 +72,7 @@ class ToldDriver(Driver):
         return list(self.submitted)
 
     async def shares(self) -> list[Share]:
-        return []
+        return list(self.offered)
 
     async def run(self, command: Command, *, timeout: float) -> Completed:
         return Completed(command.argv, 0, "0\nsaid\n", "")
@@ -79,6 +86,33 @@ class ToldDriver(Driver):
         await self.on_reports(
             [Report(id, id, Phase.ENDED, now, outcome=Outcome.EXITED, exit_code=exit_code) for id in ids]
         )
+
+
+@asynccontextmanager
+async def routed_service(
+    directory: Path,
+    drivers: dict[str, ToldDriver],
+    *,
+    configs: dict[str, SharesConfig] | None = None,
+    environments: Sequence[RuntimeEnvironment] = (),
+    **policy: float,
+) -> AsyncIterator[ExecutionService]:
+    """A service over several resources."""
+    times = {"retry_first": 0.01, "retry_most": 0.05, "match_again": 0.02} | policy
+    configs = configs or {}
+    service = ExecutionService(
+        SQLiteStore(directory / "argosy.db"),
+        str(directory / "sessions"),
+        {name: Resource(name, driver, config=configs.get(name, SharesConfig())) for name, driver in drivers.items()},
+        ServicePolicy(**times),
+        alone=True,
+        environments=environments,
+    )
+    await service.open()
+    try:
+        yield service
+    finally:
+        await service.close()
 
 
 @asynccontextmanager

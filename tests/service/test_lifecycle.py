@@ -18,6 +18,7 @@ from argosy.service.lifecycle import (
     Decision,
     InputChecked,
     Instruction,
+    Matched,
     Needs,
     Never,
     OutputChecked,
@@ -25,6 +26,7 @@ from argosy.service.lifecycle import (
     Reported,
     TerminateAsked,
     TooLate,
+    Unmatched,
     decide,
     resume,
 )
@@ -35,7 +37,7 @@ NOTHING = Needs(inputs=False, outputs=False)
 
 
 def activity(state: S = S.PENDING, **more: object) -> Activity:
-    return Activity("a", "alice", state, 1, 0.0, 0.0, **more)
+    return Activity("a", "alice", state, 1, 0.0, 0.0, **{"resource": "here", **more})
 
 
 def live(activity: Activity, *happened: object, needs: Needs = NOTHING) -> Decision:
@@ -214,3 +216,41 @@ def test_any_history_is_legal(start: S, happened: list[object], needs: Needs) ->
     # A crash at any instant is survived: there is always something to go on with, or somebody to wait for.
     if not done.state.final and done.state is not S.HELD:
         assert resume(done) is not None
+
+
+def test_one_without_a_share_is_matched_first() -> None:
+    begun = decide(activity(resource=None), Begun(), NOTHING, 1.0, 10.0)
+    assert begun.instructions == [Instruction.MATCH]
+    assert begun.activity.state is S.PENDING
+    matched = decide(begun.activity, Matched("slurm", "long", "slurm/long", ("python-3.11",)), NOTHING, 2.0, 10.0)
+    assert matched.instructions == [Instruction.SUBMIT]
+    assert (matched.activity.resource, matched.activity.queue) == ("slurm", "long")
+    assert matched.activity.environments == ("python-3.11",)
+
+
+def test_one_that_nothing_takes_waits_and_says_why_and_since_when() -> None:
+    waiting = decide(activity(resource=None), Unmatched("it is closed"), NOTHING, 1.0, 10.0)
+    assert (waiting.activity.state, waiting.activity.reason) == (S.PENDING, "it is closed")
+    assert not waiting.instructions
+    again = decide(waiting.activity, Unmatched("it is closed"), NOTHING, 2.0, 10.0)
+    assert again.activity == waiting.activity
+    assert not again.events
+    other = decide(waiting.activity, Unmatched("it is away"), NOTHING, 3.0, 10.0)
+    assert (other.activity.reason, other.activity.waiting_since) == ("it is away", 1.0)
+    assert resume(other.activity) == Begun()
+    matched = decide(other.activity, Matched("a", None, "a"), NOTHING, 4.0, 10.0)
+    assert (matched.activity.reason, matched.activity.waiting_since) == (None, None)
+    assert matched.events[0].kind == "matched"
+
+
+@pytest.mark.parametrize("state", [S.HELD, S.STAGED_IN, S.LRMS_RUNNING, S.TERMINATING, S.FINISHED])
+def test_a_match_that_comes_late_changes_nothing(state: S) -> None:
+    late = decide(activity(state), Matched("b", None, "b"), NOTHING, 1.0, 10.0)
+    assert late.activity.resource == "here"
+    assert not late.events
+
+
+def test_one_that_waits_is_terminated_at_once() -> None:
+    ended = decide(activity(resource=None, waiting_since=1.0), TerminateAsked("bob"), NOTHING, 2.0, 10.0)
+    assert ended.activity.state is S.TERMINATED
+    assert not ended.instructions

@@ -45,6 +45,9 @@ FULL: dict[str, Any] = {
     "restarts": 2,
     "earlier": ("12", "13[4]"),
     "wish": Wish(Action.HOLD, "bob", 1235.5, True, "slurmctld is away"),
+    "waiting_since": 12.5,
+    "groups": ("staff",),
+    "environments": ("python-3.11",),
 }
 
 

@@ -22,7 +22,9 @@ class Submission:
     `tag` is Argosy's own name of the job, letters, digits and ``._-`` only. `launch` is the shell text that starts the
     application, as its launcher wrote it (`argosy.batch.script.command_text` gives a launcher the command).
     `directory` is where it runs, absolute or ``~/...``; None leaves it to the batch system. `rerunnable`
-    lets a requeue by the batch system run the application again.
+    lets a requeue by the batch system run the application again. `before` and `after` are text for bash that prepares
+    what the job needs, run before ``pre_launch`` and after ``post_launch``; in it ``argosy_unprepared WORDS`` ends the
+    job before its application is started (in `after`: notes the words).
     """
 
     tag: str
@@ -30,6 +32,8 @@ class Submission:
     launch: str
     directory: str | None = None
     rerunnable: bool = False
+    before: str = ""
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)

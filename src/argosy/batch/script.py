@@ -2,11 +2,11 @@
 
 What it does, in this order: it finds which job it is; claims the run, so that no second copy ever runs the
 application; writes a record of the start; lists the hosts in the file that ``PSIJ_NODEFILE`` names; enters the
-directory; opens the streams; sets the environment; sources ``pre_launch``; starts the application; sources
-``post_launch``; writes a record of the end, and ends with the application's exit status. `argosy.batch.records` tells
-what the records say. Of a job that stages or cleans up, files are brought in after the directory is entered, which is
-before the record of the start, and brought out and removed after ``post_launch``; each of these has a record of its
-beginning.
+directory; opens the streams; sets the environment; runs the text that prepares the job; sources ``pre_launch``; starts
+the application; sources ``post_launch``; runs the text that puts away what was prepared; writes a record of the end,
+and ends with the application's exit status. `argosy.batch.records` tells what the records say. Of a job that stages or
+cleans up, files are brought in after the directory is entered, which is before the record of the start, and brought out
+and removed after ``post_launch``; each of these has a record of its beginning.
 
 Decided here:
 
@@ -17,7 +17,8 @@ Decided here:
   made.
 - Where the script cannot do its part (claim, directory, streams, ``pre_launch``) the application is not run, the record
   says why and the script ends with `records.NOT_RUN`. ``pre_launch`` has failed when its last exit status is not 0.
-  A ``post_launch`` that fails is noted; the exit status stays the application's.
+  A ``post_launch`` that fails is noted; the exit status stays the application's. The same holds of what is prepared and
+  put away: its text is run by ``eval``, so that all it sets is there for the application.
 - Where a file cannot be brought in the application is not run. Nothing is brought out of a job whose application was
   not run. Where a file cannot be brought out the others still are, nothing is removed, and a job whose application
   succeeded has failed: its record has exit code 0 and ``failed``, and the script ends with `records.NOT_STAGED_OUT`.
@@ -156,6 +157,8 @@ def _settings(member: Submission, start_directory: str) -> list[str]:
         f"argosy_per_node={resources.computed_processes_per_node}",
         _function("argosy_environment", _environment(spec)),
         _function("argosy_launch", [member.launch]),
+        f"argosy_before={quote(member.before)}",
+        f"argosy_after={quote(member.after)}",
         f"argosy_stages={int(spec.stages)}",
         *(_directives(spec) if spec.stages else ()),
     ]

@@ -176,6 +176,14 @@ argosy_run() (
             argosy_refuse "standard error could not be opened: $({ : >>"$argosy_stderr"; } 2>&1)"
     fi
     argosy_environment
+    if [[ -n $argosy_before ]]; then
+        builtin printf '%s\n' '0 what prepares the job ended its script' >|"$argosy_file"
+        argosy_unprepared() { argosy_refuse "$1"; }
+        builtin eval "$argosy_before" </dev/null 7<&- 8>&- 9>&-
+        builtin set +efuvxCn +o posix
+        builtin cd -- "$argosy_directory" || argosy_refuse "the directory could not be entered once it was prepared"
+        : >|"$argosy_file"
+    fi
     if [[ -n $argosy_pre ]]; then
         builtin printf '%s\n' '0 pre_launch ended the script' >|"$argosy_file"
         builtin . "$argosy_pre" </dev/null 7<&- 8>&- 9>&-
@@ -191,6 +199,10 @@ argosy_run() (
     if [[ -n $argosy_post ]]; then
         ( builtin . "$argosy_post" ) </dev/null 7<&- 8>&- 9>&- ||
             builtin printf '%s\n' "1 post_launch failed with exit status $?" >|"$argosy_file"
+    fi
+    if [[ -n $argosy_after ]]; then
+        argosy_unprepared() { argosy_flat "$1" && builtin printf '%s\n' "1 $argosy_line" >|"$argosy_file"; }
+        ( builtin eval "$argosy_after" ) </dev/null 7<&- 8>&- 9>&-
     fi
     builtin exit "$argosy_status"
 )

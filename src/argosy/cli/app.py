@@ -35,6 +35,7 @@ _SECTIONS: dict[str, list[tuple[str, str, str]]] = {
     "The service": [
         ("shares", "service:shares", "Show where jobs may go."),
         ("info", "information:info", "Show what the service is, in GLUE 2."),
+        ("environments", "environments:environments", "Show the software that jobs can ask for."),
         ("serve", "service:serve", "Start the service."),
         ("stop", "service:stop", "Stop the service."),
         ("notifications", "notifications:notifications", "Have URLs told what happens to jobs."),

@@ -12,6 +12,7 @@ import click
 from argosy.client import Description, Input, Output, Resources
 
 from .common import pairs
+from .environments import asked
 from .units import Duration, Size
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -26,6 +27,9 @@ _OPTIONS = [
     click.option("--cores", type=click.IntRange(1), metavar="N", help="CPU cores for each process."),
     click.option("--gpus", type=click.IntRange(0), metavar="N", help="GPUs for each process."),
     click.option("--memory", type=Size(), metavar="SIZE", help="Memory for the whole job, e.g. 4G."),
+    click.option("--arch", "architecture", metavar="NAME", help="CPU architecture, e.g. x86_64 or aarch64."),
+    click.option("--label", "labels", metavar="NAME", multiple=True, help="A label that the share must have."),
+    click.option("--with", "environments", metavar="NAME[>=V]", multiple=True, help="See `argosy environments`."),
     click.option("--time", "duration", type=Duration(), metavar="TIME", help="Wall time, e.g. 1:00:00 or 90m."),
     click.option("--launcher", metavar="NAME", help="How processes are started, e.g. mpirun."),
     click.option("--account", metavar="NAME", help="The account to charge."),
@@ -63,6 +67,9 @@ def job(
     cores: int | None,
     gpus: int | None,
     memory: int | None,
+    architecture: str | None,
+    labels: Sequence[str],
+    environments: Sequence[str],
     duration: float | None,
     launcher: str | None,
     account: str | None,
@@ -78,6 +85,8 @@ def job(
         cores_per_process=cores,
         gpus_per_process=gpus,
         memory=memory,
+        architecture=architecture,
+        labels=list(labels),
     )
     description = Description(
         executable=command[0],
@@ -88,6 +97,7 @@ def job(
         resources=None if resources == Resources() else resources,
         account=account,
         share=share,
+        environments=[asked(value) for value in environments],
         inputs=[_declared(there, here) for there, here in uploads.items()],
         outputs=[Output(path=there) for there in downloads],
         tags=pairs("--tag", tags),

@@ -123,6 +123,7 @@ def _show(record: ActivityDocument) -> None:
         ("exit code", None if record.exit_code is None else str(record.exit_code)),
         ("signal", None if record.signal is None else str(record.signal)),
         ("share", record.share),
+        ("environments", ", ".join(record.environments) or None),
         ("native id", record.native_id),
         ("hosts", ", ".join(record.hosts) or None),
         *[(what, _time(when)) for what, when in _times(record)],
@@ -133,7 +134,7 @@ def _show(record: ActivityDocument) -> None:
     ]
     for what, value in lines:
         if value is not None:
-            click.echo(f"{what:<10} {printable(value)}")
+            click.echo(f"{what:<12} {printable(value)}")
 
 
 def _times(record: ActivityDocument) -> list[tuple[str, str | None]]:
@@ -143,6 +144,7 @@ def _times(record: ActivityDocument) -> list[tuple[str, str | None]]:
         ("starts", record.start_estimate if record.started is None else None),
         ("started", record.started),
         ("ended", record.ended),
+        ("waits since", record.waiting_since),
         ("expires", record.expires),
     ]
 

@@ -9,7 +9,7 @@
 Errors are those of `argosy.model.errors`, and two more: `ServiceUnreachable` and `NotAuthenticated`.
 """
 
-from argosy.languages.native import Description, Input, Output, Resources
+from argosy.languages.native import Description, Environment, Input, Output, Resources
 
 from .asynchronous import AsyncClient
 from .discovery import Endpoint, discover
@@ -21,6 +21,7 @@ __all__ = [
     "Client",
     "Description",
     "Endpoint",
+    "Environment",
     "Input",
     "NotAuthenticated",
     "Output",

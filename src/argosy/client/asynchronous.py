@@ -15,6 +15,7 @@ import msgspec
 
 from argosy.languages.documents import (
     ActivityDocument,
+    EnvironmentDocument,
     EventDocument,
     FileDocument,
     Result,
@@ -37,6 +38,7 @@ T = TypeVar("T")
 Results = list[Result]
 Shares = list[ShareDocument]
 Information = dict[str, list[dict[str, Any]]]
+Environments = list[EnvironmentDocument]
 
 
 class AsyncClient(AsyncNotifying):
@@ -238,6 +240,10 @@ class AsyncClient(AsyncNotifying):
     async def shares(self) -> Shares:
         """Where jobs may go."""
         return await self._do(calls.shares())
+
+    async def environments(self) -> Environments:
+        """The runtime environments that descriptions can ask for."""
+        return await self._do(calls.environments())
 
     async def service(self) -> ServiceDocument:
         """The service itself."""

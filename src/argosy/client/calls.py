@@ -213,6 +213,10 @@ def shares() -> Call[list[documents.ShareDocument]]:
     return Call("GET", "/v1/shares", list[documents.ShareDocument])
 
 
+def environments() -> Call[list[documents.EnvironmentDocument]]:
+    return Call("GET", "/v1/environments", list[documents.EnvironmentDocument])
+
+
 def service() -> Call[documents.ServiceDocument]:
     return Call("GET", "/v1", documents.ServiceDocument)
 

@@ -14,6 +14,7 @@ import msgspec
 
 from argosy.languages.documents import (
     ActivityDocument,
+    EnvironmentDocument,
     EventDocument,
     FileDocument,
     Result,
@@ -36,6 +37,7 @@ T = TypeVar("T")
 Results = list[Result]
 Shares = list[ShareDocument]
 Information = dict[str, list[dict[str, Any]]]
+Environments = list[EnvironmentDocument]
 
 
 class Client(Notifying):
@@ -234,6 +236,10 @@ class Client(Notifying):
     def shares(self) -> Shares:
         """Where jobs may go."""
         return self._do(calls.shares())
+
+    def environments(self) -> Environments:
+        """The runtime environments that descriptions can ask for."""
+        return self._do(calls.environments())
 
     def service(self) -> ServiceDocument:
         """The service itself."""

@@ -26,6 +26,18 @@ from argosy.model import (
 
 
 @dataclass(frozen=True, slots=True)
+class Preparation:
+    """Text for bash that is run before a job's own ``pre_launch`` and after its ``post_launch``.
+
+    In it ``argosy_unprepared WORDS`` ends the job: it has not started, in these words. In `after` it notes the words,
+    and the job's end stays as it is. A text that ends the shell itself has failed too.
+    """
+
+    before: str
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class JobRequest:
     """A job to submit. `tag` is unique for ever: submitting the same tag again never runs it twice.
 
@@ -36,6 +48,7 @@ class JobRequest:
     spec: JobSpec
     directory: str | None = None
     rerunnable: bool = False
+    preparation: Preparation | None = None
 
 
 @dataclass(frozen=True, slots=True)

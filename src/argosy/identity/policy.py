@@ -43,6 +43,7 @@ class Operation(StrEnum):
     PURGE = "purge"
     SHARES = "shares"
     INFORMATION = "information"
+    ENVIRONMENTS = "environments"
     LIST_FILES = "list_files"
     OPEN_FILE = "open_file"
     PUT_FILE = "put_file"
@@ -103,6 +104,7 @@ TABLE: Mapping[Operation, Rule] = {
     Operation.PURGE: Rule(_CANCEL, *_ADMINISTERED),
     Operation.SHARES: Rule(_READ, *_OWN),
     Operation.INFORMATION: Rule(_READ, *_OPERATED),
+    Operation.ENVIRONMENTS: Rule(_READ, *_OWN),
     Operation.LIST_FILES: Rule(_READ, *_ADMINISTERED),
     Operation.OPEN_FILE: Rule(_READ, *_ADMINISTERED),
     Operation.PUT_FILE: Rule(_CHANGE, *_OWN),

@@ -51,6 +51,10 @@ class ActivityDocument(Struct, omit_defaults=True, kw_only=True):
     """What was asked for and has not come about yet: ``hold``, ``release``, ``suspend`` or ``resume``."""
     held: bool = False
     """Whether it is kept from running on request, before it is submitted or by the batch system."""
+    waiting_since: str | None = None
+    """Since when it waits for a share that takes it; `reason` says why."""
+    environments: list[str] = []
+    """The runtime environments that it runs in, each as ``NAME-VERSION``."""
     tags: dict[str, str] = {}
     notes: list[str] = []
     """In the answer to a creation: what of its description has no effect, or was taken otherwise than written."""
@@ -222,6 +226,44 @@ class ShareDocument(Struct, omit_defaults=True, kw_only=True):
     gpus_per_node: int = 0
     max_nodes: int | None = None
     max_wall: int | None = None
+    max_cores: int | None = None
+    nodes_up: int | None = None
+    jobs_running: int | None = None
+    jobs_waiting: int | None = None
+    expected_wait: float | None = None
+    """Seconds."""
+    architectures: list[str] = []
+    operating_systems: list[str] = []
+    features: list[str] = []
+    """The batch system's own."""
+    labels: list[str] = []
+    """The administrator's; a description asks for them in ``resources.labels``."""
+    restricted: bool = False
+    """Not everybody may use it."""
+
+
+class ParameterDocument(Struct, omit_defaults=True, kw_only=True):
+    """What a job may set of a runtime environment. Without `default` it must; `allowed` are the only values."""
+
+    name: str
+    variable: str
+    """The environment variable that the job sees it in."""
+    description: str = ""
+    default: str | None = None
+    allowed: list[str] = []
+
+
+class EnvironmentDocument(Struct, omit_defaults=True, kw_only=True):
+    """A runtime environment that a description can ask for in ``environments``."""
+
+    name: str
+    version: str
+    description: str = ""
+    container: bool = False
+    """Whether the job's command runs in a container."""
+    parameters: list[ParameterDocument] = []
+    shares: list[str] = []
+    """Where it is."""
 
 
 class Problem(Struct, omit_defaults=True, kw_only=True):

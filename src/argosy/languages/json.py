@@ -132,6 +132,11 @@ def _elements(kind: Any, prefix: str) -> Iterator[Element]:
         support = Support.MANDATORY if field.required else Support.OPTIONAL
         described = schemas[kind.__name__]["properties"][field.encode_name].get("description", "")
         yield Element(prefix + field.encode_name, support, described)
-        inner = {"resources": native.Resources, "inputs": native.Input, "outputs": native.Output}.get(field.name)
+        inner = {
+            "resources": native.Resources,
+            "environments": native.Environment,
+            "inputs": native.Input,
+            "outputs": native.Output,
+        }.get(field.name)
         if not prefix and inner is not None:
             yield from _elements(inner, f"{field.encode_name}{'' if field.name == 'resources' else '[]'}.")

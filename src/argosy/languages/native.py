@@ -14,6 +14,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from argosy.model import (
     ActivityDescription,
+    EnvironmentRequest,
     InputFile,
     InvalidInput,
     JobAttributes,
@@ -28,6 +29,7 @@ Count = Annotated[int, Meta(ge=1)]
 Creation = Annotated[CreationFlag, Meta(description="What becomes of a file that is there already.")]
 Deleted = Annotated[bool, Meta(description="Remove it once the job has ended and its output is staged out.")]
 Path = Annotated[str, Meta(min_length=1, max_length=4096)]
+Word = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
 class Resources(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -40,6 +42,10 @@ class Resources(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=
     gpus_per_process: Annotated[int, Meta(ge=0, description="GPUs for each process.")] | None = None
     memory: Annotated[int, Meta(ge=1, description="Memory for the whole job, in bytes.")] | None = None
     exclusive: Annotated[bool, Meta(description="Nobody else's jobs on its nodes.")] = False
+    architecture: Annotated[Word, Meta(description="As uname -m has it, e.g. x86_64 or aarch64.")] | None = None
+    operating_system: Annotated[Word, Meta(description="As uname -s has it, e.g. linux.")] | None = None
+    labels: Annotated[list[Word], Meta(description="Labels that the share must have, e.g. infiniband.")] = []
+    candidates: Annotated[list[Word], Meta(description="Shares to choose from, as in share; default: all.")] = []
 
 
 class Input(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -81,6 +87,15 @@ class Notify(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=Tru
         return f"Notify(url={self.url!r}, states={self.states!r}, kinds={self.kinds!r})"
 
 
+class Environment(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """A runtime environment that the job is to run in; see GET /v1/environments."""
+
+    name: Word
+    version: Annotated[str, Meta(max_length=200, description="Which, e.g. >=1.2,<2; the highest is taken.")] = ""
+    parameters: Annotated[dict[str, str], Meta(description="Its own; see what it advertises.")] = {}
+    optional: Annotated[bool, Meta(description="Leave it out where it is not to be had.")] = False
+
+
 class Description(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """What to run, with what, and where. Relative paths are in the activity's session directory, where it runs."""
 
@@ -108,6 +123,7 @@ class Description(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_onl
     reservation: str | None = None
     custom: Annotated[dict[str, str | int | float | bool], Meta(description="e.g. slurm.constraint")] = {}
     share: Annotated[str, Meta(description="RESOURCE or RESOURCE/QUEUE, e.g. slurm/debug.")] | None = None
+    environments: Annotated[list[Environment], Meta(description="Runtime environments.")] = []
     inputs: list[Input] = []
     outputs: list[Output] = []
     tags: dict[str, str] = {}
@@ -183,6 +199,11 @@ def to_model(wire: Description) -> ActivityDescription:
             rerunnable=wire.rerunnable,
             held=wire.held,
             notify=[Callback(one.url, one.states, one.kinds, one.secret) for one in wire.notify],
+            architecture=None if needs is None else needs.architecture,
+            operating_system=None if needs is None else needs.operating_system,
+            labels=[] if needs is None else needs.labels,
+            candidates=[] if needs is None else needs.candidates,
+            environments=[EnvironmentRequest(e.name, e.version, e.parameters, e.optional) for e in wire.environments],
         )
         description.check()
     except InvalidInput as error:

@@ -4,7 +4,8 @@ from .activity import ActivityState
 from .attributes import JobAttributes
 from .codec import spec_from_dict, spec_to_dict
 from .command import Command, Completed
-from .description import ActivityDescription, InputFile, OutputFile
+from .description import ActivityDescription, EnvironmentRequest, InputFile, OutputFile
+from .environments import EnvironmentParameter, RuntimeEnvironment
 from .errors import (
     ArgosyError,
     Conflict,
@@ -32,6 +33,8 @@ __all__ = [
     "Command",
     "Completed",
     "Conflict",
+    "EnvironmentParameter",
+    "EnvironmentRequest",
     "InputFile",
     "InvalidInput",
     "InvalidJobException",
@@ -50,6 +53,7 @@ __all__ = [
     "Phase",
     "ResourceSpec",
     "ResourceSpecV1",
+    "RuntimeEnvironment",
     "Share",
     "Snapshot",
     "StageIn",

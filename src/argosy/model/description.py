@@ -55,6 +55,20 @@ class OutputFile:
 
 
 @dataclass(slots=True)
+class EnvironmentRequest:
+    """A runtime environment that the job is to run in.
+
+    `version` constrains which, as ``>=1.2,<2`` (Python's version specifiers); any where empty. `parameters` are its
+    own. One that is `optional` is left out where it is not to be had.
+    """
+
+    name: str
+    version: str = ""
+    parameters: dict[str, str] = field(default_factory=dict)
+    optional: bool = False
+
+
+@dataclass(slots=True)
 class ActivityDescription:
     """A job specification and what the service does around it.
 
@@ -62,6 +76,10 @@ class ActivityDescription:
     specification names none. `share` is ``RESOURCE`` or ``RESOURCE/QUEUE``. `rerunnable` allows a
     requeue by the batch system to run the application again. `held`: create it, and start it only when told.
     `notify`: whom to tell what happens to it.
+
+    Where no share is named one is chosen: of those in `candidates` (as `share`; any where there are none) with this
+    `architecture` (in the words of ``uname -m``), this `operating_system` (of ``uname -s``), all `labels` that the
+    administrators give shares, and all `environments` but the optional ones.
     """
 
     spec: JobSpec
@@ -72,6 +90,11 @@ class ActivityDescription:
     rerunnable: bool = False
     held: bool = False
     notify: list[Callback] = field(default_factory=list)
+    architecture: str | None = None
+    operating_system: str | None = None
+    labels: list[str] = field(default_factory=list)
+    candidates: list[str] = field(default_factory=list)
+    environments: list[EnvironmentRequest] = field(default_factory=list)
 
     def check(self) -> None:
         """Raise InvalidInput naming the first field that is wrong."""
@@ -110,6 +133,14 @@ class ActivityDescription:
                 session_path(str(path), name)
         for index, callback in enumerate(self.notify):
             callback.check(f"notify[{index}].")
+        asked: set[str] = set()
+        for index, environment in enumerate(self.environments):
+            if environment.name in asked:
+                raise InvalidInput(
+                    f"the environment {environment.name!r} is asked for twice; give it one version constraint",
+                    element=f"environments[{index}].name",
+                )
+            asked.add(environment.name)
         for key, value in self.tags.items():
             if not key or "\0" in key + value:
                 raise InvalidInput(f"{key!r} cannot be a tag's name", element="tags")

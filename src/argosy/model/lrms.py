@@ -98,7 +98,11 @@ class Share:
 
     `name` is empty where the resource has no queues, as this machine has none.
 
-    `max_wall` and `default_wall` are seconds, `memory_per_node` bytes.
+    `max_wall`, `default_wall` and `expected_wait` (until a job starts) are seconds, `memory_per_node` bytes. `nodes_up`
+    are those that work now. `max_nodes` and `max_cores` are of one job; `cores`, `free_cores`, `jobs_running` and
+    `jobs_waiting` of all. `architectures` and `operating_systems` are those of its nodes in the words of ``uname``,
+    lower case, empty where not told. `features` are the batch system's, `labels` the administrator's own. `restricted`:
+    the batch system says that not everybody may use it.
     """
 
     name: str
@@ -115,3 +119,12 @@ class Share:
     max_wall: int | None = None
     default_wall: int | None = None
     features: tuple[str, ...] = field(default=())
+    nodes_up: int | None = None
+    max_cores: int | None = None
+    jobs_running: int | None = None
+    jobs_waiting: int | None = None
+    expected_wait: float | None = None
+    architectures: tuple[str, ...] = ()
+    operating_systems: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    restricted: bool = False

@@ -36,7 +36,7 @@ def assemble(config: ServiceConfig, faults: Faults) -> ExecutionService:
     directory = Path(config.directory)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     resources = {
-        name: Resource(name, _driver(name, resource, directory, config.sessions, faults))
+        name: Resource(name, _driver(name, resource, directory, config.sessions, faults), config=resource)
         for name, resource in config.resources.items()
     }
     store = SQLiteStore(directory / "argosy.db")
@@ -54,6 +54,7 @@ def assemble(config: ServiceConfig, faults: Faults) -> ExecutionService:
         notifying=config.notifications,
         source=f"urn:argosy:{_own_name(directory)}",
         about=about,
+        environments=config.environments,
     )
 
 

@@ -24,6 +24,14 @@
     url = "ssh://me@login"      # the host with its commands; without it, this machine
     ssh_config = "/etc/argosy/ssh_config"  # read instead of ~/.ssh/config
 
+    labels = ["infiniband"]     # what jobs can ask for and the batch system does not publish; and more of share_config
+    [resources.cluster.shares.gpu]  # for one queue of it
+    allow = { groups = ["/labvo/gpu"] }
+
+    [environments."python-3.11"]  # a runtime environment, NAME-VERSION; see EnvironmentConfig in share_config
+    modules = ["python/3.11"]
+    shares = ["cluster"]
+
     [resources.cluster.options] # what the batch system has of its own; here those of type = "slurmrestd"
     socket = "/run/slurmrestd.socket"
 
@@ -72,18 +80,19 @@ import msgspec
 from msgspec import Meta, Struct
 
 from argosy.executors.executor import BATCH_GROUP
-from argosy.model import InvalidInput
+from argosy.model import InvalidInput, RuntimeEnvironment
 from argosy.outbound import OutboundConfig
 from argosy.staging import StagingConfig
 
 from .information.about import About
 from .notifications.settings import NotificationConfig
 from .policy import ServicePolicy
+from .share_config import EnvironmentConfig, SharesConfig, environments
 
 log = logging.getLogger(__name__)
 
 
-class ResourceConfig(Struct, forbid_unknown_fields=True, kw_only=True):
+class ResourceConfig(SharesConfig, forbid_unknown_fields=True, kw_only=True):
     """One resource."""
 
     type: str
@@ -94,7 +103,7 @@ class ResourceConfig(Struct, forbid_unknown_fields=True, kw_only=True):
     spool: str | None = None
     url: str | None = None
     ssh_config: str | None = None
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class TLSConfig(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -114,6 +123,7 @@ class _File(Struct, forbid_unknown_fields=True, kw_only=True):
     outbound: OutboundConfig = OutboundConfig()
     staging: StagingConfig = StagingConfig()
     notifications: NotificationConfig = NotificationConfig()
+    environments: dict[str, EnvironmentConfig] = {}
     resources: dict[Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")], ResourceConfig] = {}
 
 
@@ -133,6 +143,7 @@ class ServiceConfig(Struct, kw_only=True):
     outbound: OutboundConfig = OutboundConfig()
     staging: StagingConfig = StagingConfig()
     information: About = About()
+    environments: tuple[RuntimeEnvironment, ...] = ()
 
 
 def default_directory() -> Path:
@@ -178,12 +189,13 @@ def load_config(
             "(--tls-cert, --tls-key, or [tls]), or say --without-tls where something else protects the way",
             element="service.host",
         )
+    resources = read.resources or default_resources()
     return ServiceConfig(
         directory=str(where),
         host=listens,
         port=port if port is not None else network["port"],
         policy=_policy(service, path),
-        resources=read.resources or default_resources(),
+        resources=resources,
         sessions=sessions,
         identity=_identity(read.identity, certificate),
         endpoints=read.endpoints,
@@ -192,6 +204,7 @@ def load_config(
         outbound=read.outbound,
         staging=read.staging,
         information=read.information,
+        environments=_environments(read.environments, resources, path),
     )
 
 
@@ -235,7 +248,8 @@ def default_resources() -> dict[str, ResourceConfig]:
             continue
         # A system has one name here, though it may be asked for by several.
         if entry.name == system.name and system.signs and all(map(shutil.which, system.signs)):
-            found[entry.name] = ResourceConfig(type=entry.name)
+            # After this machine: what fits here stays here, unless its user says otherwise.
+            found[entry.name] = ResourceConfig(type=entry.name, preference=1, detected=True)
     return found
 
 
@@ -249,6 +263,15 @@ def _read(path: Path) -> _File:
     except msgspec.ValidationError as error:
         message, _, at = str(error).partition(" - at `$.")
         raise InvalidInput(f"{path}: {message}", element=at.rstrip("`") or None) from error
+
+
+def _environments(
+    values: dict[str, EnvironmentConfig], resources: dict[str, ResourceConfig], path: Path
+) -> tuple[RuntimeEnvironment, ...]:
+    try:
+        return environments(values, resources)
+    except InvalidInput as error:
+        raise InvalidInput(f"{path}: {error.message}", element=error.element) from error
 
 
 def _policy(values: dict[str, Any], path: Path) -> ServicePolicy:

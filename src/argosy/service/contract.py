@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from argosy.languages.glue2 import Document
 from argosy.languages.native import Description
-from argosy.model import ArgosyError, Share
+from argosy.model import ArgosyError, RuntimeEnvironment, Share
 from argosy.store import Activity, Created, Event, Query
 
 from .caller import Caller
@@ -162,6 +162,10 @@ class Operations(Notifications):
 
         `interfaces` are those that it is reached by. The document is read while it is written.
         """
+
+    @abstractmethod
+    async def environments(self, caller: Caller) -> list[RuntimeEnvironment]:
+        """The runtime environments that jobs can ask for, each with all shares where it is (GES 3.7)."""
 
     # -- session directories (GES 3.5) ------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from .lifecycle import Needs, TooLate
 from .performer import Performer
 from .policy import ServicePolicy
 from .resources import Resource
+from .routing import WaitingRoom
 from .sessions import Sessions
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,9 @@ class Housekeeping:
         resources: dict[str, Resource],
         policy: ServicePolicy,
         worker: str,
+        waiting: WaitingRoom,
     ) -> None:
+        self._waiting = waiting
         self._store = store
         self._engine = engine
         self._performer = performer
@@ -71,6 +74,7 @@ class Housekeeping:
             ("purging what has expired", self._expire, self._policy.housekeeping),
             ("looking for what came too late", self._late, self._policy.housekeeping),
             ("looking at the queues", self._refresh, self._policy.shares_refresh),
+            ("looking where activities can go", self._match, self._policy.match_again),
         ]
         self._tasks += [asyncio.create_task(self._round(what, work, every)) for what, work, every in rounds]
         self._tasks.append(asyncio.create_task(self._chores()))
@@ -90,12 +94,15 @@ class Housekeeping:
                 resource.opened = True
                 break
             except ArgosyError as error:
+                resource.why_closed = error.message
                 log.warning("%s cannot be used now: %s", resource.name, error)
-            except Exception:
+            except Exception as error:
+                resource.why_closed = f"internal error: {error!r}"
                 log.exception("a defect: %s cannot be used now", resource.name)
             await asyncio.sleep(wait)
             wait = min(wait * 2, self._policy.retry_most)
         await resource.refresh()
+        await self._waiting.look()
 
     async def _round(self, what: str, work: Callable[[], Awaitable[None]], every: float) -> None:
         while True:
@@ -139,7 +146,13 @@ class Housekeeping:
                 )
 
     async def _refresh(self) -> None:
-        await asyncio.gather(*(resource.refresh() for resource in self._resources.values()))
+        await asyncio.gather(*(resource.refresh() for resource in self._resources.values() if resource.opened))
+        await self._waiting.look()
+
+    async def _match(self) -> None:
+        """While something waits, the queues are looked at more often."""
+        if not self._waiting.empty:
+            await self._refresh()
 
     # -- putting away -----------------------------------------------------------------------------
 

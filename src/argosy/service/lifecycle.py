@@ -30,6 +30,8 @@ _S = ActivityState
 class Instruction(StrEnum):
     """What the engine is to do."""
 
+    MATCH = "match"
+    """Find the share that takes it; answer `Matched`, or `Unmatched` and later `Matched`."""
     CHECK_INPUT = "check-input"
     """See which declared input files are there; answer `InputChecked`."""
     SUBMIT = "submit"
@@ -55,6 +57,25 @@ class Begun:
     """It may begin: it was created, or let go."""
 
     by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """A share takes it: `share` is its name for people, `queue` what the batch system is told. `environments` were
+    chosen, the optional ones in `left_out` are not to be had."""
+
+    resource: str
+    queue: str | None
+    share: str
+    environments: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """Nothing takes it now; `reason` says why."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +152,8 @@ class TooLate:
 
 Happening = (
     Begun
+    | Matched
+    | Unmatched
     | InputChecked
     | Accepted
     | Refused
@@ -216,8 +239,17 @@ def decide(activity: Activity, happened: Happening, needs: Needs, now: float, re
         case Begun(by):
             if activity.state is _S.HELD:
                 decision.move(_S.PENDING, now, by=by)
-            if decision.activity.state is _S.PENDING:
+            if decision.activity.state is _S.PENDING and decision.activity.resource is None:
+                decision.instructions.append(Instruction.MATCH)
+            elif decision.activity.state is _S.PENDING:
                 _stage_in(decision, needs, now)
+        case Matched():
+            if activity.state is _S.PENDING and activity.resource is None:
+                _matched(decision, happened, now)
+                _stage_in(decision, needs, now)
+        case Unmatched(reason):
+            if activity.state is _S.PENDING and activity.resource is None:
+                wait(decision, reason, now)
         case InputChecked(missing):
             if activity.state is _S.STAGING_IN and not missing and not wishes.held_here(activity):
                 _staged(decision, now)
@@ -269,6 +301,38 @@ def resume(activity: Activity) -> Instruction | Begun | None:
 
 
 # -- the stages ----------------------------------------------------------------------------------------
+
+
+def wait(decision: Decision, reason: str, now: float) -> None:
+    """Nothing takes it now: it stays pending, and says why and since when."""
+    activity = decision.activity
+    if activity.waiting_since is None or activity.reason != reason:
+        since = now if activity.waiting_since is None else activity.waiting_since
+        decision.activity = activity.but(reason=reason, waiting_since=since)
+        decision.note("waiting", now, reason)
+
+
+def _matched(decision: Decision, matched: Matched, now: float) -> None:
+    activity = decision.activity
+    waited = activity.waiting_since
+    decision.activity = activity.but(
+        resource=matched.resource,
+        queue=matched.queue,
+        environments=matched.environments,
+        reason=None,
+        waiting_since=None,
+    )
+    tell(decision, matched, now)
+    if waited is not None:
+        decision.note("matched", now, f"goes to {matched.share}", detail={"share": matched.share, "since": waited})
+
+
+def tell(decision: Decision, matched: Matched, now: float) -> None:
+    """Tell which environments were chosen, and which are left out."""
+    if matched.environments or matched.left_out:
+        words = [f"runs in {', '.join(matched.environments)}"] if matched.environments else []
+        words += [f"without {', '.join(matched.left_out)}, which is not to be had"] if matched.left_out else []
+        decision.note("environments", now, "; ".join(words), detail={"environments": list(matched.environments)})
 
 
 def _stage_in(decision: Decision, needs: Needs, now: float) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import posixpath
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
@@ -14,14 +13,16 @@ import msgspec
 from argosy.batch import Control
 from argosy.executors.contract import Handle, JobRequest, Report
 from argosy.languages import native
-from argosy.model import ActivityDescription, ActivityState, ArgosyError, JobSpec, SubmitException, Unavailable
+from argosy.model import ActivityDescription, ActivityState, ArgosyError, SubmitException, Unavailable
 from argosy.store import Activity, Store, activity_of
 
 from .controls import Controls
 from .engine import Engine, Live
 from .lifecycle import Accepted, Away, InputChecked, Instruction, Never, OutputChecked, Refused, Reported, TooLate
 from .policy import ServicePolicy
+from .requests import job_request
 from .resources import Resource
+from .routing import Router, WaitingRoom
 from .sessions import Sessions
 from .wishes import held_here
 
@@ -41,12 +42,15 @@ class Performer:
         resources: dict[str, Resource],
         policy: ServicePolicy,
         fault: Callable[[str], None],
+        router: Router,
     ) -> None:
+        self._router = router
         self._store = store
         self._sessions = sessions
         self._resources = resources
         self._fault = fault
         self.engine: Engine
+        self.waiting: WaitingRoom
         self._gathered: dict[tuple[Instruction, str], list[Live]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._submitting: set[str] = set()
@@ -67,6 +71,9 @@ class Performer:
             return
         if instruction in (Instruction.CHECK_INPUT, Instruction.CHECK_OUTPUT):
             self._start(self._check_files(instruction, lives))
+            return
+        if instruction is Instruction.MATCH:
+            self._start(self._guarded(instruction, lives, self.waiting.match(lives)))
             return
         if instruction is Instruction.CONTROL:
             self._start(self._controls.work(self.engine, name, lives))
@@ -136,7 +143,7 @@ class Performer:
             await self._guarded(instruction, [live], check(live))
 
     async def _check_input(self, live: Live) -> None:
-        description = await self._description(live)
+        description = await self.description(live)
         await asyncio.to_thread(self._sessions.make, [live.record.id])
         for file in description.inputs:
             if file.content is not None:
@@ -149,13 +156,14 @@ class Performer:
         self.engine.post(live.record.id, InputChecked(tuple(missing)))
 
     async def _check_output(self, live: Live) -> None:
-        description = await self._description(live)
+        description = await self.description(live)
         paths = [file.path for file in description.outputs if not file.optional]
         missing = await asyncio.to_thread(self._sessions.missing, live.record.session, paths)
         self.engine.went_well(live)
         self.engine.post(live.record.id, OutputChecked(tuple(missing)))
 
-    async def _description(self, live: Live) -> ActivityDescription:
+    async def description(self, live: Live) -> ActivityDescription:
+        """What an activity asks for; read from the store where it is not at hand."""
         if live.description is None:
             data = await self._store.description(live.record.id)
             if data is None:
@@ -167,15 +175,13 @@ class Performer:
 
     async def _submit(self, resource: Resource, lives: list[Live]) -> None:
         try:
-            descriptions = {live.record.id: await self._description(live) for live in lives}
+            descriptions = {live.record.id: await self.description(live) for live in lives}
             await asyncio.to_thread(self._sessions.make, list(descriptions))
             # Those that were terminated or held meanwhile are not handed over any more.
             wanted = [
                 live for live in lives if live.record.state is ActivityState.STAGED_IN and not held_here(live.record)
             ]
-            requests = [
-                job_request(live.record.tag, descriptions[live.record.id], live.record.session) for live in wanted
-            ]
+            requests = [self._request(live.record, descriptions[live.record.id]) for live in wanted]
             self._fault("submit-before")
             answers = await resource.driver.submit(requests) if requests else []
         finally:
@@ -195,6 +201,10 @@ class Performer:
                 self._away(live, Instruction.SUBMIT, answer.message)
             else:
                 self.engine.post(id, Refused(answer.message))
+
+    def _request(self, record: Activity, description: ActivityDescription) -> JobRequest:
+        environments = self._router.named(record.environments)
+        return job_request(record.tag, description, record.session, record.queue, environments)
 
     async def _recover(self, resource: Resource, lives: list[Live]) -> None:
         found = await resource.driver.find([live.record.tag for live in lives])
@@ -254,37 +264,3 @@ class Performer:
                 await self._resources[name].driver.settled(handles)
             except ArgosyError as error:
                 log.warning("%s keeps records of %d ended jobs for now: %s", name, len(handles), error)
-
-
-def job_request(tag: str, description: ActivityDescription, session: str) -> JobRequest:
-    """What a driver is asked to run."""
-    spec = session_spec(description.spec, session)
-    if description.spec.directory is not None and "/" in (executable := spec.executable or ""):
-        inputs = {posixpath.normpath(file.path) for file in description.inputs}
-        if (plain := posixpath.normpath(executable)) in inputs:
-            spec.executable = f"{session}/{plain}"  # an input file is in the session directory, wherever the job runs
-    return JobRequest(tag, spec, str(spec.directory), description.rerunnable)
-
-
-def session_spec(spec: JobSpec, session: str) -> JobSpec:
-    """The specification with every relative path made one of the session directory."""
-
-    def beneath(path: object) -> str | None:
-        return None if path is None else f"{session}/{path}" if not str(path).startswith(("/", "~")) else str(path)
-
-    return JobSpec(
-        executable=spec.executable,
-        arguments=spec.arguments,
-        directory=str(spec.directory) if spec.directory is not None else session,
-        name=spec.given_name,
-        inherit_environment=spec.inherit_environment,
-        environment=spec.environment,
-        stdin_path=beneath(spec.stdin_path),
-        stdout_path=beneath(spec.stdout_path),
-        stderr_path=beneath(spec.stderr_path),
-        resources=spec.resources,
-        attributes=spec.attributes,
-        pre_launch=beneath(spec.pre_launch),
-        post_launch=beneath(spec.post_launch),
-        launcher=spec.launcher,
-    )

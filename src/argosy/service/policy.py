@@ -28,6 +28,8 @@ class ServicePolicy:
     """Between looks at what has expired and who has died."""
     shares_refresh: float = 60.0
     """Between looks at the queues."""
+    match_again: float = 10.0
+    """The same while an activity waits for a share that takes it."""
     vector_limit: int = 10_000
     """The most elements in one request."""
 

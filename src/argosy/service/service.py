@@ -26,6 +26,7 @@ from argosy.model import (
     InvalidStateException,
     LimitExceeded,
     NotFound,
+    RuntimeEnvironment,
     Unavailable,
 )
 from argosy.model.actions import Action
@@ -37,19 +38,22 @@ from .changing import Changes
 from .commands import PATIENCE, limited_command, read_outcome
 from .contract import ChangeRequest, CommandOutcome, CreateRequest, FileInfo, OpenFile, Operations, ResourceShare
 from .engine import Engine
+from .environments import with_shares
 from .housekeeping import Housekeeping
 from .ids import new_id
 from .information.about import About, default_authority
 from .information.inquiry import Extent, Inquiry, Interface
-from .lifecycle import Begun, Decision, Instruction, Needs, RestartAsked, TerminateAsked, decide
-from .matching import check_fit, check_staging, split_share
+from .lifecycle import Begun, Decision, Instruction, Matched, Needs, RestartAsked, TerminateAsked, decide, tell, wait
+from .matching import Requirements, Verdict, Waiting, Who, check_staging
 from .notifications import NotificationConfig, Sender
 from .notifications.operations import NotificationOperations, of_description
-from .performer import Performer, job_request
+from .performer import Performer
 from .policy import ServicePolicy
 from .reaching import demand as _reach
+from .requests import job_request
 from .resources import Resource, find_resource
 from .restart import why_not
+from .routing import Router, WaitingRoom
 from .sessions import Sessions
 from .streams import Streams
 from .wishes import Wished
@@ -79,6 +83,7 @@ class ExecutionService(NotificationOperations, Operations):
         notifying: NotificationConfig | None = None,
         source: str = "urn:argosy",
         about: About | None = None,
+        environments: Sequence[RuntimeEnvironment] = (),
     ) -> None:
         """`alone`: no other process uses the store, so whoever had activities in hand before is dead. `source` names
         this service in what it tells others."""
@@ -89,9 +94,12 @@ class ExecutionService(NotificationOperations, Operations):
         self._policy = policy or ServicePolicy()
         self._fault = fault
         self._sessions = Sessions(sessions_root, fault)
-        self._performer = Performer(store, self._sessions, resources, self._policy, fault)
+        self._router = Router(resources, environments)
+        self._performer = Performer(store, self._sessions, resources, self._policy, fault, self._router)
         self._engine = Engine(store, self._policy, self._performer.perform, self._performer.settled, fault)
         self._performer.engine = self._engine
+        self._waiting = WaitingRoom(self._router, self._engine, self._performer.description)
+        self._performer.waiting = self._waiting
         self._streams = Streams(store)
         self._changes = Changes(store, resources, self._find, self._post)
         self._outbound = outbound or OutboundPolicy()
@@ -101,7 +109,7 @@ class ExecutionService(NotificationOperations, Operations):
         self._inquiry = Inquiry(store, resources, self.about)
         worker = f"{socket.gethostname()}:{os.getpid()}:{new_id()[-8:]}"
         self._housekeeping = Housekeeping(
-            store, self._engine, self._performer, self._sessions, resources, self._policy, worker
+            store, self._engine, self._performer, self._sessions, resources, self._policy, worker, self._waiting
         )
         self._worker = worker
         self._alone = alone
@@ -139,9 +147,10 @@ class ExecutionService(NotificationOperations, Operations):
         self._check_vector(requests)
         answers: list[Created | ArgosyError | None] = []
         prepared: list[tuple[int, NewActivity, ActivityDescription, Decision]] = []
+        who = Who(caller.name, tuple(sorted(caller.groups)))
         for index, request in enumerate(requests):
             try:
-                new, description, decision = self._prepare(caller, request)
+                new, description, decision = self._prepare(who, request)
             except ArgosyError as error:
                 answers.append(error)
                 continue
@@ -164,42 +173,55 @@ class ExecutionService(NotificationOperations, Operations):
             if isinstance(result, Created) and not result.existed:
                 first = decision.instructions[0] if decision.instructions else None
                 self._engine.created(result.activity, _needs(description), description, first)
+                if result.activity.state is ActivityState.PENDING and (live := self._engine.get(result.activity.id)):
+                    self._waiting.add(live, Requirements.of(description), who, result.activity.reason or "")
         return [answer for answer in answers if answer is not None]
 
-    def _prepare(self, caller: Caller, request: CreateRequest) -> tuple[NewActivity, ActivityDescription, Decision]:
+    def _prepare(self, who: Who, request: CreateRequest) -> tuple[NewActivity, ActivityDescription, Decision]:
         """Everything that can be wrong is found here, before anything is recorded."""
         description = native.to_model(request.description)
         check_staging(description)
-        name, queue = split_share(description.share) if description.share else (None, None)
-        resource = find_resource(self._resources, name)
-        check_fit(description.spec, resource.name, queue, resource.shares)
         now = time.time()
         id = new_id()
         session = self._sessions.path(id)
-        self._check_system(resource, id, description, session)
+
+        def check(verdict: Verdict) -> None:
+            self._check_system(verdict, id, description, session)
+
+        chosen = self._router.route(description, who, check)
+        if description.held:
+            chosen = Waiting("")  # it is looked at again when it is let go
         activity = Activity(
             id=id,
-            owner=caller.name,
+            owner=who.name,
             state=ActivityState.PENDING,
             version=0,
             created=now,
             changed=now,
             name=description.spec.given_name or os.path.basename(request.description.executable),
-            resource=resource.name,
-            queue=queue,
+            resource=None if isinstance(chosen, Waiting) else chosen.candidate.resource,
+            queue=None if isinstance(chosen, Waiting) else chosen.queue,
             session=session,
             worker=self._worker,
             tags=dict(description.tags),
+            groups=who.groups,
+            environments=() if isinstance(chosen, Waiting) else chosen.environments,
         )
         decision = Decision(activity, [], [])
-        decision.note("created", now, by=caller.name)
+        decision.note("created", now, by=who.name)
         if description.held:
-            decision.move(ActivityState.HELD, now, "waiting for its owner to let it start", by=caller.name)
+            decision.move(ActivityState.HELD, now, "waiting for its owner to let it start", by=who.name)
+        elif isinstance(chosen, Waiting):
+            wait(decision, chosen.reason, now)
         else:
+            candidate = chosen.candidate
+            self._router.give(chosen, description.spec.effective_resources.computed_core_count)
+            tell(decision, Matched(candidate.resource, None, candidate.name, chosen.environments, chosen.left_out), now)
+            activity = decision.activity
             began = decide(activity, Begun(), _needs(description), now, self._policy.retention)
             decision = Decision(began.activity, decision.events + began.events, began.instructions)
         encoded = native.encode(request.description)
-        subscriptions = of_description(description.notify, caller.name, id, now, self._outbound, self._notifying)
+        subscriptions = of_description(description.notify, who.name, id, now, self._outbound, self._notifying)
         new = NewActivity(
             decision.activity,
             native.encode(native.without_secrets(request.description)),
@@ -211,11 +233,12 @@ class ExecutionService(NotificationOperations, Operations):
         )
         return new, description, decision
 
-    @staticmethod
-    def _check_system(resource: Resource, id: str, description: ActivityDescription, session: str) -> None:
+    def _check_system(self, verdict: Verdict, id: str, description: ActivityDescription, session: str) -> None:
         """Raise InvalidInput, in the description's own terms, for what the batch system can never be asked."""
+        resource = self._resources[verdict.candidate.resource]
+        environments = self._router.named(verdict.environments)
         try:
-            resource.driver.check(job_request(id, description, session))
+            resource.driver.check(job_request(id, description, session, verdict.queue, environments))
         except InvalidInput as error:
             raise native.in_its_terms(error) from None
 
@@ -391,6 +414,11 @@ class ExecutionService(NotificationOperations, Operations):
     async def information(self, caller: Caller, extent: Extent, interfaces: Sequence[Interface]) -> Document:
         everybodys = _reach(caller, Operation.INFORMATION) is Reach.ANY
         return await self._inquiry.document(None if everybodys else caller.name, extent, interfaces)
+
+    async def environments(self, caller: Caller) -> list[RuntimeEnvironment]:
+        _reach(caller, Operation.ENVIRONMENTS)
+        shares = [(one.resource, one.share.name if one.share else "") for one in self._router.candidates()]
+        return [with_shares(one, shares) for one in self._router.environments]
 
     # -- GES 3.5 ----------------------------------------------------------------------------------
 

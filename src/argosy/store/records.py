@@ -97,6 +97,13 @@ class Activity:
         """The tag of its first job (0), of the one after the first restart that submitted again (1), and so on."""
         return f"{self.id}-{submission + 1}" if submission else self.id
 
+    waiting_since: float | None = None
+    """Since when it waits for a share that takes it, where it does."""
+    groups: tuple[str, ...] = ()
+    """The groups of its owner when it was created, for shares that are not for everybody."""
+    environments: tuple[str, ...] = ()
+    """The runtime environments that were chosen for it, each as ``NAME-VERSION``."""
+
     def but(self, **changes: Any) -> Activity:
         """A copy with some fields changed."""
         # dataclasses.replace takes twice the time, and this is done several times for each job.

@@ -9,7 +9,13 @@ from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 
 from argosy.languages import registry
-from argosy.languages.documents import ElementDocument, LanguageDocument, ServiceDocument, ShareDocument
+from argosy.languages.documents import (
+    ElementDocument,
+    EnvironmentDocument,
+    LanguageDocument,
+    ServiceDocument,
+    ShareDocument,
+)
 from argosy.service.caller import Caller
 from argosy.service.contract import Operations
 
@@ -32,6 +38,10 @@ def information_routes(operations: Operations, *, name: str, version: str) -> li
     async def shares(request: InformationRequest) -> list[ShareDocument]:
         return [render.share(one) for one in await operations.shares(request.user)]
 
+    @get("/environments", operation_id="list_environments", summary="Runtime environments", opt={"problems": (503,)})
+    async def environments(request: InformationRequest) -> list[EnvironmentDocument]:
+        return [render.environment(one) for one in await operations.environments(request.user)]
+
     @get(
         "/languages",
         operation_id="list_languages",
@@ -50,4 +60,4 @@ def information_routes(operations: Operations, *, name: str, version: str) -> li
             for one in registry.languages()
         ]
 
-    return [service, shares, languages]
+    return [service, shares, environments, languages]

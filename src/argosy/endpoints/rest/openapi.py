@@ -25,6 +25,7 @@ _TYPES: list[Any] = [
     documents.DeadLetterDocument,
     documents.DeadLetterPage,
     documents.ElementDocument,
+    documents.EnvironmentDocument,
     documents.EventDocument,
     documents.EventPage,
     documents.FileDocument,

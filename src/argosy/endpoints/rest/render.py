@@ -8,13 +8,15 @@ from urllib.parse import quote, unquote
 
 from argosy.languages.documents import (
     ActivityDocument,
+    EnvironmentDocument,
     EventDocument,
     FileDocument,
+    ParameterDocument,
     Result,
     ShareDocument,
     UsageDocument,
 )
-from argosy.model import ActivityState, ArgosyError
+from argosy.model import ActivityState, ArgosyError, RuntimeEnvironment
 from argosy.model.actions import Action
 from argosy.model.projections import psij
 from argosy.service.contract import FileInfo, ResourceShare
@@ -70,6 +72,8 @@ def activity(record: Activity) -> ActivityDocument:
         expires=_utc(record.expires),
         asked=None if record.wish is None or record.wish.done else record.wish.action.value,
         held=_held(record),
+        waiting_since=_utc(record.waiting_since),
+        environments=list(record.environments),
         tags=record.tags,
         links={
             "self": here,
@@ -126,6 +130,37 @@ def share(offered: ResourceShare) -> ShareDocument:
         gpus_per_node=of.gpus_per_node,
         max_nodes=of.max_nodes,
         max_wall=of.max_wall,
+        max_cores=of.max_cores,
+        nodes_up=of.nodes_up,
+        jobs_running=of.jobs_running,
+        jobs_waiting=of.jobs_waiting,
+        expected_wait=of.expected_wait,
+        architectures=list(of.architectures),
+        operating_systems=list(of.operating_systems),
+        features=list(of.features),
+        labels=list(of.labels),
+        restricted=of.restricted,
+    )
+
+
+def environment(offered: RuntimeEnvironment) -> EnvironmentDocument:
+    """One runtime environment. How it is prepared is its administrator's affair."""
+    return EnvironmentDocument(
+        name=offered.name,
+        version=offered.version,
+        description=offered.description,
+        container=offered.container is not None,
+        parameters=[
+            ParameterDocument(
+                name=one.name,
+                variable=one.variable,
+                description=one.description,
+                default=one.default,
+                allowed=list(one.allowed),
+            )
+            for one in offered.parameters
+        ],
+        shares=list(offered.shares),
     )
 
 

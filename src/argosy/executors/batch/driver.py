@@ -345,6 +345,8 @@ def _submission(request: JobRequest) -> Submission:
         launch=launcher.render(command_text(spec), spec),
         directory=directory,
         rerunnable=request.rerunnable,
+        before="" if request.preparation is None else request.preparation.before,
+        after="" if request.preparation is None else request.preparation.after,
     )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
+import platform
 import socket
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,6 +40,8 @@ logger = logging.getLogger(__name__)
 _MANY = 1000
 #: How much of jobs one submit request carries, in bytes.
 _MUCH = 8 * 2**20
+#: How much of a note is read, in bytes.
+_NOTE = 1000
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
 _GONE = "the reaper has no record of this job: it was forgotten, or the reaper's directory was removed"
 
@@ -168,7 +172,8 @@ class LocalDriver(Driver):
                 f"the job asks for {resources.computed_node_count} nodes, but this is one machine",
                 element="resources.node_count",
             )
-        prepared = prepare(spec, request.directory, self._environ, request.tag)
+        note = self._note(request.tag) if request.preparation is not None else ""
+        prepared = prepare(spec, request.directory, self._environ, request.tag, request.preparation, note)
         inherits = prepared.base is not None
         directory = os.getcwd() if prepared.directory is None else prepared.directory
         wire = [request.tag, resources.computed_core_count, None, inherits, prepared.argv, directory, *prepared[3:]]
@@ -205,6 +210,8 @@ class LocalDriver(Driver):
         for tag in tags:
             self._watched.discard(tag)
             self._phases.pop(tag, None)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._note(tag))
         refusals = await self._vector("forget", tags)
         for tag, refusal in zip(tags, refusals, strict=True):
             if refusal is not None:
@@ -237,6 +244,11 @@ class LocalDriver(Driver):
                 free_cores=status["free"],
                 memory_per_node=memory,
                 max_nodes=1,
+                nodes_up=1,
+                jobs_running=status["running"],
+                jobs_waiting=status["queued"],
+                architectures=(platform.machine().lower(),),
+                operating_systems=(platform.system().lower(),),
             )
         ]
 
@@ -341,19 +353,36 @@ class LocalDriver(Driver):
 
     def _report(self, tag: str, phase: Phase, state: dict[str, Any]) -> Report:
         ended = phase is Phase.ENDED
+        outcome, exit_code = (Outcome(state["outcome"]) if ended else None), state.get("exit_code")
+        message = state.get("message")
+        if outcome is Outcome.EXITED and (note := self._noted(tag)):
+            # What the preparation of its environments has left: it did not come to the application, or to a good end.
+            message = note[2:]
+            if note[0] == "0":
+                outcome, exit_code = Outcome.NOT_STARTED, None
         used = Usage(state.get("cpu"), state.get("wall"), state.get("rss")) if "cpu" in state else None
         return Report(
             tag=tag,
             native_id=tag,
             phase=phase,
             time=state["time"],
-            outcome=Outcome(state["outcome"]) if ended else None,
-            exit_code=state.get("exit_code"),
+            outcome=outcome,
+            exit_code=exit_code,
             signal=state.get("signal"),
-            message=state.get("message"),
+            message=message,
             hosts=self._host if "started" in state else (),
             usage=used,
         )
+
+    def _note(self, tag: str) -> str:
+        return os.path.join(self._directory, f"note.{tag}")
+
+    def _noted(self, tag: str) -> str:
+        try:
+            with open(self._note(tag), "rb") as file:
+                return " ".join(file.read(_NOTE).decode(errors="replace").split())
+        except OSError:
+            return ""  # as it is for nearly all
 
     async def _deliver(self) -> None:
         pause = _FIRST_PAUSE

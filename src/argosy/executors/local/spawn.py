@@ -12,6 +12,7 @@ import pwd
 from collections.abc import Mapping
 
 from argosy.batch.script import command_text
+from argosy.executors.contract import Preparation
 from argosy.launchers.registry import get_launcher
 from argosy.model import JobSpec, Usage
 from argosy.model.shell import quote, substitute
@@ -40,12 +41,35 @@ NODE_FILE_VARIABLE = "PSIJ_NODEFILE"
 # bash, because what sites put into the environment (`module`) is made of its functions, which other shells drop.
 _SHELL = "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
 
+# What text that prepares a job tells goes to a note. It is there already while it runs, which may end the shell.
+_UNPREPARED = r"""
+argosy_unprepared() {
+    printf '%s\n' "0 $1" >|"$argosy_note"
+    printf 'argosy: %s\n' "$1" >&2
+    exit 125
+}
+printf '%s\n' '0 what prepares the job ended its shell' >|"$argosy_note" || exit 125
+"""
+_UNTIDY = r"""
+argosy_unprepared() {
+    printf '%s\n' "1 $1" >|"$argosy_note"
+}
+"""
 
-def prepare(spec: JobSpec, directory: str | None, environ: Mapping[str, str], tag: str) -> Prepared:
+
+def prepare(
+    spec: JobSpec,
+    directory: str | None,
+    environ: Mapping[str, str],
+    tag: str,
+    preparation: Preparation | None = None,
+    note: str = "",
+) -> Prepared:
     """What starts the job of this specification in `directory` (where None, in that which it names).
 
     `environ` is what it inherits where it does; the specification's own variables are set in their order, each seeing
-    those before it. Raises InvalidJobException for a launcher that is not known.
+    those before it. What `preparation` has to tell is left in the file `note`: ``0 WORDS`` where it failed, ``1 WORDS``
+    where what it puts away did. Raises InvalidJobException for a launcher that is not known.
     """
     inherited: Mapping[str, str] | None = environ if spec.inherit_environment else None
     changes: dict[str, str] = {}
@@ -57,14 +81,15 @@ def prepare(spec: JobSpec, directory: str | None, environ: Mapping[str, str], ta
             changes[name] = substitute(value, {**environ, **changes}) if "${" in value else value
     changes[TAG_VARIABLE] = tag
     where = directory if directory is not None else _path(spec._directory, environ)
-    if spec.launcher in (None, "single") and spec._pre_launch is None and spec._post_launch is None:
+    plain = spec.launcher in (None, "single") and preparation is None
+    if plain and spec._pre_launch is None and spec._post_launch is None:
         arguments = spec.arguments or ()
         if any("${" in argument for argument in arguments):
             variables = {**(inherited or {}), **changes}
             arguments = [substitute(argument, variables) for argument in arguments]
         argv = (spec.executable or "", *arguments)
     else:
-        argv = (_SHELL, "-c", shell_text(spec, environ, where), spec.name or "job")
+        argv = (_SHELL, "-c", shell_text(spec, environ, where, preparation, note), spec.name or "job")
     return Prepared(
         argv,
         where,
@@ -76,8 +101,15 @@ def prepare(spec: JobSpec, directory: str | None, environ: Mapping[str, str], ta
     )
 
 
-def shell_text(spec: JobSpec, environ: Mapping[str, str], directory: str | None) -> str:
-    """The shell text of a job that needs one: `pre_launch`, what its launcher writes, `post_launch`.
+def shell_text(
+    spec: JobSpec,
+    environ: Mapping[str, str],
+    directory: str | None,
+    preparation: Preparation | None = None,
+    note: str = "",
+) -> str:
+    """The shell text of a job that needs one: `pre_launch`, what its launcher writes, `post_launch`, and around these
+    what prepares it.
 
     Scripts whose paths are relative are looked for in `directory`, wherever one of them goes. The text ends with the
     exit status of what was launched. A `pre_launch` that cannot be read, or fails, ends it before.
@@ -85,13 +117,20 @@ def shell_text(spec: JobSpec, environ: Mapping[str, str], directory: str | None)
     lines: list[str] = []
     before = _path(spec._pre_launch, environ)
     after = _path(spec._post_launch, environ)
+    if preparation is not None:
+        lines += [f"argosy_note={quote(note)}", _UNPREPARED, preparation.before, 'command -p rm -f "$argosy_note"']
+        if directory is not None:
+            lines.append(f"cd {quote(directory)} || exit 125")
     if before is not None:
         lines.append(f". {quote(_dotted(before, directory))} || exit $?")
     # In a subshell: what the launcher writes may end with `exit`.
     lines.append("(\n" + get_launcher(spec.launcher or "single").render(command_text(spec), spec) + "\n)")
-    if after is not None:
-        # In a subshell too: whatever it does, the status is that of what was launched.
-        lines += ["argosy_status=$?", f"(. {quote(_dotted(after, directory))})", 'exit "$argosy_status"']
+    # In subshells too: whatever they do, the status is that of what was launched.
+    later = [] if after is None else [f"(. {quote(_dotted(after, directory))})"]
+    if preparation is not None and preparation.after:
+        later.append(f"(\n{_UNTIDY}\n{preparation.after}\n)")
+    if later:
+        lines += ["argosy_status=$?", *later, 'exit "$argosy_status"']
     return "\n".join(lines)
 
 

@@ -34,6 +34,9 @@ class _Rest(msgspec.Struct, omit_defaults=True):
     sweep: str | None = None
     parameters: dict[str, str | int | float | bool] | None = None
     wish: Wish | None = None
+    waiting_since: float | None = None
+    groups: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
 
 
 _FIELDS = _Rest.__struct_fields__
@@ -146,6 +149,9 @@ def read_activity(row: tuple[Any, ...]) -> Activity:
         sweep=rest.sweep,
         parameters=rest.parameters,
         wish=rest.wish,
+        waiting_since=rest.waiting_since,
+        groups=rest.groups,
+        environments=rest.environments,
     )
 
 

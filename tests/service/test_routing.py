@@ -1,0 +1,178 @@
+"""Activities go to the share that takes them, and wait, saying why, where none does now."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from argosy.languages.native import Description, Resources
+from argosy.model import ActivityState, InvalidInput, NotAllowed, Share
+from argosy.service.caller import Caller
+from argosy.service.contract import CreateRequest
+from argosy.service.share_config import Allow, ShareConfig, SharesConfig
+from tests.service.driving import ALICE, BOB, ToldDriver, create, record, routed_service, until
+
+pytestmark = pytest.mark.anyio
+S = ActivityState
+OPEN = Share("batch", True, default=True, nodes=4, cores=64, free_cores=64, cores_per_node=16)
+CLOSED = replace(OPEN, available=False, why_not="the partition is DOWN")
+
+
+def driver(*shares: Share, closed: str | None = None) -> ToldDriver:
+    made = ToldDriver()
+    made.offered, made.closed = list(shares), closed
+    return made
+
+
+async def refused(service, error: type[Exception], caller: Caller = ALICE, **fields: object) -> Exception:
+    (answer,) = await service.create(caller, [CreateRequest(Description(executable="/bin/true", **fields))])
+    assert isinstance(answer, error), answer
+    return answer
+
+
+async def test_jobs_are_spread_over_what_is_free(tmp_path: Path) -> None:
+    drivers = {"small": driver(replace(OPEN, cores=2, free_cores=2)), "large": driver(OPEN)}
+    async with routed_service(tmp_path, drivers) as service:
+        ids = [await create(service) for _ in range(5)]
+        await until(lambda: sum(len(one.submitted) for one in drivers.values()) == 5)
+        assert [len(one.submitted) for one in drivers.values()] == [2, 3]
+        assert (await record(service, ids[0])).resource == "small"
+
+
+async def test_a_named_share_is_honoured_with_its_queue(tmp_path: Path) -> None:
+    long = replace(OPEN, name="long", default=False)
+    drivers = {"a": driver(OPEN), "b": driver(OPEN, long)}
+    async with routed_service(tmp_path, drivers) as service:
+        await create(service, share="b/long")
+        await create(service, share="b")
+        await until(lambda: len(drivers["b"].requests) == 2)
+        assert [one.spec.attributes.queue_name for one in drivers["b"].requests] == ["long", None]
+        error = await refused(service, InvalidInput, share="b/nosuch")
+        assert (error.element, "b/long" in error.message) == ("share", True)
+
+
+async def test_what_can_never_run_is_refused_and_recorded_nowhere(tmp_path: Path) -> None:
+    from argosy.store import Query
+
+    async with routed_service(tmp_path, {"a": driver(CLOSED), "b": driver(OPEN)}) as service:
+        error = await refused(service, InvalidInput, resources=Resources(nodes=5))
+        assert (error.element, "at most 4 nodes" in error.message) == ("resources.nodes", True)
+        assert await service.page(ALICE, Query()) == ([], None)
+
+
+async def test_a_share_is_for_those_who_are_allowed(tmp_path: Path) -> None:
+    config = SharesConfig(shares={"batch": ShareConfig(allow=Allow(users=("alice",), groups=("/lab/*",)))})
+    async with routed_service(tmp_path, {"a": driver(OPEN)}, configs={"a": config}) as service:
+        await create(service)
+        await create(service, Caller("carol", groups=frozenset({"/lab/gpu"})))
+        error = await refused(service, NotAllowed, BOB, share="a/batch")
+        assert error.element == "share"
+
+
+async def test_one_that_nothing_takes_now_waits_and_goes_when_something_does(tmp_path: Path) -> None:
+    drivers = {"a": driver(CLOSED), "b": driver(replace(OPEN, nodes_up=0))}
+    async with routed_service(tmp_path, drivers) as service:
+        id = await create(service)
+        waiting = await record(service, id)
+        assert waiting.state is S.PENDING
+        assert waiting.reason == (
+            "nothing takes it now: a/batch: the partition is DOWN; b/batch: none of its nodes is up"
+        )
+        assert waiting.waiting_since is not None
+        assert not drivers["a"].submitted + drivers["b"].submitted
+        drivers["b"].offered = [OPEN]
+        await until(lambda: drivers["b"].submitted == [id])
+        gone = await record(service, id)
+        assert (gone.resource, gone.waiting_since) == ("b", None)
+        kinds = [event.kind for event in await service.events(ALICE, id)]
+        assert kinds[:3] == ["created", "waiting", "matched"]
+
+
+async def test_one_goes_as_soon_as_its_resource_opens(tmp_path: Path) -> None:
+    drivers = {"a": driver(OPEN, closed="no route to host")}
+    async with routed_service(tmp_path, drivers, match_again=3600) as service:
+        id = await create(service)
+        assert (await record(service, id)).reason == "nothing takes it now: a cannot be used yet: no route to host"
+        drivers["a"].closed = None
+        await until(lambda: drivers["a"].submitted == [id])
+
+
+async def test_one_that_waits_is_terminated_and_purged_like_any_other(tmp_path: Path) -> None:
+    drivers = {"a": driver(CLOSED)}
+    async with routed_service(tmp_path, drivers) as service:
+        first, second = await create(service), await create(service)
+        (ended,) = await service.terminate(ALICE, [first])
+        assert ended.state is S.TERMINATED
+        assert await service.purge(ALICE, [second], terminate=True) == [None]
+        drivers["a"].offered = [OPEN]
+        third = await create(service)
+        await until(lambda: drivers["a"].submitted == [third])
+
+
+async def test_one_that_waits_goes_on_waiting_in_the_next_service(tmp_path: Path) -> None:
+    drivers = {"a": driver(CLOSED)}
+    async with routed_service(tmp_path, drivers) as service:
+        id = await create(service)
+        before = await record(service, id)
+    drivers["a"] = driver(CLOSED)
+    async with routed_service(tmp_path, drivers) as service:
+        await until(lambda: not service._waiting.empty)
+        after = await record(service, id)
+        assert (after.reason, after.waiting_since) == (before.reason, before.waiting_since)
+        drivers["a"].offered = [OPEN]
+        await until(lambda: drivers["a"].submitted == [id])
+
+
+async def test_one_that_was_held_is_matched_when_it_is_let_go(tmp_path: Path) -> None:
+    drivers = {"a": driver(OPEN), "b": driver(replace(OPEN, name="other"))}
+    async with routed_service(tmp_path, drivers, shares_refresh=0.02) as service:
+        await refused(service, InvalidInput, held=True, resources=Resources(nodes=5))
+        id = await create(service, held=True)
+        drivers["a"].offered = [CLOSED]
+        await until(lambda: not service._resources["a"].shares[0].available)
+        await service.start(ALICE, [id])
+        await until(lambda: drivers["b"].submitted == [id])
+        assert not drivers["a"].submitted
+
+
+async def test_thousands_that_need_the_same_are_looked_at_once(tmp_path: Path) -> None:
+    drivers = {"a": driver(CLOSED)}
+    async with routed_service(tmp_path, drivers, match_again=3600) as service:
+        await service.create(ALICE, [CreateRequest(Description(executable="/bin/true"))] * 2000)
+        looked = 0
+        again = service._router.again
+
+        def counting(*args: object) -> object:
+            nonlocal looked
+            looked += 1
+            return again(*args)
+
+        service._router.again = counting
+        await service._housekeeping._refresh()
+        assert looked == 1
+        drivers["a"].offered = [OPEN]
+        await service._housekeeping._refresh()
+        await until(lambda: len(drivers["a"].submitted) == 2000)
+        assert service._waiting.empty
+
+
+async def test_what_the_configuration_says_is_published_and_asked_for(tmp_path: Path) -> None:
+    config = SharesConfig(
+        labels=("infiniband",),
+        architecture="aarch64",
+        shares={"long": ShareConfig(labels=("fat",), max_nodes=1, expected_wait=30)},
+    )
+    drivers = {"a": driver(OPEN, replace(OPEN, name="long", default=False)), "b": driver(OPEN)}
+    async with routed_service(tmp_path, drivers, configs={"a": config}) as service:
+        await until(lambda: len(service._router.candidates()) == 3)
+        shares = {f"{one.resource}/{one.share.name}": one.share for one in await service.shares(ALICE)}
+        assert shares["a/long"].labels == ("infiniband", "fat")
+        assert (shares["a/long"].max_nodes, shares["a/long"].expected_wait) == (1, 30)
+        assert shares["a/batch"].architectures == ("aarch64",)
+        await create(service, resources=Resources(labels=["fat"], architecture="arm64"))
+        await until(lambda: drivers["a"].requests)
+        assert drivers["a"].requests[0].spec.attributes.queue_name == "long"
+        error = await refused(service, InvalidInput, share="a/long", resources=Resources(nodes=2))
+        assert error.element == "resources.nodes"
