@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -26,6 +27,7 @@ class Issuer:
         self.keys: dict[str, Any] = {"one": rsa_key("issuer one")}
         self.answers: dict[str, Any] = {}
         self.asked: list[str] = []
+        self.forms: list[dict[str, str]] = []
         self.url = ""
 
     def jwks(self) -> list[dict[str, Any]]:
@@ -89,6 +91,11 @@ def issuing() -> Iterator[Issuer]:
             self.end_headers()
             with suppress(OSError):  # whoever asked may have read enough
                 self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            sent = self.rfile.read(int(self.headers["content-length"])).decode()
+            issuer.forms.append(dict(parse_qsl(sent)))
+            self.do_GET()
 
         def log_message(self, *_: Any) -> None:
             pass

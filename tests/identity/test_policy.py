@@ -13,8 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from argosy.batch import Control
+from argosy.delegation import proxies
 from argosy.executors.contract import Handle
 from argosy.identity import TABLE, Caller, Operation, Reach, Role, Scope, reach
+from argosy.languages.documents import DelegationRequest, NewCredential
 from argosy.languages.native import Description
 from argosy.model import ActivityState, ArgosyError, InvalidStateException, NotAllowed, NotFound
 from argosy.model.notification import Callback
@@ -23,6 +25,8 @@ from argosy.service.information.inquiry import Extent
 from argosy.service.notifications import NewSubscription
 from argosy.service.service import ExecutionService
 from argosy.store import Created, Query
+from tests.identity.pki import make_ca, make_user
+from tests.identity.test_live import TODAY
 from tests.service.driving import ToldDriver, told_service, until
 
 pytestmark = pytest.mark.anyio
@@ -38,7 +42,27 @@ NAMELESS = {
     Operation.RUN_COMMAND,
     Operation.SUBSCRIPTIONS,
     Operation.DEAD_LETTERS,
+    Operation.CREDENTIALS,
+    Operation.ADD_CREDENTIAL,
+    Operation.REQUEST_DELEGATION,
 }
+
+
+class Held(str):
+    """The id of somebody's activity, and those of a credential and of a delegation under way of the same owner."""
+
+    credential: str
+    delegation: str
+
+
+#: Making a key takes long; one will do, and what was signed for it.
+KEY, REQUEST = proxies.request()
+CHAIN = proxies.sign(REQUEST, make_user(make_ca(**TODAY), **TODAY).file(), lifetime=60)
+
+
+@pytest.fixture(autouse=True)
+def one_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proxies, "request", lambda: (KEY, REQUEST))
 
 
 def told() -> dict[str, list[str]]:
@@ -166,12 +190,20 @@ CALLS: dict[Operation, list[Call]] = {
     Operation.UNSUBSCRIBE: [lambda s, c, at: s.unsubscribe(c, at)],
     Operation.DEAD_LETTERS: [lambda s, c, at: s.dead_letters(c)],
     Operation.RESEND: [lambda s, c, at: _vector(s.resend(c, [0]))],  # type: ignore[arg-type]
+    Operation.CREDENTIALS: [lambda s, c, at: s.credentials(c)],
+    Operation.ADD_CREDENTIAL: [lambda s, c, at: s.add_credential(c, _password("another"))],
+    Operation.REPLACE_CREDENTIAL: [
+        lambda s, c, at: s.replace_credential(c, getattr(at, "credential", at), _password("changed"))
+    ],
+    Operation.REMOVE_CREDENTIAL: [lambda s, c, at: s.remove_credential(c, getattr(at, "credential", at))],
+    Operation.REQUEST_DELEGATION: [lambda s, c, at: s.request_delegation(c, DelegationRequest())],
+    Operation.FINISH_DELEGATION: [lambda s, c, at: s.finish_delegation(c, getattr(at, "delegation", at), CHAIN)],
 }
 
 ALICE, BOB = Caller("alice"), Caller("bob")
 
 
-async def _held(service: ExecutionService, owner: Caller) -> str:
+async def _held(service: ExecutionService, owner: Caller) -> Held:
     """An activity of that owner, with a file in it."""
     description = Description(executable="/bin/true", held=True, inputs=[{"path": "data"}])
     (made,) = await service.create(owner, [CreateRequest(_described(description))])
@@ -181,7 +213,14 @@ async def _held(service: ExecutionService, owner: Caller) -> str:
         yield f"secret of {owner.name}".encode()
 
     await service.put_file(owner, made.activity.id, "data", content())
-    return made.activity.id
+    held = Held(made.activity.id)
+    held.credential = (await service.add_credential(owner, _password(f"secret of {owner.name}"))).id
+    held.delegation, _ = await service.request_delegation(owner, DelegationRequest())
+    return held
+
+
+def _password(text: str) -> NewCredential:
+    return NewCredential(kind="password", user="somebody", password=text, hosts=["*"])
 
 
 def _described(description: Description) -> Description:
@@ -199,7 +238,10 @@ async def _seen(service: ExecutionService, id: str) -> tuple[object, ...]:
     opened.close()
     files, _ = await service.list_files(ALICE, id, "")
     page, _ = await service.page(ALICE, Query(owner="alice"))
-    return record, content, files, await service.events(ALICE, id), [one.id for one in page]
+    return (
+        record, content, files, await service.events(ALICE, id), [one.id for one in page],
+        await service.credentials(ALICE),
+    )  # fmt: skip
 
 
 ROLES = [frozenset(some) for count in range(4) for some in itertools.combinations(Role, count)]
@@ -226,13 +268,17 @@ async def test_no_call_shows_or_changes_what_its_caller_may_not(tmp_path: Path) 
                         await call(service, caller, "0" * 32)
                     assert str(denied.value) == str(unknown.value)
                 elif operation in NAMELESS and operation is not Operation.STREAM:
-                    assert theirs not in repr(await call(service, caller, theirs))
+                    answer = repr(await call(service, caller, theirs))
+                    assert not any(id in answer for id in (theirs, theirs.credential, theirs.delegation))
                 else:
                     with pytest.raises(NotFound) as foreign:
                         await call(service, caller, theirs)
                     with pytest.raises(NotFound) as unknown:
                         await call(service, caller, "0" * 32)
-                    assert str(foreign.value).replace(theirs, "") == str(unknown.value).replace("0" * 32, "")
+                    words = str(foreign.value)
+                    for id in (theirs, theirs.credential, theirs.delegation):
+                        words = words.replace(id, "")
+                    assert words == str(unknown.value).replace("0" * 32, "")
                 assert await _seen(service, theirs) == before, (operation, caller)
         assert tried > 500
 
@@ -297,7 +343,7 @@ def _ends_what_is_cancelled(driver: ToldDriver) -> set[asyncio.Task[None]]:
     return ending
 
 
-async def _mark(service: ExecutionService, owner: str, id: str, by: str) -> object:
+async def _mark(service: ExecutionService, owner: str, id: Held, by: str) -> object:
     """What somebody could have changed of an activity, apart from what goes on with it by itself."""
 
     async def settled() -> bool:
@@ -314,7 +360,9 @@ async def _mark(service: ExecutionService, owner: str, id: str, by: str) -> obje
         content = await _open(service, Caller(owner), id)
     except NotFound:
         content = None
-    return record.state is ActivityState.HELD, sum(event.by == by for event in events), content
+    kept = {one.id: one.version for one in await service.credentials(Caller(owner))}
+    versions = [kept.get(one) for one in (id.credential, id.delegation)]
+    return record.state is ActivityState.HELD, sum(event.by == by for event in events), content, versions
 
 
 _STEP = st.tuples(

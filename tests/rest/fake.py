@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+from argosy.delegation import Keeper, Vault
 from argosy.languages.glue2 import Document, Entity
 from argosy.languages.native import Description, encode, to_model
 from argosy.model import (
@@ -32,24 +33,49 @@ from argosy.service.contract import (
     CreateRequest,
     FileInfo,
     OpenFile,
-    Operations,
     ResourceShare,
 )
+from argosy.service.credentials import CredentialOperations
 from argosy.service.information.activities import computing_activity
 from argosy.service.information.inquiry import Extent, Interface
-from argosy.store import Activity, Created, Event, Query, Wish
+from argosy.store import Activity, Created, Event, Query, StoredCredential, Wish
 from tests.rest.fake_notifications import FakeNotifications
 
 TOKEN = "test-token-0123456789"
 CALLER = Caller("alice")
 
 
-class FakeOperations(FakeNotifications, Operations):
+class Credentials:
+    """What the keeper of credentials needs of a store."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, StoredCredential] = {}
+
+    async def add_credential(self, new: StoredCredential, most: int) -> bool:
+        self.kept[new.id] = new
+        return len(self.kept) <= most
+
+    async def credential(self, id: str) -> StoredCredential | None:
+        return self.kept.get(id)
+
+    async def credentials(self, owner: str) -> list[StoredCredential]:
+        return [one for one in self.kept.values() if one.owner == owner]
+
+    async def change_credential(self, new: StoredCredential) -> bool:
+        self.kept[new.id] = new
+        return True
+
+    async def remove_credential(self, id: str) -> bool:
+        return self.kept.pop(id, None) is not None
+
+
+class FakeOperations(FakeNotifications, CredentialOperations):
     """One dictionary of activities, one list of events, one dictionary of files for each activity."""
 
     def __init__(self) -> None:
         super().__init__()
         self.activities: dict[str, Activity] = {}
+        self.keeper = Keeper(Credentials(), Vault([bytes(32)]))  # type: ignore[arg-type]
         self.descriptions: dict[str, Description] = {}
         self.log: list[Event] = []
         self.files: dict[str, dict[str, tuple[bytes, bool]]] = {}

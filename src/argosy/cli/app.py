@@ -39,6 +39,7 @@ _SECTIONS: dict[str, list[tuple[str, str, str]]] = {
         ("serve", "service:serve", "Start the service."),
         ("stop", "service:stop", "Stop the service."),
         ("notifications", "notifications:notifications", "Have URLs told what happens to jobs."),
+        ("credential", "credentials:credential", "Let the service act for you elsewhere."),
         ("token", "tokens:token", "Make, list and revoke API tokens."),
         ("version", "service:version", "Show versions."),
     ],

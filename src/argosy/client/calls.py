@@ -51,7 +51,7 @@ class Call(Generic[T]):
         """What httpx's `request` takes."""
         headers = dict(self.headers)
         if self.content is not None:
-            headers["Content-Type"] = "application/json"
+            headers.setdefault("Content-Type", "application/json")
         return {
             "method": self.method,
             "url": self.path,
@@ -215,6 +215,45 @@ def shares() -> Call[list[documents.ShareDocument]]:
 
 def environments() -> Call[list[documents.EnvironmentDocument]]:
     return Call("GET", "/v1/environments", list[documents.EnvironmentDocument])
+
+
+def credentials() -> Call[list[documents.CredentialDocument]]:
+    return Call("GET", "/v1/credentials", list[documents.CredentialDocument])
+
+
+def add_credential(new: documents.NewCredential) -> Call[documents.CredentialDocument]:
+    return Call(
+        "POST",
+        "/v1/credentials",
+        documents.CredentialDocument,
+        content=msgspec.json.encode(new),
+        idempotent=False,
+    )
+
+
+def replace_credential(id: str, new: documents.NewCredential) -> Call[documents.CredentialDocument]:
+    content = msgspec.json.encode(new)
+    return Call("PUT", f"/v1/credentials/{quote(id, safe='')}", documents.CredentialDocument, content=content)
+
+
+def remove_credential(id: str) -> Call[None]:
+    return Call("DELETE", f"/v1/credentials/{quote(id, safe='')}", None, idempotent=False)
+
+
+def request_delegation(asked: documents.DelegationRequest) -> Call[documents.DelegationDocument]:
+    content = msgspec.json.encode(asked)
+    return Call("POST", "/v1/delegations", documents.DelegationDocument, content=content, idempotent=False)
+
+
+def finish_delegation(id: str, chain: str) -> Call[documents.CredentialDocument]:
+    return Call(
+        "PUT",
+        f"/v1/delegations/{quote(id, safe='')}",
+        documents.CredentialDocument,
+        content=chain.encode(),
+        headers={"Content-Type": "application/x-pem-file"},
+        idempotent=False,
+    )
 
 
 def service() -> Call[documents.ServiceDocument]:

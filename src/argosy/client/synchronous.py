@@ -14,9 +14,12 @@ import msgspec
 
 from argosy.languages.documents import (
     ActivityDocument,
+    CredentialDocument,
+    DelegationRequest,
     EnvironmentDocument,
     EventDocument,
     FileDocument,
+    NewCredential,
     Result,
     ServiceDocument,
     ShareDocument,
@@ -38,6 +41,7 @@ Results = list[Result]
 Shares = list[ShareDocument]
 Information = dict[str, list[dict[str, Any]]]
 Environments = list[EnvironmentDocument]
+KeptCredentials = list[CredentialDocument]
 
 
 class Client(Notifying):
@@ -232,6 +236,30 @@ class Client(Notifying):
     def information_xml(self, verbosity: str = "basic") -> bytes:
         """The same as XML."""
         return self._do(calls.information_xml(verbosity))
+
+    # -- credentials ----------------------------------------------------------------------------------
+
+    def credentials(self) -> KeptCredentials:
+        """Your credentials that the service keeps, oldest first; never the secrets."""
+        return self._do(calls.credentials())
+
+    def add_credential(self, new: NewCredential) -> CredentialDocument:
+        """Let the service keep a credential, for the activities whose description names its id."""
+        return self._do(calls.add_credential(new))
+
+    def replace_credential(self, id: str, new: NewCredential) -> CredentialDocument:
+        """Another secret in the place of one. Activities that wait for it go on."""
+        return self._do(calls.replace_credential(id, new))
+
+    def remove_credential(self, id: str) -> None:
+        """Let the service forget a credential."""
+        self._do(calls.remove_credential(id))
+
+    def delegate(self, sign: Callable[[str], str], request: DelegationRequest | None = None) -> CredentialDocument:
+        """Delegate a proxy. `sign` is given a signing request (PKCS#10, PEM) and answers with a chain in PEM, as
+        `argosy.delegation.proxies.sign` does; no private key travels."""
+        asked = self._do(calls.request_delegation(request or DelegationRequest()))
+        return self._do(calls.finish_delegation(asked.id, sign(asked.request)))
 
     def shares(self) -> Shares:
         """Where jobs may go."""

@@ -54,6 +54,12 @@ class Operation(StrEnum):
     UNSUBSCRIBE = "unsubscribe"
     DEAD_LETTERS = "dead_letters"
     RESEND = "resend"
+    CREDENTIALS = "credentials"
+    ADD_CREDENTIAL = "add_credential"
+    REPLACE_CREDENTIAL = "replace_credential"
+    REMOVE_CREDENTIAL = "remove_credential"
+    REQUEST_DELEGATION = "request_delegation"
+    FINISH_DELEGATION = "finish_delegation"
 
 
 class Reach(IntEnum):
@@ -116,6 +122,12 @@ TABLE: Mapping[Operation, Rule] = {
     Operation.UNSUBSCRIBE: Rule(_CHANGE, *_OWN),
     Operation.DEAD_LETTERS: Rule(_READ, *_OWN),
     Operation.RESEND: Rule(_CHANGE, *_OWN),
+    Operation.CREDENTIALS: Rule(_READ, *_OWN),
+    Operation.ADD_CREDENTIAL: Rule(_CHANGE, *_OWN),
+    Operation.REPLACE_CREDENTIAL: Rule(_CHANGE, *_OWN),
+    Operation.REMOVE_CREDENTIAL: Rule(_CHANGE, *_OWN),
+    Operation.REQUEST_DELEGATION: Rule(_CHANGE, *_OWN),
+    Operation.FINISH_DELEGATION: Rule(_CHANGE, *_OWN),
 }
 
 

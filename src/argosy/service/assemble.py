@@ -12,6 +12,8 @@ from pathlib import Path
 from msgspec import structs
 
 from argosy.batch import BatchSystem
+from argosy.delegation import Keeper, open_vault
+from argosy.delegation.renewal import Renewer
 from argosy.executors.batch.driver import BatchConfig, BatchDriver
 from argosy.executors.batch.reconcile import Policy
 from argosy.executors.contract import Driver
@@ -55,7 +57,17 @@ def assemble(config: ServiceConfig, faults: Faults) -> ExecutionService:
         source=f"urn:argosy:{_own_name(directory)}",
         about=about,
         environments=config.environments,
+        keeper=_keeper(store, config, directory),
     )
+
+
+def _keeper(store: SQLiteStore, config: ServiceConfig, directory: Path) -> Keeper:
+    wanted = config.credentials
+    own = directory / "credentials.key"
+    vault = open_vault(own, make=True) if wanted.key_file is None else open_vault(Path(wanted.key_file))
+    x509 = config.identity.get("x509", {})
+    renewer = Renewer(myproxy=wanted.myproxy, issuers=wanted.issuers, ca_directory=x509.get("ca_directory"))
+    return Keeper(store, vault, renewer)
 
 
 def _driver(name: str, config: ResourceConfig, directory: Path, sessions: str, faults: Faults) -> Driver:

@@ -13,6 +13,11 @@
     key = "/etc/argosy/hostkey.pem"
     client_ca = "/etc/grid-security/certificates"  # the same as ca_directory in [identity.x509]
 
+    [credentials]               # that users delegate
+    key_file = "/etc/argosy/credentials.key"  # by which they are sealed; default: in the service's directory
+    myproxy = ["myproxy.example.org"]         # servers at which they may be renewed
+    issuers = ["https://issuer.example.org"]
+
     [resources.local]
     type = "local"
     slots = 4                   # CPU cores for jobs; default: all that this process may use
@@ -114,10 +119,19 @@ class TLSConfig(Struct, forbid_unknown_fields=True, kw_only=True):
     client_ca: str | None = None
 
 
+class CredentialsConfig(Struct, forbid_unknown_fields=True, kw_only=True):
+    """How users' credentials are kept, and at which servers they may be renewed."""
+
+    key_file: str | None = None
+    myproxy: list[str] = []
+    issuers: list[str] = []
+
+
 class _File(Struct, forbid_unknown_fields=True, kw_only=True):
     service: dict[str, Any] = {}
     tls: dict[str, Any] = {}
     information: About = About()
+    credentials: CredentialsConfig = msgspec.field(default_factory=CredentialsConfig)
     identity: dict[str, Any] = {}
     endpoints: dict[str, dict[str, Any]] = {}
     outbound: OutboundConfig = OutboundConfig()
@@ -144,6 +158,7 @@ class ServiceConfig(Struct, kw_only=True):
     staging: StagingConfig = StagingConfig()
     information: About = About()
     environments: tuple[RuntimeEnvironment, ...] = ()
+    credentials: CredentialsConfig = msgspec.field(default_factory=CredentialsConfig)
 
 
 def default_directory() -> Path:
@@ -205,6 +220,7 @@ def load_config(
         staging=read.staging,
         information=read.information,
         environments=_environments(read.environments, resources, path),
+        credentials=read.credentials,
     )
 
 

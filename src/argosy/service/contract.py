@@ -10,10 +10,11 @@ from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
+from argosy.languages.documents import DelegationRequest, NewCredential
 from argosy.languages.glue2 import Document
 from argosy.languages.native import Description
 from argosy.model import ArgosyError, RuntimeEnvironment, Share
-from argosy.store import Activity, Created, Event, Query
+from argosy.store import Activity, Created, Event, Query, StoredCredential
 
 from .caller import Caller
 from .information.about import About
@@ -189,3 +190,29 @@ class Operations(Notifications):
     @abstractmethod
     async def delete_file(self, caller: Caller, id: str, path: str) -> None:
         """Remove a file, under the same conditions."""
+
+    # -- delegation (GES 3.9) ---------------------------------------------------------------------
+
+    @abstractmethod
+    async def credentials(self, caller: Caller) -> list[StoredCredential]:
+        """The caller's credentials, oldest first: what may be known of them."""
+
+    @abstractmethod
+    async def add_credential(self, caller: Caller, new: NewCredential) -> StoredCredential:
+        """Keep a credential for the caller's activities."""
+
+    @abstractmethod
+    async def replace_credential(self, caller: Caller, id: str, new: NewCredential) -> StoredCredential:
+        """Another secret in the place of one; activities that wait for it go on."""
+
+    @abstractmethod
+    async def remove_credential(self, caller: Caller, id: str) -> None:
+        """Forget a credential."""
+
+    @abstractmethod
+    async def request_delegation(self, caller: Caller, asked: DelegationRequest) -> tuple[str, str]:
+        """Begin to delegate a proxy: the credential's id, and the signing request (PKCS#10, PEM)."""
+
+    @abstractmethod
+    async def finish_delegation(self, caller: Caller, id: str, chain: str) -> StoredCredential:
+        """The chain (PEM) that was signed for a request."""

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import msgspec
 
+from argosy.delegation import Keeper, Vault
 from argosy.identity.policy import Operation, Reach
 from argosy.languages import native
 from argosy.languages.glue2 import Document
@@ -36,7 +37,8 @@ from argosy.store import Activity, Created, Event, NewActivity, Query, Store
 from .caller import Caller
 from .changing import Changes
 from .commands import PATIENCE, limited_command, read_outcome
-from .contract import ChangeRequest, CommandOutcome, CreateRequest, FileInfo, OpenFile, Operations, ResourceShare
+from .contract import ChangeRequest, CommandOutcome, CreateRequest, FileInfo, OpenFile, ResourceShare
+from .credentials import CredentialOperations
 from .engine import Engine
 from .environments import with_shares
 from .housekeeping import Housekeeping
@@ -67,7 +69,7 @@ _AT_A_TIME = 50
 _WRITABLE = frozenset({ActivityState.HELD, ActivityState.PENDING, ActivityState.STAGING_IN})
 
 
-class ExecutionService(NotificationOperations, Operations):
+class ExecutionService(NotificationOperations, CredentialOperations):
     """The operations over one store, one root of session directories and some resources."""
 
     def __init__(
@@ -84,15 +86,18 @@ class ExecutionService(NotificationOperations, Operations):
         source: str = "urn:argosy",
         about: About | None = None,
         environments: Sequence[RuntimeEnvironment] = (),
+        keeper: Keeper | None = None,
     ) -> None:
         """`alone`: no other process uses the store, so whoever had activities in hand before is dead. `source` names
-        this service in what it tells others."""
+        this service in what it tells others. `keeper` has the users' credentials; without one they last as long as
+        this service."""
         if not resources:
             raise ValueError("a service needs at least one resource")
         self._store = store
         self._resources = resources
         self._policy = policy or ServicePolicy()
         self._fault = fault
+        self.keeper = keeper or Keeper(store, Vault([os.urandom(32)]))
         self._sessions = Sessions(sessions_root, fault)
         self._router = Router(resources, environments)
         self._performer = Performer(store, self._sessions, resources, self._policy, fault, self._router)
@@ -125,6 +130,7 @@ class ExecutionService(NotificationOperations, Operations):
         self._streams.start()
         self._changes.start()
         await self.sender.start()
+        self.keeper.start()
         await self._housekeeping.start()
 
     async def close(self) -> None:
@@ -132,6 +138,7 @@ class ExecutionService(NotificationOperations, Operations):
         self._streams.stop()
         self._changes.stop()
         await self.sender.stop()
+        await self.keeper.stop()
         await self._housekeeping.stop()
         for resource in self._resources.values():
             await resource.driver.close()

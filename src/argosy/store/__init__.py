@@ -2,7 +2,7 @@
 
 from .contract import Store
 from .notifications import Delivery, NotificationStore, Subscription
-from .records import Activity, Change, Chore, Created, Event, NewActivity, Query, Wish, activity_of
+from .records import Activity, Change, Chore, Created, Event, NewActivity, Query, StoredCredential, Wish, activity_of
 from .sweeps import CreatedSweep, NewSweep, Sweep, SweepDocument, SweepEvent, SweepQuery, SweepStore
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "NotificationStore",
     "Query",
     "Store",
+    "StoredCredential",
     "Subscription",
     "Sweep",
     "SweepDocument",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from argosy.model import ActivityState, Conflict
 
 from .notifications import NotificationStore
-from .records import Activity, Change, Chore, Created, Event, NewActivity, Query
+from .records import Activity, Change, Chore, Created, Event, NewActivity, Query, StoredCredential
 from .sweeps import SweepStore
 
 
@@ -94,6 +94,36 @@ class Store(NotificationStore, SweepStore):
     @abstractmethod
     async def retire_all(self) -> None:
         """No worker is alive: said by one that knows, since it has the store to itself, before its own first `beat`."""
+
+    # -- credentials ------------------------------------------------------------------------------
+
+    @abstractmethod
+    async def add_credential(self, new: StoredCredential, most: int) -> bool:
+        """Record one; False, and nothing is recorded, where its owner has `most` of them already."""
+
+    @abstractmethod
+    async def credential(self, id: str) -> StoredCredential | None:
+        """One of anybody's."""
+
+    @abstractmethod
+    async def credentials(self, owner: str) -> list[StoredCredential]:
+        """All of an owner's, oldest first."""
+
+    @abstractmethod
+    async def change_credential(self, new: StoredCredential) -> bool:
+        """Record it with its version one higher; False where the version is not the newest any more, or it is gone."""
+
+    @abstractmethod
+    async def remove_credential(self, id: str) -> bool:
+        """Remove one; False where it was not there."""
+
+    @abstractmethod
+    async def due_credentials(self, now: float, limit: int) -> list[StoredCredential]:
+        """Those whose time to be renewed has come, the most urgent first."""
+
+    @abstractmethod
+    async def forget_credentials(self, before: float) -> None:
+        """Remove those that have expired before a time."""
 
     # -- events and outbox ------------------------------------------------------------------------
 

@@ -206,6 +206,24 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredCredential:
+    """A credential that a user has put into the service's hands. `sealed` is the secret, which the store cannot read;
+    `rest` is what may be shown of it. Times are in seconds since the epoch."""
+
+    id: str
+    owner: str
+    kind: str
+    version: int
+    created: float
+    changed: float
+    expires: float | None
+    renew_at: float | None
+    """When it is to be renewed; None where it cannot be."""
+    sealed: bytes = field(repr=False)
+    rest: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Chore:
     """Something to be done after its activity is gone, kept until it is done: the outbox's entry.
 

@@ -22,6 +22,7 @@ from . import openapi
 from .activities import activity_routes
 from .bodies import MAX_JSON
 from .changes import change_routes
+from .credentials import credential_routes
 from .events import event_routes
 from .files import file_routes
 from .hot import hot_path
@@ -104,6 +105,7 @@ def _litestar(operations: Operations, closing: asyncio.Event, *, name: str, vers
         return [
             *information_routes(operations, name=name, version=version),
             *service_info_routes(operations),
+            *credential_routes(operations),
             *activity_routes(operations, closing),
             *restart_routes(operations),
             *change_routes(operations),

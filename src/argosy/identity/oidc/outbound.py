@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import json
 import ssl
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -59,11 +59,11 @@ class Fetcher:
             raise InvalidInput(f"{ca_file}: {error.strerror}", element="identity.oidc.ca_file") from error
         self._clients: dict[bool, httpx.AsyncClient] = {}
 
-    async def json(self, url: str) -> dict[str, Any]:
-        """The object at a URL that has been checked. Raises Unavailable."""
+    async def json(self, url: str, form: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """The object at a URL that has been checked; the answer to a `form`, be it a refusal. Raises Unavailable."""
         try:
             async with asyncio.timeout(LIMIT):
-                data = await self._read(url)
+                data = await self._read(url, form)
             found = json.loads(data)
         except TimeoutError:
             raise Unavailable(f"{url} has not answered within {LIMIT:g} s") from None
@@ -75,10 +75,13 @@ class Fetcher:
             raise Unavailable(f"{url} answers something that is no object")
         return found
 
-    async def _read(self, url: str) -> bytes:
+    async def _read(self, url: str, form: Mapping[str, str] | None) -> bytes:
         data = bytearray()
-        async with self._client(url).stream("GET", url, headers={"accept": "application/json"}) as response:
-            if response.status_code != 200:
+        method = "GET" if form is None else "POST"
+        sending = self._client(url).stream(method, url, headers={"accept": "application/json"}, data=form)
+        async with sending as response:
+            # RFC 6749, 5.2: a refusal is a 400 or 401 that says why.
+            if response.status_code != 200 and (form is None or response.status_code not in (400, 401)):
                 raise Unavailable(f"{url} answers {response.status_code}")
             # Raw: a small answer could be unpacked to a very large one.
             if response.headers.get("content-encoding", "identity") != "identity":

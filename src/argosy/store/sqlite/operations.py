@@ -192,6 +192,16 @@ def statement(name: str, values: tuple[Any, ...]) -> Step:
     return step
 
 
+def counted(name: str, values: tuple[Any, ...]) -> Step:
+    """Run one query that answers how many rows it has changed."""
+    storable(values)
+
+    def step(tx: Written) -> int:
+        return tx.db.execute(SQL[name], values).rowcount
+
+    return step
+
+
 def _event_rows(activity: Activity, events: Sequence[Event]) -> list[tuple[Any, ...]]:
     for event in events:
         if event.activity != activity.id:

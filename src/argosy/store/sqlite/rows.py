@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from argosy.model import ActivityState, InvalidInput, Outcome, Usage
-from argosy.store.records import Activity, Chore, Event, Wish
+from argosy.store.records import Activity, Chore, Event, StoredCredential, Wish
 
 
 class _Rest(msgspec.Struct, omit_defaults=True):
@@ -173,3 +173,25 @@ def read_chore(row: tuple[Any, ...]) -> Chore:
     """The outbox entry of a row of `select_chores`."""
     number, kind, payload, attempts, due = row
     return Chore(number, kind, _object.decode(payload), attempts, due)
+
+
+def credential_row(one: StoredCredential) -> tuple[Any, ...]:
+    """The values of `insert_credential` and `update_credential`, by number."""
+    return (
+        one.id,
+        one.owner,
+        one.kind,
+        one.version,
+        one.created,
+        one.changed,
+        one.expires,
+        one.renew_at,
+        one.sealed,
+        json_text(one.rest),
+    )
+
+
+def read_credential(row: tuple[Any, ...]) -> StoredCredential:
+    """The credential of a row."""
+    id, owner, kind, version, created, changed, expires, renew_at, sealed, rest = row
+    return StoredCredential(id, owner, kind, version, created, changed, expires, renew_at, sealed, _object.decode(rest))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from argosy.model import ActivityState, Conflict, Unavailable
 from argosy.store.contract import Store
-from argosy.store.records import Activity, Change, Chore, Created, Event, NewActivity, Query
+from argosy.store.records import Activity, Change, Chore, Created, Event, NewActivity, Query, StoredCredential
 
 from . import operations
 from .connections import open_writer
@@ -19,7 +19,7 @@ from .migrations import SchemaError
 from .notices import OutboxListener, SQLiteNotifications
 from .queries import SQL
 from .reader import Reader
-from .rows import json_text, read_activity, read_chore, read_event
+from .rows import credential_row, json_text, read_activity, read_chore, read_credential, read_event
 from .sweeps import SQLiteSweeps
 from .writer import Writer, Written
 
@@ -146,6 +146,34 @@ class SQLiteStore(SQLiteNotifications, SQLiteSweeps, Store):
 
     async def retire_all(self) -> None:
         await self._writer.submit([operations.statement("retire_all", ())])
+
+    # -- credentials ------------------------------------------------------------------------------
+
+    async def add_credential(self, new: StoredCredential, most: int) -> bool:
+        (added,) = await self._writer.submit([operations.counted("insert_credential", (*credential_row(new), most))])
+        return bool(added)
+
+    async def credential(self, id: str) -> StoredCredential | None:
+        rows = await self._reader.rows(SQL["select_credential"], (id,))
+        return read_credential(rows[0]) if rows else None
+
+    async def credentials(self, owner: str) -> list[StoredCredential]:
+        return [read_credential(row) for row in await self._reader.rows(SQL["credentials_of_owner"], (owner,))]
+
+    async def change_credential(self, new: StoredCredential) -> bool:
+        (changed,) = await self._writer.submit([operations.counted("update_credential", credential_row(new))])
+        return bool(changed)
+
+    async def remove_credential(self, id: str) -> bool:
+        (removed,) = await self._writer.submit([operations.counted("delete_credential", (id,))])
+        return bool(removed)
+
+    async def due_credentials(self, now: float, limit: int) -> list[StoredCredential]:
+        return [read_credential(row) for row in await self._reader.rows(SQL["due_credentials"], (now, limit))]
+
+    async def forget_credentials(self, before: float) -> None:
+        if (await self._reader.rows(SQL["any_old_credential"], (before,)))[0][0]:
+            await self._writer.submit([operations.statement("delete_old_credentials", (before,))])
 
     # -- events and outbox ------------------------------------------------------------------------
 

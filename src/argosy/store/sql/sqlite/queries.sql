@@ -128,3 +128,32 @@ DELETE FROM chore WHERE id IN (SELECT value FROM json_each(?))
 
 -- name: defer_chore
 UPDATE chore SET due = ?, attempts = attempts + 1 WHERE id = ?
+
+-- name: insert_credential
+INSERT INTO credential (id, owner, kind, version, created, changed, expires, renew_at, sealed, rest)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 WHERE (SELECT count(*) FROM credential WHERE owner = ?2) < ?11
+
+-- name: select_credential
+SELECT id, owner, kind, version, created, changed, expires, renew_at, sealed, rest FROM credential WHERE id = ?
+
+-- name: credentials_of_owner
+SELECT id, owner, kind, version, created, changed, expires, renew_at, sealed, rest
+FROM credential WHERE owner = ? ORDER BY created, id
+
+-- name: update_credential
+-- Its owner, kind and time of creation stay.
+UPDATE credential SET version = ?4 + 1, changed = ?6, expires = ?7, renew_at = ?8, sealed = ?9, rest = ?10
+WHERE id = ?1 AND owner = ?2 AND kind = ?3 AND version = ?4 AND created = ?5
+
+-- name: delete_credential
+DELETE FROM credential WHERE id = ?
+
+-- name: due_credentials
+SELECT id, owner, kind, version, created, changed, expires, renew_at, sealed, rest
+FROM credential WHERE renew_at IS NOT NULL AND renew_at <= ? ORDER BY renew_at LIMIT ?
+
+-- name: any_old_credential
+SELECT EXISTS (SELECT 1 FROM credential WHERE expires IS NOT NULL AND expires < ?)
+
+-- name: delete_old_credentials
+DELETE FROM credential WHERE expires IS NOT NULL AND expires < ?

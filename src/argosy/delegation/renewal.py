@@ -1,0 +1,188 @@
+"""New credentials in the place of those about to end: proxies from a MyProxy server, tokens by a refresh token.
+
+Only servers that the service's owner has named are asked, so that nobody makes the service connect elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from argosy.identity.oidc.outbound import Fetcher, check_url
+from argosy.languages.documents import Renewal
+from argosy.model import InvalidInput, Unavailable
+
+from .kinds import Secret
+
+#: How long a MyProxy server may take, in seconds; and for how long a proxy is asked for, in hours.
+MYPROXY_LIMIT = 60.0
+HOURS = 12
+_PORT = 7512
+_TOOL = "myproxy-logon"
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """A new secret, when it ends, and what may be shown of it."""
+
+    secret: Secret = field(repr=False)
+    expires: float | None
+    shown: dict[str, Any] = field(default_factory=dict)
+
+
+class Renewer:
+    """Asks the servers. `myproxy` are ``HOST`` or ``HOST:PORT``, `issuers` the URLs of issuers."""
+
+    def __init__(
+        self,
+        *,
+        myproxy: Collection[str] = (),
+        issuers: Collection[str] = (),
+        ca_directory: str | None = None,
+        fetcher: Fetcher | None = None,
+    ) -> None:
+        self._myproxy = frozenset(myproxy)
+        self._issuers = frozenset(issuers)
+        self._ca_directory = ca_directory
+        self._fetcher = fetcher
+
+    def check(self, kind: str, renewal: Renewal) -> None:
+        """Raise InvalidInput unless a credential of this kind can be renewed so."""
+        if kind == "proxy":
+            if renewal.myproxy is None or not renewal.username:
+                raise InvalidInput("a proxy is renewed from a MyProxy server: name myproxy and username", element=_AT)
+            if renewal.myproxy not in self._myproxy:
+                known = ", ".join(sorted(self._myproxy)) or "none"
+                raise InvalidInput(f"the MyProxy servers known here are: {known}", element=f"{_AT}.myproxy")
+            for value in (renewal.username, renewal.passphrase or ""):
+                if value.startswith("-") or not value.isprintable():
+                    raise InvalidInput("it must be printable and must not begin with a dash", element=_AT)
+            if shutil.which(_TOOL) is None:
+                raise InvalidInput(f"{_TOOL} is not installed at the service", element=_AT)
+        elif kind == "token":
+            if renewal.issuer not in self._issuers:
+                known = ", ".join(sorted(self._issuers)) or "none"
+                raise InvalidInput(f"the issuers at which tokens are renewed are: {known}", element=f"{_AT}.issuer")
+            if not renewal.refresh_token or not renewal.client_id:
+                raise InvalidInput("give the refresh_token, and the client_id that it was made for", element=_AT)
+        else:
+            raise InvalidInput(f"a credential of kind {kind} cannot be renewed by the service", element=_AT)
+
+    async def renew(self, kind: str, secret: Secret, renewal: Renewal) -> Renewed:
+        """A new one. Raises Unavailable, or InvalidInput where the server is not allowed any more."""
+        if kind == "proxy" and renewal.myproxy in self._myproxy:
+            return await self._from_myproxy(secret, renewal)
+        if kind == "token" and renewal.issuer in self._issuers:
+            return await self._refresh(secret, renewal)
+        raise InvalidInput("the server that it is renewed from is not known here any more")
+
+    async def _from_myproxy(self, secret: Secret, renewal: Renewal) -> Renewed:
+        host, _, port = (renewal.myproxy or "").partition(":")
+        with tempfile.TemporaryDirectory(prefix="argosy-") as directory:  # mode 0700
+            old, new = Path(directory, "old"), Path(directory, "new")
+            command = [_TOOL, "-s", host, "-p", port or str(_PORT), "-l", renewal.username or "", "-t", str(HOURS)]
+            command += ["-o", str(new), "-q"]
+            environ = {name: value for name, value in os.environ.items() if not name.startswith(("X509_", "MYPROXY_"))}
+            if self._ca_directory is not None:
+                environ["X509_CERT_DIR"] = self._ca_directory
+            if secret.passphrase is not None:
+                command.append("-S")
+            else:
+                # The proxy itself is shown; the server must allow that whoever has one may renew it.
+                _write(old, secret.pem or "")
+                command += ["-n", "-a", str(old)]
+                environ["X509_USER_PROXY"] = str(old)
+            said = await _run(command, secret.passphrase, environ)
+            secret.pem = _read(new)
+        if not secret.pem:
+            raise Unavailable(f"the MyProxy server {renewal.myproxy} gives no proxy: {said}")
+        return Renewed(secret, None)
+
+    async def _refresh(self, secret: Secret, renewal: Renewal) -> Renewed:
+        issuer = (renewal.issuer or "").rstrip("/")
+        fetcher = self._fetcher
+        if fetcher is None:
+            fetcher = self._fetcher = Fetcher()
+        found = await fetcher.json(f"{issuer}/.well-known/openid-configuration")
+        endpoint = found.get("token_endpoint")
+        if not isinstance(endpoint, str):
+            raise Unavailable(f"{issuer} names no token endpoint")
+        try:
+            check_url(endpoint, f"the token endpoint of {issuer}", {check_url(issuer, "the issuer")})
+        except InvalidInput as error:
+            raise Unavailable(error.message) from None
+        form = {"grant_type": "refresh_token", "refresh_token": secret.refresh_token or ""}
+        form |= {"client_id": renewal.client_id or ""}
+        form |= {"client_secret": secret.client_secret} if secret.client_secret else {}
+        form |= {"scope": renewal.scope} if renewal.scope else {}
+        answer = await fetcher.json(endpoint, form)
+        token, again = answer.get("access_token"), answer.get("refresh_token")
+        if not isinstance(token, str) or not token:
+            said = {name: answer[name] for name in ("error", "error_description") if isinstance(answer.get(name), str)}
+            raise Unavailable(f"{issuer} gives no new token: {' '.join(said.values()) or 'it does not say why'}")
+        secret.token = token
+        if isinstance(again, str) and again:
+            secret.refresh_token = again
+        return Renewed(secret, _lifetime(answer), _shown(answer))
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        if self._fetcher is not None:
+            await self._fetcher.close()
+
+
+_AT = "renewal"
+
+
+def _lifetime(answer: Mapping[str, Any]) -> float | None:
+    seconds = answer.get("expires_in")
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0:
+        return None
+    return time.time() + seconds
+
+
+def _shown(answer: Mapping[str, Any]) -> dict[str, Any]:
+    scope = answer.get("scope")
+    return {"scope": scope} if isinstance(scope, str) else {}
+
+
+def _write(path: Path, text: str) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with open(fd, "w") as file:
+        file.write(text)
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text("latin-1")
+    except OSError:
+        return None
+
+
+async def _run(command: list[str], given: str | None, environ: dict[str, str]) -> str:
+    """Run a tool with a secret on its standard input; what it says."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.PIPE if given is not None else asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env=environ,
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(MYPROXY_LIMIT):
+            said, _ = await process.communicate(None if given is None else given.encode() + b"\n")
+    except TimeoutError:
+        raise Unavailable(f"{command[0]} has not ended within {MYPROXY_LIMIT:g} s") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return " ".join(said.decode(errors="replace").split())[:500]
