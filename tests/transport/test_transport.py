@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import pwd
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -14,6 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis.strategies import binary, characters, text
 
+from argosy.accounts import Agent
+from argosy.accounts.commands import AgentTransport
 from argosy.model import Command, Unavailable
 from argosy.transport import Transport, open_transport
 from tests.servers.sshd import Sshd
@@ -21,8 +24,15 @@ from tests.servers.sshd import Sshd
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(params=["local", pytest.param("ssh", marks=pytest.mark.ssh)])
+@pytest.fixture(params=["local", "agent", pytest.param("ssh", marks=pytest.mark.ssh)])
 async def transport(request: pytest.FixtureRequest) -> AsyncIterator[Transport]:
+    if request.param == "agent":
+        agent = Agent(pwd.getpwuid(os.geteuid()).pw_name, [sys.executable, "-m", "argosy.accounts.agent"])
+        over = AgentTransport(agent)
+        yield over
+        await over.close()
+        await agent.close()
+        return
     if request.param == "ssh":
         sshd: Sshd = request.getfixturevalue("sshd")
         made = open_transport(sshd.url, config=sshd.config)
