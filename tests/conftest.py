@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.servers import slurmrestd as slurmrestds
+from tests.servers.accounts import ensure_accounts
 from tests.servers.gridengine import ENVIRONMENT, PROGRAMS, ensure_gridengine
 from tests.servers.slurm import NotHere, ensure_slurm
 from tests.servers.sshd import Sshd, ensure_sshd, running
@@ -71,3 +72,14 @@ def gridengine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PATH", f"{PROGRAMS}:{os.environ['PATH']}")
+
+
+@pytest.fixture(scope="session")
+def accounts() -> None:
+    """Real accounts on this machine. As `slurm` where they cannot be made."""
+    try:
+        ensure_accounts()
+    except NotHere as error:
+        if os.environ.get("CI"):
+            pytest.fail(f"there are no accounts: {error}")
+        pytest.skip(f"there are no accounts: {error}")

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import resource
+import stat
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
@@ -140,6 +141,8 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="argosy-agent: %(message)s")
     if len(sys.argv) > 1:
         raise SystemExit("argosy-agent takes no arguments: the service starts it and speaks to it")
+    if not all(stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) for mode in (os.fstat(fd).st_mode for fd in (0, 1))):
+        raise SystemExit("argosy-agent is started by the service, which speaks to it over pipes")
     os.umask(0o077)
     # It holds credentials of its user for a while: they must not be in a core file.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
