@@ -22,6 +22,7 @@ from argosy.model import ActivityState, ArgosyError, InvalidStateException, NotA
 from argosy.model.notification import Callback
 from argosy.service.contract import ChangeRequest, CreateRequest, OpenFile
 from argosy.service.information.inquiry import Extent
+from argosy.service.information.published import Published
 from argosy.service.notifications import NewSubscription
 from argosy.service.service import ExecutionService
 from argosy.store import Created, Query
@@ -131,7 +132,7 @@ async def _stream(service: ExecutionService, caller: Caller, id: str) -> object:
 
 
 async def _informed(service: ExecutionService, caller: Caller, id: str) -> object:
-    document = await service.information(caller, Extent.FULL, [])
+    document = await service.information(caller, Extent.FULL, Published())
     text = b"".join([part async for part in document.json()]).decode()
     if id not in text:
         raise NotFound(f"{id} is not in it")

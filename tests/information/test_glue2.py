@@ -13,11 +13,13 @@ from lxml import etree
 from argosy.endpoints.door import Door
 from argosy.endpoints.rest import bearer, make_app
 from argosy.languages import glue2
-from argosy.model import Share, Unavailable
+from argosy.model import RuntimeEnvironment, Share, Unavailable
 from argosy.service.information import inquiry
 from argosy.service.information.about import About, Storage
-from argosy.service.information.inquiry import Extent, Interface
+from argosy.service.information.inquiry import Extent
+from argosy.service.information.published import Interface, Published
 from argosy.service.service import ExecutionService
+from argosy.service.share_config import Allow, ShareConfig, SharesConfig
 from argosy.store import Activity
 from tests.information.schemas import check_json, check_xml
 from tests.service.driving import ALICE, BOB, ToldDriver, create, told_service
@@ -140,7 +142,7 @@ async def test_what_its_owner_says_of_it(tmp_path: Path) -> None:
     )
     async with told_service(tmp_path) as (service, _):
         asked = inquiry.Inquiry(service._store, service._resources, about)
-        here = [Interface("org.argosy.rest", "1", "https://hpc.example.org/v1")]
+        here = Published(interfaces=(Interface("org.argosy.rest", "1", "https://hpc.example.org/v1"),))
         xml = await read((await asked.document(None, Extent.BASIC, here)).xml())
         root = check_xml("glue2.xsd", xml)
         check_json(await read((await asked.document(None, Extent.BASIC, here)).json()))
@@ -152,6 +154,50 @@ async def test_what_its_owner_says_of_it(tmp_path: Path) -> None:
         ids = [element.text for element in root.iter(_NS + "ID")]
         assert len(ids) == len(set(ids))
         assert "urn:glue2:ComputingService:hpc.example.org" in ids
+
+
+ENVIRONMENTS = (
+    RuntimeEnvironment("python", "3.11", "CPython", modules=("python/3.11",), shares=("told/batch", "told/gpu")),
+    RuntimeEnvironment("elsewhere", "1", shares=("other",)),
+)
+
+
+async def test_environments_are_told_where_they_are(tmp_path: Path) -> None:
+    async with told_service(tmp_path) as (service, _):
+        service._resources["told"].shares = SHARES
+        asked = inquiry.Inquiry(service._store, service._resources, service.about, ENVIRONMENTS)
+        document = check_json(await read((await asked.document(None, Extent.BASIC, Published())).json()))
+        check_xml("glue2.xsd", await read((await asked.document(None, Extent.BASIC, Published())).xml()))
+        (python,) = document["ApplicationEnvironment"]
+        assert (python["AppName"], python["AppVersion"], python["Description"]) == ("python", "3.11", "CPython")
+        nodes = [one["ID"] for one in document["ExecutionEnvironment"]]
+        assert python["Associations"]["ExecutionEnvironmentID"] == nodes
+        handles = [(one["Type"], one["Value"]) for one in document["ApplicationHandle"]]
+        assert handles == [("argosy:environment", "python-3.11"), ("module", "python/3.11")]
+        assert document["ComputingManager"][0]["Associations"]["ApplicationEnvironmentID"] == [python["ID"]]
+
+
+async def test_who_may_use_a_share_is_told_without_the_names_of_users(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (service, http):
+        allow = Allow(users=("/CN=Alice",), groups=("atlas",))
+        service._resources["told"].config = SharesConfig(shares={"gpu": ShareConfig(allow=allow)})
+        answer = await http.get("/v1/service")
+        document = check_json(answer.content)
+        check_xml("glue2.xsd", (await http.get("/v1/service", headers=_XML)).content)
+        (policy,) = document["MappingPolicy"]
+        assert policy["Rule"] == ["group:atlas", "argosy:named-users"]
+        gpu = document["ComputingShare"][2]
+        assert policy["Associations"]["ShareID"] == gpu["ID"]
+        assert gpu["Associations"]["MappingPolicyID"] == [policy["ID"]]
+        assert "Alice" not in answer.text
+
+
+async def test_a_drained_service_says_so(tmp_path: Path) -> None:
+    async with told_service(tmp_path) as (service, _):
+        asked = inquiry.Inquiry(service._store, service._resources, service.about, draining=lambda: "until Monday")
+        document = check_json(await read((await asked.document(None, Extent.BASIC, Published())).json()))
+        (endpoint,) = document["ComputingEndpoint"]
+        assert (endpoint["ServingState"], endpoint["DowntimeInfo"]) == ("draining", "until Monday")
 
 
 async def test_ids_are_the_same_each_time_and_after_a_restart(tmp_path: Path) -> None:
@@ -226,7 +272,7 @@ async def test_a_hundred_thousand_activities_are_told_of_page_by_page(tmp_path: 
         assert isinstance(activity, Activity)
         store = ManyStore(activity, 100_000)
         asked = inquiry.Inquiry(store, service._resources, service.about)
-        document = await asked.document("alice", Extent.MEDIUM, [Interface("org.argosy.rest", "1", "http://h/v1")])
+        document = await asked.document("alice", Extent.MEDIUM, Published())
         most = count = 0
         async for part in document.json():
             most = max(most, len(part))
@@ -234,5 +280,5 @@ async def test_a_hundred_thousand_activities_are_told_of_page_by_page(tmp_path: 
         assert count == 100_000
         assert store.pages == 100_000 // inquiry.PAGE
         assert most < 200 * inquiry.PAGE, "never more than a page at once"
-        await asked.document("alice", Extent.BASIC, [])
+        await asked.document("alice", Extent.BASIC, Published())
         assert store.tallies == 1, "counts are kept for a moment"

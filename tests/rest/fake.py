@@ -37,7 +37,8 @@ from argosy.service.contract import (
 )
 from argosy.service.credentials import CredentialOperations
 from argosy.service.information.activities import computing_activity
-from argosy.service.information.inquiry import Extent, Interface
+from argosy.service.information.inquiry import Extent
+from argosy.service.information.published import Published
 from argosy.store import Activity, Created, Event, Query, StoredCredential, Wish
 from tests.rest.fake_notifications import FakeNotifications
 
@@ -243,7 +244,7 @@ class FakeOperations(FakeNotifications, CredentialOperations):
         finally:
             self.streams -= 1
 
-    async def information(self, caller: Caller, extent: Extent, interfaces: Sequence[Interface]) -> Document:
+    async def information(self, caller: Caller, extent: Extent, published: Published) -> Document:
         async def pages() -> AsyncIterator[list[Entity]]:
             for record in self.activities.values():
                 if record.owner == caller.name:
@@ -255,8 +256,13 @@ class FakeOperations(FakeNotifications, CredentialOperations):
 
         service = self.about.urn("ComputingService")
         endpoints = [
-            Entity("ComputingEndpoint", f"{service}:{one.key}", {"URL": one.url}, {"ServiceID": [service]})
-            for one in interfaces
+            Entity(
+                "ComputingEndpoint",
+                f"{service}:{one.key}",
+                {"URL": one.url, "InterfaceName": one.name, "HealthState": "ok", "ServingState": "production"},
+                {"ServiceID": [service]},
+            )
+            for one in published.interfaces
         ]
         document = Document([Entity("ComputingService", service), *endpoints])
         document.activities = pages() if extent is Extent.FULL else None

@@ -15,6 +15,7 @@ from litestar.types import HTTPScope, Receive, Send
 
 from argosy.service.caller import Caller
 from argosy.service.contract import Operations
+from argosy.service.information.published import Interface
 
 #: Who sent a request; None where it brought no credential. Raises Refused, NotAllowed, Unavailable.
 Identify = Callable[[HTTPScope], Awaitable[Caller | None]]
@@ -39,6 +40,15 @@ class Endpoint(ABC):
     @abstractmethod
     def from_config(cls, options: Mapping[str, Any], surroundings: Surroundings) -> Self:
         """One with the options of its section. Raises InvalidInput naming the element."""
+
+    #: Its name and version, as it is published in GLUE 2 (InterfaceName, InterfaceVersion).
+    published: ClassVar[tuple[str, str]] = ("", "")
+
+    def interface(self) -> Interface:
+        """What is published of it; its `url` is a path. Takes descriptions in no language that we know of."""
+        name, version = self.published
+        key = type(self).__name__.lower()
+        return Interface(name or f"org.argosy.{key}", version or "1", self.prefix, key, ())
 
     @abstractmethod
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:

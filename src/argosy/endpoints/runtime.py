@@ -37,6 +37,7 @@ from argosy.service.faults import Faults
 from .contract import Surroundings
 from .door import Door
 from .mounted import Mounted, open_endpoints
+from .publishing import published
 from .rest import bearer, make_app
 from .server import Addresses, serve
 from .tls import Certificate, ServerTLS
@@ -133,6 +134,7 @@ async def run_service(config: ServiceConfig, *, announce: bool = True) -> None:
             loop.add_signal_handler(signal.SIGHUP, _reread, tls)
 
             def ready(addresses: Addresses) -> None:
+                service.published = published(config, addresses.url, others)
                 _publish(directory / "endpoint.json", addresses)
                 if announce:
                     shares = ", ".join(config.resources)

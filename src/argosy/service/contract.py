@@ -18,7 +18,8 @@ from argosy.store import Activity, Created, Event, Query, StoredCredential
 
 from .caller import Caller
 from .information.about import About
-from .information.inquiry import Extent, Interface
+from .information.inquiry import Extent
+from .information.published import Published
 from .notifications.contract import Notifications
 
 
@@ -156,12 +157,14 @@ class Operations(Notifications):
 
     #: What the service is called in what it publishes.
     about: About = About(authority="localhost")
+    #: How it is reached; whoever serves it says so.
+    published: Published = Published()
 
     @abstractmethod
-    async def information(self, caller: Caller, extent: Extent, interfaces: Sequence[Interface]) -> Document:
+    async def information(self, caller: Caller, extent: Extent, published: Published) -> Document:
         """The service in GLUE 2 (GES 3.4), with what `extent` asks for of the activities that the caller may see.
 
-        `interfaces` are those that it is reached by. The document is read while it is written.
+        `published` is how it is reached, with the whole URL of each interface. The document is read while it is sent.
         """
 
     @abstractmethod

@@ -44,7 +44,8 @@ from .environments import with_shares
 from .housekeeping import Housekeeping
 from .ids import new_id
 from .information.about import About, default_authority
-from .information.inquiry import Extent, Inquiry, Interface
+from .information.inquiry import Extent, Inquiry
+from .information.published import Published
 from .lifecycle import Begun, Decision, Instruction, Matched, Needs, RestartAsked, TerminateAsked, decide, tell, wait
 from .matching import Requirements, Verdict, Waiting, Who, check_staging
 from .notifications import NotificationConfig, Sender
@@ -111,7 +112,7 @@ class ExecutionService(NotificationOperations, CredentialOperations):
         self._notifying = notifying or NotificationConfig()
         self.sender = Sender(store, self._outbound, self._notifying, source, fault)
         self.about = about or About(authority=default_authority(sessions_root))
-        self._inquiry = Inquiry(store, resources, self.about)
+        self._inquiry = Inquiry(store, resources, self.about, environments)
         worker = f"{socket.gethostname()}:{os.getpid()}:{new_id()[-8:]}"
         self._housekeeping = Housekeeping(
             store, self._engine, self._performer, self._sessions, resources, self._policy, worker, self._waiting
@@ -418,9 +419,9 @@ class ExecutionService(NotificationOperations, CredentialOperations):
             for share in resource.shares
         ]
 
-    async def information(self, caller: Caller, extent: Extent, interfaces: Sequence[Interface]) -> Document:
+    async def information(self, caller: Caller, extent: Extent, published: Published) -> Document:
         everybodys = _reach(caller, Operation.INFORMATION) is Reach.ANY
-        return await self._inquiry.document(None if everybodys else caller.name, extent, interfaces)
+        return await self._inquiry.document(None if everybodys else caller.name, extent, published)
 
     async def environments(self, caller: Caller) -> list[RuntimeEnvironment]:
         _reach(caller, Operation.ENVIRONMENTS)

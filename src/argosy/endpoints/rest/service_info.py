@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from litestar import Request, get
@@ -10,9 +11,12 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import QueryParameter
 from litestar.response import Stream
 
+from argosy.endpoints.peer import PEER
+from argosy.identity import SocketPeer
 from argosy.service.caller import Caller
 from argosy.service.contract import Operations
-from argosy.service.information.inquiry import Extent, Interface
+from argosy.service.information.inquiry import Extent
+from argosy.service.information.published import Published
 
 from .negotiation import XML, preferred
 
@@ -38,9 +42,16 @@ def service_info_routes(operations: Operations) -> list[HTTPRouteHandler]:
     ) -> Stream:
         del model
         wanted = preferred(request.headers.get("accept"))
-        here = Interface("org.argosy.rest", "1", str(request.base_url).rstrip("/") + "/v1")
-        document = await operations.information(request.user, Extent(verbosity), [here])
+        document = await operations.information(request.user, Extent(verbosity), _here(operations, request))
         content = document.xml() if wanted == XML else document.json()
         return Stream(content, media_type=wanted, headers={"Vary": "Accept", "Cache-Control": "private, no-cache"})
 
     return [service_information]
+
+
+def _here(operations: Operations, request: InformationRequest) -> Published:
+    """How the service is reached: as it says itself, else as this request has reached it."""
+    published = operations.published
+    asked = "" if isinstance(request.scope.get(PEER), SocketPeer) else str(request.base_url).rstrip("/")
+    base = operations.about.url or asked or published.address
+    return replace(published, interfaces=tuple(replace(one, url=base + one.url) for one in published.interfaces))

@@ -25,6 +25,8 @@ class About(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     authority: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")] = ""
     """What makes the ids of what this service publishes unique; default: the host's name and a number."""
     name: str = "Argosy"
+    url: Annotated[str, Meta(pattern=r"^https?://[^\s/]+$")] = ""
+    """The address it is known by, without a path: ``https://hpc.example.org``; default: that it was asked by."""
     quality: Literal["development", "pre-production", "production", "testing"] = "production"
     contact: str | None = None
     """Where to write to, a URI like ``mailto:help@example.org``."""

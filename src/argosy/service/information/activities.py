@@ -61,6 +61,7 @@ def computing_activity(activity: Activity, about: About, description: Descriptio
             "ExitCode": activity.exit_code,
             "Error": [activity.reason] if activity.reason and activity.state == "failed" else [],
             "Owner": activity.owner,
+            "RequestedApplicationEnvironment": list(activity.environments),
             "ExecutionNode": list(activity.hosts),
             "Queue": activity.queue,
             "UsedTotalWallTime": None if usage is None else _whole(usage.wall_seconds),

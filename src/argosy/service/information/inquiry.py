@@ -7,19 +7,20 @@ moment: asking often costs little, and asking for the activities reads them page
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 
 from argosy._version import __version__
 from argosy.languages import registry
 from argosy.languages.glue2 import Document, Entity
-from argosy.model import ActivityState
+from argosy.model import ActivityState, RuntimeEnvironment
 from argosy.service.resources import Resource
 from argosy.store import Activity, Query, Store
 
 from .about import About
 from .activities import activity_id, computing_activity, utc
+from .published import Interface, Published
 from .shares import Tally, jobs, of_resource
 
 #: How long a count of activities is good for, in seconds.
@@ -55,32 +56,33 @@ class Extent(StrEnum):
     """And the activities themselves."""
 
 
-@dataclass(frozen=True, slots=True)
-class Interface:
-    """One protocol that the service is reached by: its name and version, and the address that it was reached at."""
-
-    name: str
-    version: str
-    url: str
-    key: str = "rest"
-    """Tells it from the others, in ids."""
-
-
 class Inquiry:
     """Answers about the service."""
 
-    def __init__(self, store: Store, resources: Mapping[str, Resource], about: About) -> None:
+    def __init__(
+        self,
+        store: Store,
+        resources: Mapping[str, Resource],
+        about: About,
+        environments: Sequence[RuntimeEnvironment] = (),
+        *,
+        draining: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        """`draining` gives the administrator's words where no new activities are taken."""
         self._store = store
         self._resources = resources
         self._about = about
+        self._environments = environments
+        self._draining = draining
         self._started = time.time()
         self._tally: Tally = {}
         self._counted = float("-inf")
 
-    async def document(self, owner: str | None, extent: Extent, interfaces: Sequence[Interface]) -> Document:
-        """The document. `owner`: whose activities are in it; None for everybody's."""
+    async def document(self, owner: str | None, extent: Extent, published: Published) -> Document:
+        """The document. `owner`: whose activities are in it; None for everybody's. In `published` the interfaces have
+        whole URLs."""
         tally = await self._counts()
-        document = Document(self._entities(tally, interfaces))
+        document = Document(self._entities(tally, published))
         if extent is Extent.MEDIUM:
             document.ids = self._ids(owner)
         elif extent is Extent.FULL:
@@ -112,15 +114,18 @@ class Inquiry:
 
     # -- the service ------------------------------------------------------------------------------
 
-    def _entities(self, tally: Tally, interfaces: Sequence[Interface]) -> list[Entity]:
+    def _entities(self, tally: Tally, published: Published) -> list[Entity]:
         about = self._about
+        interfaces = published.interfaces
         when = utc(time.time()) or ""
         service = about.urn("ComputingService")
         endpoint_ids = [about.urn("ComputingEndpoint", one.key) for one in interfaces]
         behind = [
             entity
             for resource in self._resources.values()
-            for entity in of_resource(resource, about, service, endpoint_ids, when)
+            for entity in of_resource(
+                resource, about, service, endpoint_ids, when, self._environments, tally.get(resource.name, {})
+            )
         ]
         share_ids = [entity.id for entity in behind if entity.kind == "ComputingShare"]
         counted = jobs(_sum(tally))
@@ -149,9 +154,9 @@ class Inquiry:
                 created=when,
                 validity=VALIDITY,
             ),
-            *(self._endpoint(one, service, share_ids, counted, when) for one in interfaces),
+            *(self._endpoint(one, published, service, share_ids, counted, when) for one in interfaces),
             *behind,
-            *(self._access(endpoint_id) for endpoint_id in endpoint_ids),
+            *(self._access(one.key) for one in interfaces),
         ]
         found += [
             Entity(
@@ -165,8 +170,16 @@ class Inquiry:
         return found
 
     def _endpoint(
-        self, interface: Interface, service: str, shares: list[str], counted: Mapping[str, int], when: str
+        self,
+        interface: Interface,
+        published: Published,
+        service: str,
+        shares: list[str],
+        counted: Mapping[str, int],
+        when: str,
     ) -> Entity:
+        draining = self._draining()
+        languages = [one.name for one in registry.languages()] if interface.languages is None else interface.languages
         unseen = {name: one.why_unknown for name, one in self._resources.items() if one.why_unknown is not None}
         health = "ok" if not unseen else "critical" if len(unseen) == len(self._resources) else "warning"
         about = self._about
@@ -185,25 +198,30 @@ class Inquiry:
                 "QualityLevel": about.quality,
                 "HealthState": health,
                 "HealthStateInfo": "; ".join(f"{name} cannot be seen: {why}" for name, why in unseen.items()) or None,
-                "ServingState": "production",
+                "ServingState": "production" if draining is None else "draining",
+                "DowntimeInfo": draining,
                 "StartTime": utc(self._started),
+                "IssuerCA": published.issuer,
                 "Staging": "staginginout",
-                "JobDescription": [LANGUAGES.get(one.name, f"argosy:{one.name}") for one in registry.languages()],
+                "JobDescription": [LANGUAGES.get(name, f"argosy:{name}") for name in languages],
                 **counted,
             },
             {"ServiceID": [service], "ShareID": shares, "PolicyID": [_policy(about, interface.key)]},
             name=f"{about.name} {interface.key}",
             created=when,
             validity=VALIDITY,
+            other_info=[f"authentication={way}" for way in published.authentication]
+            # GES 3.6 knows five ways for files to come and go; GLUE 2's Staging has no words for them.
+            + [f"staging={way}" for way in ("stagein", "stageout", "pushin", "pullout", "runtime")],
         )
 
-    def _access(self, endpoint_id: str) -> Entity:
+    def _access(self, key: str) -> Entity:
         about = self._about
         return Entity(
             "AccessPolicy",
-            _policy(about, endpoint_id.rpartition(":")[2]),
+            _policy(about, key),
             {"Scheme": "basic", "Rule": about.access or ["argosy:owner-and-configured-users"]},
-            {"EndpointID": [endpoint_id], "DomainID": [about.urn("UserDomain")]},
+            {"EndpointID": [about.urn("ComputingEndpoint", key)], "DomainID": [about.urn("UserDomain")]},
         )
 
     def _place(self, service: str) -> list[Entity]:
@@ -236,12 +254,7 @@ class Inquiry:
         if about.domain is not None:
             found.append(Entity("AdminDomain", about.domain, {}, {"ServiceID": [service]}))
         found.append(
-            Entity(
-                "UserDomain",
-                about.urn("UserDomain"),
-                {"Description": "those who may use the service"},
-                {"PolicyID": [_policy(about, "rest")]},
-            )
+            Entity("UserDomain", about.urn("UserDomain"), {"Description": "those who may use the service"}, {})
         )
         return found
 

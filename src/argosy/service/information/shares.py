@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping, Sequence
 
 from argosy.languages.glue2 import UNDEFINED, UNKNOWN_NUMBER, Entity, ExtendedBoolean
-from argosy.model import ActivityState, Share
+from argosy.model import ActivityState, RuntimeEnvironment, Share
 from argosy.service.resources import Resource
+from argosy.service.share_config import of_queue
 
 from .about import About
 from .activities import share_id
@@ -49,8 +49,19 @@ def jobs(counts: Mapping[ActivityState, int]) -> dict[str, int]:
     }
 
 
-def of_resource(resource: Resource, about: About, service: str, endpoints: Sequence[str], when: str) -> list[Entity]:
-    """The manager, the shares, and the kinds of nodes behind them."""
+def of_resource(
+    resource: Resource,
+    about: About,
+    service: str,
+    endpoints: Sequence[str],
+    when: str,
+    environments: Sequence[RuntimeEnvironment] = (),
+    counts: Mapping[ActivityState, int] | None = None,
+) -> list[Entity]:
+    """The manager, the shares, the kinds of nodes behind them, the software there is, and who may use the shares.
+
+    `counts` are the activities of this service that have not ended there.
+    """
     manager_id = about.urn("ComputingManager", resource.name)
     known = list(resource.shares)
     kinds: dict[tuple[object, ...], list[Share]] = {}
@@ -58,12 +69,18 @@ def of_resource(resource: Resource, about: About, service: str, endpoints: Seque
     for share in known or [Share(name="", available=False)]:
         kinds.setdefault(_kind(share), []).append(share)
     nodes = []
-    nodes_of: dict[str, list[str]] = {}
+    nodes_of: dict[str, str] = {}
     for number, shares in enumerate(kinds.values(), 1):
         id = about.urn("ExecutionEnvironment", resource.name, str(number))
-        nodes.append(_environment(id, resource, shares, manager_id, about, when))
-        for share in shares:
-            nodes_of[share.name] = [id]
+        nodes.append(_nodes(id, resource, shares, manager_id, about, when))
+        nodes_of |= {share.name: id for share in shares}
+    software = _software(resource, environments, nodes_of, manager_id, about, when)
+    for entity in software:
+        if entity.kind == "ApplicationEnvironment":
+            for node in nodes:
+                if node.id in entity.associations["ResourceID"]:
+                    node.associations.setdefault("ApplicationEnvironmentID", []).append(entity.id)
+    grid = jobs(counts or {})
     manager = Entity(
         "ComputingManager",
         manager_id,
@@ -74,13 +91,28 @@ def of_resource(resource: Resource, about: About, service: str, endpoints: Seque
             "Homogeneous": ExtendedBoolean.TRUE if len(kinds) == 1 else ExtendedBoolean.FALSE,
             "WorkingAreaShared": ExtendedBoolean.TRUE,
         },
-        {"ServiceID": [service], "ResourceID": [node.id for node in nodes]},
+        {
+            "ServiceID": [service],
+            "ResourceID": [node.id for node in nodes],
+            "ApplicationEnvironmentID": [one.id for one in software if one.kind == "ApplicationEnvironment"],
+        },
         name=resource.name,
         created=when,
-        other_info=[] if resource.why_unknown is None else [f"not seen now: {resource.why_unknown}"],
+        other_info=[
+            f"jobs of this service: {grid['RunningJobs']} running, {grid['WaitingJobs']} waiting",
+            *([] if resource.why_unknown is None else [f"not seen now: {resource.why_unknown}"]),
+        ],
     )
-    shares_told = [_share(resource, share, about, service, endpoints, nodes_of[share.name], when) for share in known]
-    return [manager, *shares_told, *nodes]
+    told = []
+    policies = []
+    for share in known:
+        entity = _share(resource, share, about, service, endpoints, nodes_of[share.name], when)
+        policy = _policy(resource, share, entity.id, about)
+        if policy is not None:
+            entity.associations["PolicyID"] = [policy.id]
+            policies.append(policy)
+        told.append(entity)
+    return [manager, *told, *nodes, *software, *policies]
 
 
 def _slots(shares: Sequence[Share]) -> int | None:
@@ -96,6 +128,8 @@ def _kind(share: Share) -> tuple[object, ...]:
         share.gpus_per_node,
         share.features,
         share.nodes,
+        share.architectures,
+        share.operating_systems,
     )
 
 
@@ -103,19 +137,20 @@ def _megabytes(size: int | None) -> int | None:
     return None if size is None else size // 1_000_000
 
 
-def _environment(id: str, resource: Resource, shares: Sequence[Share], manager: str, about: About, when: str) -> Entity:
+def _nodes(id: str, resource: Resource, shares: Sequence[Share], manager: str, about: About, when: str) -> Entity:
     share = shares[0]
-    local = resource.driver.name == "local"
-    machine = platform.machine().lower() if local else None
+    machine = share.architectures[0] if share.architectures else None
+    down = None if share.nodes is None or share.nodes_up is None else max(0, share.nodes - share.nodes_up)
     return Entity(
         "ExecutionEnvironment",
         id,
         {
             "Platform": UNDEFINED if machine is None else PLATFORMS.get(machine, machine),
             "TotalInstances": share.nodes,
+            "UnavailableInstances": down,
             "LogicalCPUs": share.cores_per_node,
             "MainMemorySize": _megabytes(share.memory_per_node) or UNKNOWN_NUMBER,
-            "OSFamily": platform.system().lower() if local else UNDEFINED,
+            "OSFamily": share.operating_systems[0] if share.operating_systems else UNDEFINED,
             "ConnectivityIn": ExtendedBoolean.UNDEFINED,
             "ConnectivityOut": ExtendedBoolean.UNDEFINED,
         },
@@ -125,24 +160,22 @@ def _environment(id: str, resource: Resource, shares: Sequence[Share], manager: 
         },
         name=f"nodes of {', '.join(one.name or resource.name for one in shares)}",
         created=when,
-        other_info=[f"features={','.join(share.features)}"] if share.features else [],
+        other_info=[
+            *([f"features={','.join(share.features)}"] if share.features else []),
+            *(f"architecture={other}" for other in share.architectures[1:]),
+        ],
         extensions={"GPUs": str(share.gpus_per_node)} if share.gpus_per_node else {},
     )
 
 
 def _share(
-    resource: Resource,
-    share: Share,
-    about: About,
-    service: str,
-    endpoints: Sequence[str],
-    nodes: list[str],
-    when: str,
+    resource: Resource, share: Share, about: About, service: str, endpoints: Sequence[str], nodes: str, when: str
 ) -> Entity:
     used = None if share.cores is None or share.free_cores is None else max(0, share.cores - share.free_cores)
-    most = share.cores
+    most = [share.cores, share.max_cores]
     if share.max_nodes is not None and share.cores_per_node is not None:
-        most = min(value for value in (most, share.max_nodes * share.cores_per_node) if value is not None)
+        most.append(share.max_nodes * share.cores_per_node)
+    known = [share.jobs_running, share.jobs_waiting]
     return Entity(
         "ComputingShare",
         share_id(about, resource.name, share.name),
@@ -151,15 +184,90 @@ def _share(
             "MappingQueue": share.name or None,
             "MaxWallTime": share.max_wall,
             "DefaultWallTime": share.default_wall,
-            "MaxSlotsPerJob": most,
+            "MaxSlotsPerJob": min((count for count in most if count is not None), default=None),
             "MaxMainMemory": _megabytes(share.memory_per_node),
             "ServingState": "production" if share.available else "closed",
+            "TotalJobs": None if None in known else sum(count or 0 for count in known),
+            "RunningJobs": share.jobs_running,
+            "WaitingJobs": share.jobs_waiting,
+            "EstimatedAverageWaitingTime": None if share.expected_wait is None else round(share.expected_wait),
             "FreeSlots": share.free_cores,
             "UsedSlots": used,
-            "Tag": list(share.features),
+            "Tag": list(dict.fromkeys((*share.labels, *share.features))),
         },
-        {"EndpointID": list(endpoints), "ResourceID": nodes, "ServiceID": [service]},
+        {"EndpointID": list(endpoints), "ResourceID": [nodes], "ServiceID": [service]},
         name=f"{resource.name}/{share.name}" if share.name else resource.name,
         created=when,
         other_info=["default"] if share.default else [],
     )
+
+
+def _policy(resource: Resource, share: Share, share_id: str, about: About) -> Entity | None:
+    """Who may use a share that not everybody may. Groups are named; users are nobody else's business."""
+    allow = of_queue(resource.config, share.name).allow
+    if allow is None and not share.restricted:
+        return None
+    rules = [] if allow is None else [f"group:{name}" for name in allow.groups]
+    if allow is not None and allow.users:
+        rules.append("argosy:named-users")
+    if share.restricted and not rules:
+        rules.append("argosy:as-the-batch-system-says")
+    return Entity(
+        "MappingPolicy",
+        about.urn("MappingPolicy", resource.name, *([share.name] if share.name else [])),
+        {"Scheme": "basic", "Rule": rules or ["argosy:nobody"]},
+        {"ShareID": [share_id], "DomainID": [about.urn("UserDomain")]},
+    )
+
+
+def _software(
+    resource: Resource,
+    environments: Sequence[RuntimeEnvironment],
+    nodes_of: Mapping[str, str],
+    manager: str,
+    about: About,
+    when: str,
+) -> list[Entity]:
+    """The runtime environments of a resource, each with what a user would name to have it."""
+    found = []
+    for environment in environments:
+        places = list(dict.fromkeys(id for queue, id in nodes_of.items() if environment.is_on(resource.name, queue)))
+        if not places:
+            continue
+        id = about.urn("ApplicationEnvironment", resource.name, environment.name, environment.version)
+        handles = [
+            Entity(
+                "ApplicationHandle",
+                about.urn("ApplicationHandle", resource.name, environment.name, environment.version, str(number)),
+                {"Type": kind, "Value": value},
+                {"ApplicationEnvironmentID": [id]},
+            )
+            for number, (kind, value) in enumerate(_handles(environment), 1)
+        ]
+        found.append(
+            Entity(
+                "ApplicationEnvironment",
+                id,
+                {
+                    "AppName": environment.name,
+                    "AppVersion": environment.version,
+                    "State": "installednotverified",
+                    "Description": environment.description or None,
+                },
+                {
+                    "ResourceID": places,
+                    "ManagerID": [manager],
+                    "ApplicationHandleID": [handle.id for handle in handles],
+                },
+                name=environment.id,
+                created=when,
+                other_info=[f"parameter={one.name}" for one in environment.parameters],
+            )
+        )
+        found += handles
+    return found
+
+
+def _handles(environment: RuntimeEnvironment) -> list[tuple[str, str]]:
+    """How it is had: as an environment of this service, and by the modules behind it. Paths are the site's affair."""
+    return [("argosy:environment", environment.id), *(("module", name) for name in environment.modules)]

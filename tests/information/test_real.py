@@ -1,0 +1,63 @@
+"""The information of a whole service in a process of its own, over its socket and over TCP."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+import pytest
+
+from argosy.client import Client, Endpoint
+from argosy.languages.native import Description
+from tests.information.schemas import check_json, check_xml
+from tests.service.running import RunningService
+
+_CONFIG = """
+[resources.local]
+type = "local"
+slots = 2
+
+[information]
+name = "Test"
+contact = "mailto:help@example.org"
+"""
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> RunningService:
+    running = RunningService(tmp_path / "home")
+    running.directory.mkdir(mode=0o700)
+    (running.directory / "argosy.toml").write_text(_CONFIG)
+    running.start()
+    yield running
+    running.end()
+
+
+def test_the_service_tells_of_this_machine(service: RunningService) -> None:
+    client = service.client()
+    made = client.submit(Description(executable="sleep", arguments=["0.2"]))
+    ended = client.wait(made.id, 30)
+    full = client.status(made.id, verbosity="full", model="bes")
+    assert full.told is not None
+    assert (full.told.state, full.history[-1].state) == ("Finished", "finished")
+    assert full.spent is not None
+    assert full.spent.ran == pytest.approx(0.2, abs=0.15)
+    assert full.usage == ended.usage
+
+    document = client.information("full")
+    (share,) = document["ComputingShare"]
+    assert (share["Name"], share["ServingState"]) == ("local", "production")
+    (nodes,) = document["ExecutionEnvironment"]
+    assert (nodes["LogicalCPUs"], nodes["OSFamily"]) == (2, platform.system().lower())
+    (activity,) = document["ComputingActivity"]
+    assert (activity["ExitCode"], activity["State"][0]) == (0, "bes:finished")
+    (contact,) = document["Contact"]
+    assert contact["Detail"] == "mailto:help@example.org"
+    check_xml("glue2.xsd", client.information_xml("full"))
+
+    # By its socket it is told as it is reached from elsewhere.
+    token = (service.directory / "token").read_text().strip()
+    with Client(Endpoint("http://localhost", token, str(service.directory / "socket"))) as local:
+        (endpoint,) = local.information()["ComputingEndpoint"]
+    assert endpoint["URL"] == document["ComputingEndpoint"][0]["URL"] == client.endpoint.url + "/v1"
+    check_json(client._http.get("/v1/service").content)
