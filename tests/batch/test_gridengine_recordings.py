@@ -337,11 +337,13 @@ def test_control_without_an_answer() -> None:
 
 def test_shares() -> None:
     configuration = then("15b-sq", "15c-sq-limit")
-    shares = {share.name: share for share in SYSTEM.parse_shares([recorded("15i-qstat-gc-xml"), configuration])}
+    told = [recorded("15i-qstat-gc-xml"), configuration, recorded("15e-qhost")]
+    shares = {share.name: share for share in SYSTEM.parse_shares(told)}
     assert list(shares) == ["all.q", "closed.q", "rerun.q", "short.q", "vip.q"]
     everything = shares["all.q"]
     assert (everything.cores, everything.free_cores, everything.cores_per_node) == (16, 5, 16)
     assert everything.max_wall is None
+    assert (everything.architectures, everything.operating_systems) == (("amd64",), ("linux",))
     assert shares["short.q"].max_wall == 60
     assert not shares["closed.q"].available
     assert shares["closed.q"].why_not is not None
@@ -349,4 +351,4 @@ def test_shares() -> None:
 
 def test_shares_without_an_answer() -> None:
     with pytest.raises(Unavailable):
-        SYSTEM.parse_shares([recorded("04b-down-qstat"), recorded("15b-sq")])
+        SYSTEM.parse_shares([recorded("04b-down-qstat"), recorded("15b-sq"), recorded("15e-qhost")])

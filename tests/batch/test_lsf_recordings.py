@@ -230,6 +230,8 @@ def test_shares() -> None:
     assert (share.nodes, share.cores, share.free_cores) == (1, 256, 246)
     assert share.memory_per_node == 24105 * 1024 * 1024
     assert share.max_wall is None
+    assert (share.jobs_running, share.jobs_waiting, share.nodes_up) == (9, 259, 1)
+    assert (share.operating_systems, share.architectures, share.restricted) == (("linux",), (), False)
 
 
 def test_list() -> None:

@@ -243,6 +243,8 @@ def test_shares() -> None:
     work = shares["workq"]
     assert (work.nodes, work.cores, work.free_cores, work.memory_per_node) == (1, 128, 119, 64 << 30)
     assert shares["recstop"].why_not == "the queue is stopped"
+    assert (work.jobs_running, work.jobs_waiting, work.nodes_up, work.operating_systems) == (8, 2, 1, ("linux",))
+    assert [name for name, share in shares.items() if share.restricted] == ["recacl"]
 
 
 def test_shares_without_the_nodes() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import tempfile
@@ -379,6 +380,13 @@ def test_shares() -> None:
     assert (long.default, long.nodes, long.max_wall, long.max_nodes) == (False, 1, 7 * 86_400, 1)
     assert debug.features == ("test",)
     assert debug.available
+    assert (debug.architectures, debug.operating_systems, debug.restricted) == (
+        (platform.machine().lower(),),
+        ("linux",),
+        False,
+    )
+    assert (debug.nodes_up, long.nodes_up) == (4, 1)
+    assert debug.jobs_waiting is not None
     assert debug.free_cores is not None
     assert 0 <= debug.free_cores <= 256
 

@@ -348,7 +348,9 @@ def test_shares() -> None:
     wanted = (0, 1, 4, 5, 6, 7, 8, 9)  # of %R|%a|%l|%L|%D|%c|%C|%m|%G|%f|%T|%F
     lines = (line.split("|") for line in recorded("15-sinfo-o").stdout.splitlines())
     nodes = rows("sinfo", [[line[column] for column in wanted] for line in lines])
-    shares = {share.name: share for share in SLURM.parse_shares([nodes, recorded("15e-show-partition")])}
+    jobs = rows("squeue", [["debug", "R"], ["debug,long", "PD"], ["long", "PD"]])
+    told = [nodes, recorded("15e-show-partition"), recorded("15f-show-node"), jobs]
+    shares = {share.name: share for share in SLURM.parse_shares(told)}
     assert list(shares) == ["debug", "long", "scav", "closed", "stopped"]
     debug = shares["debug"]
     assert (debug.default, debug.nodes, debug.cores, debug.cores_per_node, debug.free_cores) == (True, 4, 64, 16, 21)
@@ -360,8 +362,41 @@ def test_shares() -> None:
     assert (shares["closed"].default_wall, shares["closed"].available) == (None, True)
     assert not shares["stopped"].available
     assert shares["stopped"].why_not == "the partition is INACTIVE"
+    assert (debug.architectures, debug.operating_systems, debug.nodes_up) == (("x86_64",), ("linux",), 4)
+    assert [(one.jobs_running, one.jobs_waiting) for one in (debug, shares["long"])] == [(1, 1), (0, 2)]
+    assert [name for name, share in shares.items() if share.restricted] == ["closed"]
+
+
+@pytest.mark.parametrize(
+    ("state", "up"),
+    [
+        ("IDLE", 1),
+        ("MIXED+PLANNED", 1),
+        ("IDLE+POWERED_DOWN", 1),
+        ("IDLE*", 0),
+        ("DOWN*+DRAIN", 0),
+        ("ALLOCATED+DRAIN", 0),
+        ("IDLE+NOT_RESPONDING", 0),
+    ],
+)
+def test_nodes_that_take_jobs(state: str, up: int) -> None:
+    partition = Completed(("scontrol",), 0, "PartitionName=p State=UP TotalNodes=1\n", "")
+    node = Completed(("scontrol",), 0, f"NodeName=n1 Arch=x86_64 OS=Linux 6.1 State={state} Partitions=p,q \n", "")
+    empty = Completed(("sinfo",), 0, "", "")
+    (share,) = SLURM.parse_shares([empty, partition, node, empty])
+    assert share.nodes_up == up
+
+
+def test_shares_where_single_nodes_do_not_answer() -> None:
+    down = recorded("05g-down-scontrol")
+    empty = Completed(("sinfo",), 0, "", "")
+    shares = SLURM.parse_shares([empty, recorded("15e-show-partition"), down, down])
+    assert len(shares) == 5
+    assert {(share.nodes_up, share.jobs_waiting, share.architectures) for share in shares} == {(None, None, ())}
 
 
 def test_shares_without_an_answer() -> None:
     with pytest.raises(Unavailable):
-        SLURM.parse_shares([recorded("05d-down-sinfo"), recorded("15e-show-partition")])
+        SLURM.parse_shares(
+            [recorded("05d-down-sinfo"), recorded("15e-show-partition"), recorded("15f-show-node"), rows("squeue", [])]
+        )

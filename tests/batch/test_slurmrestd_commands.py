@@ -373,12 +373,15 @@ def test_the_forms_of_the_newer_versions() -> None:
         "maximums": {"time": number(0, infinite=True), "nodes": number(2)},
         "defaults": {"time": number(60)},
     }
-    node = {"name": "n1", "partitions": ["debug"], "state": ["IDLE"], "cpus": 4, "real_memory": 100, "features": ["a"]}
+    node = {"name": "n1", "partitions": ["debug"], "state": ["IDLE"], "cpus": 4, "real_memory": 100, "features": ["a"],
+            "architecture": "x86_64", "operating_system": "Linux 6.1.0 #1 SMP"}  # fmt: skip
     drained = {**node, "name": "n2", "state": ["IDLE", "DRAIN"]}
     answer = answered({"partitions": [partition]}, {"nodes": [{**node, "alloc_cpus": 1}, drained]})
     (share,) = NEW.parse_shares([answer])
     assert (share.available, share.nodes, share.cores, share.free_cores) == (True, 4, 16, 3)
     assert (share.max_wall, share.max_nodes, share.default_wall, share.features) == (None, 2, 3600, ("a",))
+    assert (share.nodes_up, share.architectures, share.operating_systems) == (1, ("x86_64",), ("linux",))
+    assert not share.restricted
 
 
 def test_a_list_of_elements_that_is_cut_off_counts_for_those_beyond_it() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -12,6 +12,8 @@ from packaging.version import InvalidVersion, Version
 
 from argosy.identity.members import Names
 from argosy.model import EnvironmentParameter, InvalidInput, RuntimeEnvironment, Share
+
+from .matching import plain
 
 _ID = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._+/-]*?)-(?P<version>[0-9][A-Za-z0-9._+!]*)\Z", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+/-]*\Z", re.ASCII)
@@ -75,14 +77,18 @@ def configured(share: Share, config: ShareConfig) -> Share:
     return replace(
         share,
         labels=config.labels or share.labels,
-        architectures=(config.architecture,) if config.architecture else share.architectures,
-        operating_systems=(config.operating_system,) if config.operating_system else share.operating_systems,
+        architectures=_plain((config.architecture,) if config.architecture else share.architectures),
+        operating_systems=_plain((config.operating_system,) if config.operating_system else share.operating_systems),
         expected_wait=config.expected_wait if config.expected_wait is not None else share.expected_wait,
         max_wall=_least(share.max_wall, config.max_wall),
         max_nodes=_least(share.max_nodes, config.max_nodes),
         max_cores=_least(share.max_cores, config.max_cores),
         restricted=share.restricted or config.allow is not None,
     )
+
+
+def _plain(words: Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted({plain(word) for word in words}))
 
 
 def _least(*limits: int | None) -> int | None:

@@ -117,6 +117,7 @@ _ACCOUNTED = (
     + _record("21", "25  : rescheduling", "0")
     + _record("22", "100 : assumedly after job", "137                  (Killed)", task="3")
 )
+_HOSTS = "HOSTNAME  ARCH      NCPU\n----------------\nglobal    -            -\nn1        lx-amd64     4\n"
 _SUMMARY = (
     "<?xml version='1.0'?>\n<job_info><cluster_queue_summary><name>all.q</name><load>1.0</load><used>1</used>"
     "<resv>0</resv>"
@@ -240,10 +241,14 @@ CASE = Case(
         (Control.HOLD, said("", _DOWN, 1)),
     ),
     shares=(
-        (said(_SUMMARY), said("qname                 all.q\nslots                 4\nh_rt                  1:00:00\n")),
+        (
+            said(_SUMMARY),
+            said("qname                 all.q\nslots                 4\nh_rt                  1:00:00\n"),
+            said(_HOSTS),
+        ),
         ("all.q",),
     ),
-    shares_unanswered=((said("", _DOWN, 1), said("", _DOWN, 1)),),
+    shares_unanswered=((said("", _DOWN, 1), said("", _DOWN, 1), said("", _DOWN, 1)),),
     directive_prefix="#$",
     directives_everywhere=True,
 )

@@ -46,6 +46,8 @@ _PHASES = {"7": Phase.RUNNING, "8_0": Phase.ENDED, "8_1": Phase.HELD, "9": Phase
 _IDS = (*_PHASES, "10")
 _SACCT = [_sacct("7", "TIMEOUT", "0:0"), _sacct("8_0", "COMPLETED", "0:0")]
 _NODES = SEPARATOR.join(("debug", "up", "4", "64", "0/256/0/256", "64000", "(null)", "test"))
+_NODE = "NodeName=n1 Arch=x86_64 CPUTot=64 OS=Linux 6.1.0 #1 SMP State=IDLE Partitions=debug "
+_JOBS = f"debug{SEPARATOR}PD\ndebug{SEPARATOR}R\n"
 _PARTITION = (
     "PartitionName=debug Default=YES MaxTime=UNLIMITED DefaultTime=00:01:00 State=UP TotalNodes=4 TotalCPUs=256"
 )
@@ -111,8 +113,10 @@ CASE = Case(
         (Control.CANCEL, said("", f"scancel: error: Kill job error on job id 7: {_AWAY}\n", 8)),
         (Control.HOLD, said("", f"{_AWAY} for job 7\nslurm_suspend error: {_AWAY}\n", 1)),
     ),
-    shares=((said(_NODES + "\n"), said(_PARTITION + "\n")), ("debug",)),
-    shares_unanswered=((said("", f"slurm_load_partitions: {_AWAY}\n", 1), said(_PARTITION + "\n")),),
+    shares=((said(_NODES + "\n"), said(_PARTITION + "\n"), said(_NODE + "\n"), said(_JOBS)), ("debug",)),
+    shares_unanswered=(
+        (said("", f"slurm_load_partitions: {_AWAY}\n", 1), said(_PARTITION + "\n"), said(""), said("")),
+    ),
     directive_prefix="#SBATCH",
     locale=frozenset({"LC_ALL", "TZ", "SLURM_TIME_FORMAT", "SQUEUE_FORMAT"}),
 )

@@ -13,6 +13,11 @@ from .environment import query
 _QUEUE = re.compile(r"^QUEUE: (\S+)\s*$", re.MULTILINE)
 _LIMIT = re.compile(r"RUNLIMIT[^\n]*\n\s*(\d{1,9}(?:\.\d{1,9})?) min", re.ASCII)
 _SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)([KMGTP]?)\Z", re.ASCII)
+#: Host types of LSF that tell what ``uname`` does.
+_ARCHITECTURES = {"x86_64": "x86_64", "linux86": "x86_32", "linux_arm64": "aarch64", "linuxppc64le": "ppc64le"}
+_SYSTEMS = dict.fromkeys((*_ARCHITECTURES, "linux"), "linux")
+#: Hosts that take jobs, now or as soon as others have ended.
+_UP = frozenset({"ok", "closed", "closed_Full", "closed_Busy", "closed_Excl", "closed_Cu_Excl"})
 
 
 def shares() -> tuple[Command, ...]:
@@ -65,15 +70,41 @@ def _share(name: str, text: str, hosts: dict[str, dict[str, str]], kinds: dict[s
         memory_per_node=max(memory, default=0) or None,
         max_wall=_minutes(most),
         default_wall=_minutes(default),
+        nodes_up=None if used is None else sum(hosts[host].get("STATUS", "ok") in _UP for host in used),
+        jobs_running=_number(text, "RUN"),
+        jobs_waiting=_number(text, "PEND"),
+        architectures=_kinds(kinds, used, _ARCHITECTURES),
+        operating_systems=_kinds(kinds, used, _SYSTEMS),
+        restricted=_is_restricted(text),
     )
 
 
+def _kinds(kinds: dict[str, dict[str, str]], used: list[str] | None, words: dict[str, str]) -> tuple[str, ...]:
+    types = {kinds.get(host, {}).get("type", "").lower() for host in used or ()}
+    return tuple(sorted({words[kind] for kind in types if kind in words}))
+
+
+def _is_restricted(text: str) -> bool:
+    match = re.search(r"^USERS:\s+(.*)$", text, re.MULTILINE)
+    return match is not None and match[1].split()[:1] not in (["all"], [])
+
+
 def _status(text: str) -> str:
+    return _statistic(text, "STATUS")
+
+
+def _number(text: str, name: str) -> int | None:
+    """How many job slots of its jobs are in a state."""
+    value = _statistic(text, name)
+    return int(value) if value.isdecimal() and len(value) < 19 else None
+
+
+def _statistic(text: str, name: str) -> str:
     lines = text.splitlines()
     for header, row in pairwise(lines):
         names, values = header.split(), row.split()
-        if "STATUS" in names and len(values) > names.index("STATUS"):
-            return values[names.index("STATUS")]
+        if "STATUS" in names and name in names and len(values) > names.index(name):
+            return values[names.index(name)]
     return ""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from argosy.model import Command, Completed, Share, Unavailable
 
@@ -40,7 +40,7 @@ def _share(queue: Described, default: str | None, nodes: Sequence[Described]) ->
     free = [
         max(0, (_whole(node, "resources_available.ncpus", "np") or 0) - (_whole(node, "resources_assigned.ncpus") or 0))
         for node in serving
-        if not any(word in (node.get("state") or "") for word in _OUT)
+        if not _is_out(node)
     ]
     told = any(node.get("resources_assigned.ncpus") is not None for node in serving)
     memory = [_size(node, "resources_available.mem") for node in serving]
@@ -59,7 +59,41 @@ def _share(queue: Described, default: str | None, nodes: Sequence[Described]) ->
         max_nodes=_whole(queue, "resources_max.nodect"),
         max_wall=_duration(queue, "resources_max.walltime"),
         default_wall=_duration(queue, "resources_default.walltime"),
+        nodes_up=sum(not _is_out(node) for node in serving) if serving else None,
+        jobs_running=_jobs(queue, "Running"),
+        jobs_waiting=_jobs(queue, "Queued"),
+        architectures=_kinds(uname[-1] for node in serving if (uname := _status(node, "uname").split())),
+        # What OpenPBS calls the architecture is the operating system.
+        operating_systems=_kinds(node.get("resources_available.arch") or _status(node, "opsys") for node in serving),
+        restricted=any(queue.get(f"acl_{kind}_enable") == "True" for kind in ("user", "group"))
+        or queue.get("from_route_only") == "True",
     )
+
+
+def _is_out(node: Described) -> bool:
+    return any(word in (node.get("state") or "") for word in _OUT)
+
+
+def _status(node: Described, name: str) -> str:
+    """One of the things that Torque puts into a node's status, ``NAME=VALUE,...``."""
+    for pair in (node.get("status") or "").split(","):
+        key, _, value = pair.partition("=")
+        if key.strip() == name:
+            return value
+    return ""
+
+
+def _kinds(words: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({word.lower() for word in words if word}))
+
+
+def _jobs(queue: Described, state: str) -> int | None:
+    """How many of its jobs are in a state: ``Transit:0 Queued:2 ...``."""
+    for pair in (queue.get("state_count") or "").split():
+        name, _, count = pair.partition(":")
+        if name == state and count.isdecimal() and len(count) < 19:
+            return int(count)
+    return None
 
 
 def _queue_of(node: Described) -> str | None:

@@ -1,9 +1,11 @@
-"""sinfo and scontrol: the partitions."""
+"""sinfo, scontrol and squeue: the partitions, the nodes behind them, and how many jobs are there."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from argosy.model import Command, Completed, Share, Unavailable
 
@@ -15,15 +17,41 @@ from .environment import SEPARATOR, query
 _FORMAT = SEPARATOR.join(("%R", "%a", "%D", "%c", "%C", "%m", "%G", "%f"))
 
 
+# Partitions (several of a job that waits in several), and the state's short form.
+_JOBS = SEPARATOR.join(("%P", "%t"))
+
+_NODE = re.compile(r"^NodeName=\S+ .*?$", re.MULTILINE)
+_FACT = {name: re.compile(rf"(?:^| ){name}=(\S+)") for name in ("Arch", "OS", "State", "Partitions")}
+#: States and flags in which a node is given no new jobs. Those that are powered down are woken for one.
+_OUT = frozenset({
+    "DOWN", "DRAIN", "DRAINED", "DRAINING", "ERROR", "FAIL", "FAILING", "FUTURE", "INVAL", "MAINT", "NOT_RESPONDING",
+    "REBOOT", "UNKNOWN",
+})  # fmt: skip
+
+
 def shares() -> tuple[Command, ...]:
-    """What the nodes are now, and what the partitions allow."""
-    return (query("sinfo", "-h", "-e", "-o", _FORMAT), query("scontrol", "show", "partition", "-o"))
+    """What the nodes are now, what the partitions allow, what each node is, and which jobs there are."""
+    return (
+        query("sinfo", "-h", "-e", "-o", _FORMAT),
+        query("scontrol", "show", "partition", "-o"),
+        query("scontrol", "show", "node", "-o"),
+        query("squeue", "-h", "-a", "-t", "PENDING,RUNNING", "-o", _JOBS),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """What one node is."""
+
+    architecture: str | None
+    system: str | None
+    up: bool
 
 
 def parse_shares(done: Sequence[Completed]) -> list[Share]:
-    """The partitions, in Slurm's order."""
-    nodes, partitions = done
-    for answer in done:
+    """The partitions, in Slurm's order. What only single nodes and jobs tell is left out where they do not answer."""
+    nodes, partitions, single, jobs = done
+    for answer in (nodes, partitions):
         if answer.returncode != 0:
             raise Unavailable(f"Slurm's partitions could not be read: {answer.words}")
     rows: defaultdict[str, list[list[str]]] = defaultdict(list)
@@ -31,19 +59,54 @@ def parse_shares(done: Sequence[Completed]) -> list[Share]:
         row = line.split(SEPARATOR)
         if len(row) == 8:
             rows[row[0]].append(row)
+    behind = _nodes(single) if single.returncode == 0 else None
+    counts = _jobs(jobs) if jobs.returncode == 0 else None
     found = []
     for line in partitions.stdout.splitlines():
         facts = dict(pair for word in line.split() if len(pair := word.split("=", 1)) == 2)
         if "PartitionName" in facts:
-            found.append(_share(facts, rows[facts["PartitionName"]]))
+            name = facts["PartitionName"]
+            found.append(_share(facts, rows[name], None if behind is None else behind.get(name, []), counts))
     return found
 
 
-def _share(facts: dict[str, str], rows: list[list[str]]) -> Share:
+def _nodes(answer: Completed) -> dict[str, list[_Node]]:
+    """The nodes by partition."""
+    found: defaultdict[str, list[_Node]] = defaultdict(list)
+    for line in _NODE.findall(answer.stdout):
+        facts = {name: match[1] for name, pattern in _FACT.items() if (match := pattern.search(line))}
+        state = facts.get("State", "UNKNOWN").upper()
+        up = "*" not in state and _OUT.isdisjoint(re.split(r"\W+", state))
+        node = _Node(_told(facts.get("Arch")), _told(facts.get("OS")), up)
+        for partition in facts.get("Partitions", "").split(","):
+            found[partition].append(node)
+    return found
+
+
+def _told(value: str | None) -> str | None:
+    return None if value is None or value.startswith("(") else value.lower()
+
+
+def _jobs(answer: Completed) -> Counter[tuple[str, str]]:
+    """How many jobs there are, by partition and state. An array's tasks that wait are one."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for line in answer.stdout.splitlines():
+        partitions, _, state = line.partition(SEPARATOR)
+        counts.update((partition, state.strip()) for partition in partitions.split(","))
+    return counts
+
+
+def _share(
+    facts: dict[str, str],
+    rows: list[list[str]],
+    nodes: list[_Node] | None,
+    jobs: Counter[tuple[str, str]] | None,
+) -> Share:
+    name = facts["PartitionName"]
     state = facts.get("State", "UNKNOWN")
     features = sorted({feature for row in rows for feature in (fields.text(row[7]) or "").split(",") if feature})
     return Share(
-        name=facts["PartitionName"],
+        name=name,
         available=state == "UP",
         default=facts.get("Default") == "YES",
         why_not=None if state == "UP" else f"the partition is {state}",
@@ -57,6 +120,12 @@ def _share(facts: dict[str, str], rows: list[list[str]]) -> Share:
         max_wall=_limit(facts.get("MaxTime")),
         default_wall=_limit(facts.get("DefaultTime")),
         features=tuple(features),
+        nodes_up=None if nodes is None else sum(node.up for node in nodes),
+        jobs_running=None if jobs is None else jobs[name, "R"],
+        jobs_waiting=None if jobs is None else jobs[name, "PD"],
+        architectures=tuple(sorted({node.architecture for node in nodes or () if node.architecture})),
+        operating_systems=tuple(sorted({node.system for node in nodes or () if node.system})),
+        restricted=any(facts.get(field, "ALL") != "ALL" for field in ("AllowGroups", "AllowAccounts", "AllowQos")),
     )
 
 

@@ -14,6 +14,7 @@ from .server import Server
 
 #: States in which a node takes jobs; flags such as DRAIN may follow.
 _AT_WORK = frozenset({"idle", "mixed", "allocated", "completing"})
+_WHO = ("groups", "accounts", "qos")
 _OUT = frozenset({"drain", "down", "fail", "maintenance", "not_responding", "powered_down"})
 
 
@@ -60,7 +61,30 @@ def _share(partition: dict[str, Any], nodes: Sequence[dict[str, Any]]) -> Share:
         max_wall=None if wall is None else wall * 60,
         default_wall=None if default is None else default * 60,
         features=tuple(sorted(features)),
+        nodes_up=sum(map(_is_up, nodes)),
+        architectures=_kinds(nodes, "architecture"),
+        operating_systems=_kinds(nodes, "operating_system"),
+        restricted=_is_restricted(partition),
     )
+
+
+def _is_up(node: dict[str, Any]) -> bool:
+    words = _states(node)
+    return bool(words) and not words & _OUT and "unknown" not in words
+
+
+def _states(node: dict[str, Any]) -> set[str]:
+    return {word.lower() for word in [*values.words(node.get("state")), *values.words(node.get("state_flags"))]}
+
+
+def _kinds(nodes: Sequence[dict[str, Any]], name: str) -> tuple[str, ...]:
+    """The first word of it, as of "Linux 6.1.0 #1 SMP", of all nodes."""
+    return tuple(sorted({words[0].lower() for node in nodes if (words := str(node.get(name) or "").split())}))
+
+
+def _is_restricted(partition: dict[str, Any]) -> bool:
+    told = [partition.get(f"allowed_{what}") or _group(partition, what, "allowed") for what in _WHO]
+    return any(value and str(value).upper() != "ALL" for value in told)
 
 
 def _group(partition: dict[str, Any], group: str, name: str) -> Any:
@@ -69,8 +93,7 @@ def _group(partition: dict[str, Any], group: str, name: str) -> Any:
 
 
 def _free(node: dict[str, Any]) -> int:
-    told = node.get("state")
-    words = {word.lower() for word in [*values.words(told), *values.words(node.get("state_flags"))]}
+    words = _states(node)
     if not words & _AT_WORK or words & _OUT:
         return 0
     idle = _count(node.get("idle_cpus", node.get("alloc_idle_cpus")))
