@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from litestar.types import HTTPScope
 
 from argosy.identity import Evidence
+from argosy.model import ArgosyError
+from argosy.service.audit import Trail
 from argosy.service.caller import Caller
 
 from .peer import evidence
@@ -20,9 +22,13 @@ Identify = Callable[[Evidence], Awaitable[Caller | None]]
 class Door:
     """The service's own token first, then the ways of authentication that are switched on."""
 
-    def __init__(self, authenticate: Authenticate, identify: Identify | None = None) -> None:
+    def __init__(
+        self, authenticate: Authenticate, identify: Identify | None = None, trail: Trail | None = None
+    ) -> None:
+        """`trail` is told of those who are not let in; those who are stand in the lines of what they do."""
         self._authenticate = authenticate
         self._identify = identify
+        self._trail = trail
 
     async def caller(self, scope: HTTPScope, headers: Mapping[str, str] | None = None) -> Caller | None:
         """Who it is; None where no credential was sent. `headers` are the scope's, where they have been read already.
@@ -33,8 +39,18 @@ class Door:
             headers = read_headers(scope)
         caller = self._authenticate(headers)
         if caller is None and self._identify is not None:
-            caller = await self._identify(evidence(scope, headers))
+            try:
+                caller = await self._identify(evidence(scope, headers))
+            except ArgosyError as error:
+                self._tell({"result": getattr(error, "reason", error.code), "message": error.message})
+                raise
+        if caller is None:
+            self._tell({"result": "no-credential"})
         return caller
+
+    def _tell(self, what: dict[str, str]) -> None:
+        if self._trail is not None:
+            self._trail.write({"decision": "authentication"} | what)
 
 
 def read_headers(scope: HTTPScope) -> dict[str, str]:

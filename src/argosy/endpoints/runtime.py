@@ -30,12 +30,14 @@ from argosy._version import __version__
 from argosy.identity.gate import open_gate
 from argosy.model import Conflict, Unavailable
 from argosy.service.assemble import assemble
+from argosy.service.audit import Trail, audited
 from argosy.service.caller import Caller
 from argosy.service.config import ServiceConfig, load_config
 from argosy.service.faults import Faults
 
 from .contract import Surroundings
 from .door import Door
+from .marking import Marked
 from .mounted import Mounted, open_endpoints
 from .publishing import published
 from .rest import bearer, make_app
@@ -121,17 +123,19 @@ async def run_service(config: ServiceConfig, *, announce: bool = True) -> None:
         tls = None
         if config.tls is not None:
             tls = ServerTLS(Certificate(config.tls.cert, config.tls.key), ask="x509" in config.identity)
+        trail = Trail(Path(config.audit.file or directory / "audit.jsonl"))
         service = assemble(config, Faults(os.environ.get("ARGOSY_FAULT")))
         await service.open()
         try:
-            door = Door(bearer(token, Caller(owner)), None if gate is None else gate.identify)
-            others = open_endpoints(config.endpoints, Surroundings(service, door.caller, tuple(config.resources)))
-            app = Mounted(make_app(service, door, version=__version__), others)
+            door = Door(bearer(token, Caller(owner)), None if gate is None else gate.identify, trail)
+            operations = audited(service, trail)
+            others = open_endpoints(config.endpoints, Surroundings(operations, door.caller, tuple(config.resources)))
+            app = Marked(Mounted(make_app(operations, door, version=__version__), others))
             stop = asyncio.Event()
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, stop.set)
-            loop.add_signal_handler(signal.SIGHUP, _reread, tls)
+            loop.add_signal_handler(signal.SIGHUP, _reread, tls, trail)
 
             def ready(addresses: Addresses) -> None:
                 service.published = published(config, addresses.url, others)
@@ -159,10 +163,12 @@ async def run_service(config: ServiceConfig, *, announce: bool = True) -> None:
             if gate is not None:
                 await gate.close()
             await service.close()
+            trail.close()
 
 
-def _reread(tls: ServerTLS | None) -> None:
+def _reread(tls: ServerTLS | None, trail: Trail) -> None:
     """SIGHUP, as after a certificate or a log file has been replaced."""
+    trail.reopen()
     if tls is not None:
         tls.reload(force=True)
 

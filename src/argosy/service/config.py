@@ -13,6 +13,9 @@
     key = "/etc/argosy/hostkey.pem"
     client_ca = "/etc/grid-security/certificates"  # the same as ca_directory in [identity.x509]
 
+    [audit]
+    file = "/var/log/argosy/audit.jsonl"      # default: in the service's directory
+
     [credentials]               # that users delegate
     key_file = "/etc/argosy/credentials.key"  # by which they are sealed; default: in the service's directory
     myproxy = ["myproxy.example.org"]         # servers at which they may be renewed
@@ -127,11 +130,18 @@ class CredentialsConfig(Struct, forbid_unknown_fields=True, kw_only=True):
     issuers: list[str] = []
 
 
+class AuditConfig(Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """Where the audit trail is written; without a file, ``audit.jsonl`` in the service's directory."""
+
+    file: Annotated[str, Meta(pattern="^/")] | None = None
+
+
 class _File(Struct, forbid_unknown_fields=True, kw_only=True):
     service: dict[str, Any] = {}
     tls: dict[str, Any] = {}
     information: About = About()
     credentials: CredentialsConfig = msgspec.field(default_factory=CredentialsConfig)
+    audit: AuditConfig = AuditConfig()
     identity: dict[str, Any] = {}
     endpoints: dict[str, dict[str, Any]] = {}
     outbound: OutboundConfig = OutboundConfig()
@@ -159,6 +169,7 @@ class ServiceConfig(Struct, kw_only=True):
     information: About = About()
     environments: tuple[RuntimeEnvironment, ...] = ()
     credentials: CredentialsConfig = msgspec.field(default_factory=CredentialsConfig)
+    audit: AuditConfig = AuditConfig()
 
 
 def default_directory() -> Path:
@@ -221,6 +232,7 @@ def load_config(
         information=read.information,
         environments=_environments(read.environments, resources, path),
         credentials=read.credentials,
+        audit=read.audit,
     )
 
 
