@@ -24,6 +24,7 @@ from argosy.service.config import ResourceConfig, load_config
 from argosy.service.faults import POINTS
 from argosy.service.notifications import NotificationConfig
 from argosy.service.policy import ServicePolicy
+from argosy.service.transfers import FETCHED, NOT_PUSHED, PUSHED
 from tests.service.running import RunningService
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -214,6 +215,9 @@ def test_event_kinds_are_those_there_are() -> None:
     assert set(re.findall(r"`([a-z-]+)`", told)) == set(re.findall(r'\.note\("([a-z-]+)"', sources)) | {
         "state",
         RESTARTED,
+        FETCHED,
+        PUSHED,
+        NOT_PUSHED,
     }
 
 

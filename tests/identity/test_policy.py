@@ -170,6 +170,7 @@ CALLS: dict[Operation, list[Call]] = {
     Operation.PAGE: [lambda s, c, at: s.page(c, Query(owner="alice")), lambda s, c, at: s.page(c, Query(owner="bob"))],
     Operation.EVENTS: [lambda s, c, at: s.events(c, at)],
     Operation.STREAM: [_stream],
+    Operation.TRANSFERS: [lambda s, c, at: s.transfers(c, at)],
     Operation.TERMINATE: [lambda s, c, at: _vector(s.terminate(c, [at]))],  # type: ignore[arg-type]
     Operation.PURGE: [
         lambda s, c, at: _vector(s.purge(c, [at])),  # type: ignore[arg-type]

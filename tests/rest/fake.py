@@ -39,6 +39,7 @@ from argosy.service.credentials import CredentialOperations
 from argosy.service.information.activities import computing_activity
 from argosy.service.information.inquiry import Extent
 from argosy.service.information.published import Published
+from argosy.service.moving import Transfer
 from argosy.store import Activity, Created, Event, Query, StoredCredential, Wish
 from tests.rest.fake_notifications import FakeNotifications
 
@@ -276,6 +277,12 @@ class FakeOperations(FakeNotifications, CredentialOperations):
                 self.advance(record.id, ActivityState.TERMINATED, reason="asked for", ended=time.time())
 
         return self._each(caller, ids, end)
+
+    async def transfers(self, caller: Caller, id: str) -> list[Transfer]:
+        (found,) = await self.status(caller, [id])
+        if isinstance(found, ArgosyError):
+            raise found
+        return [Transfer("fetch", "big", moved=5, total=10)]
 
     async def restart(self, caller: Caller, ids: Sequence[str], *, over: bool = False) -> list[Activity | ArgosyError]:
         def one(found: Activity | ArgosyError) -> Activity | ArgosyError:

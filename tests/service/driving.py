@@ -18,6 +18,8 @@ from argosy.service.policy import ServicePolicy
 from argosy.service.resources import Resource
 from argosy.service.service import ExecutionService
 from argosy.service.share_config import SharesConfig
+from argosy.service.transfers import FindCredentials, no_credentials
+from argosy.staging import Staging
 from argosy.store import Activity, Created
 from argosy.store.sqlite import SQLiteStore
 
@@ -117,7 +119,12 @@ async def routed_service(
 
 @asynccontextmanager
 async def told_service(
-    directory: Path, *, driver: ToldDriver | None = None, **policy: float
+    directory: Path,
+    *,
+    driver: ToldDriver | None = None,
+    staging: Staging | None = None,
+    credentials: FindCredentials = no_credentials,
+    **policy: float,
 ) -> AsyncIterator[tuple[ExecutionService, ToldDriver]]:
     driver = driver or ToldDriver()
     times = {"retry_first": 0.01, "retry_most": 0.05} | policy
@@ -127,6 +134,8 @@ async def told_service(
         {"told": Resource("told", driver)},
         ServicePolicy(**times),
         alone=True,
+        staging=staging,
+        credentials=credentials,
     )
     await service.open()
     try:

@@ -44,7 +44,7 @@ def ended(outcome: Outcome, tag: str = "a", code: int | None = None) -> Reported
 
 
 def live(*happened: object, needs: Needs = BOTH) -> Decision:
-    whole = Decision(Activity("a", "alice", S.PENDING, 1, 0.0, 0.0), [], [])
+    whole = Decision(Activity("a", "alice", S.PENDING, 1, 0.0, 0.0, resource="told"), [], [])
     for now, one in enumerate(happened, 1):
         decision = decide(whole.activity, one, needs, float(now), 10.0)
         whole = Decision(decision.activity, whole.events + decision.events, decision.instructions)

@@ -42,6 +42,7 @@ FULL: dict[str, Any] = {
     "noted": 1234.5,
     "failed_in": S.STAGING_OUT,
     "outcome": Outcome.TIMEOUT,
+    "waiting_for": "credential",
     "restarts": 2,
     "earlier": ("12", "13[4]"),
     "wish": Wish(Action.HOLD, "bob", 1235.5, True, "slurmctld is away"),

@@ -24,6 +24,7 @@ from argosy.languages.documents import (
     Result,
     ServiceDocument,
     ShareDocument,
+    TransferDocument,
 )
 from argosy.languages.native import Description
 from argosy.model import NotFound
@@ -181,6 +182,10 @@ class AsyncClient(AsyncNotifying):
     async def terminate(self, id: str) -> ActivityDocument:
         """Begin to end an activity; `wait` for its end."""
         return await self._do(calls.terminate(id))
+
+    async def transfers(self, id: str) -> Sequence[TransferDocument]:
+        """The files that are being moved for an activity, and have been in the stage under way."""
+        return await self._do(calls.transfers(id))
 
     async def restart(self, id: str, *, over: bool = False) -> ActivityDocument:
         """Let a failed activity go on from the stage that failed. `over`: you know that a job that was lost sight of

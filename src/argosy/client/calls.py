@@ -209,6 +209,10 @@ def events(id: str, after: int, limit: int) -> Call[documents.EventPage]:
     return Call("GET", activity(id, "events"), documents.EventPage, params={"after": after, "limit": limit})
 
 
+def transfers(id: str) -> Call[list[documents.TransferDocument]]:
+    return Call("GET", activity(id, "transfers"), list[documents.TransferDocument])
+
+
 def shares() -> Call[list[documents.ShareDocument]]:
     return Call("GET", "/v1/shares", list[documents.ShareDocument])
 

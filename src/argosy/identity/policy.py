@@ -39,6 +39,7 @@ class Operation(StrEnum):
     PAGE = "page"
     EVENTS = "events"
     STREAM = "stream"
+    TRANSFERS = "transfers"
     TERMINATE = "terminate"
     PURGE = "purge"
     SHARES = "shares"
@@ -106,6 +107,7 @@ TABLE: Mapping[Operation, Rule] = {
     Operation.PAGE: Rule(_READ, *_OWN),
     Operation.EVENTS: Rule(_READ, *_OPERATED),
     Operation.STREAM: Rule(_READ, *_OWN),
+    Operation.TRANSFERS: Rule(_READ, *_OPERATED),
     Operation.TERMINATE: Rule(_CANCEL, *_OPERATED),
     Operation.PURGE: Rule(_CANCEL, *_ADMINISTERED),
     Operation.SHARES: Rule(_READ, *_OWN),

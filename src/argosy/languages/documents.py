@@ -43,6 +43,8 @@ class ActivityDocument(Struct, omit_defaults=True, kw_only=True):
     exit_code: int | None = None
     signal: int | None = None
     reason: str | None = None
+    waiting_for: str | None = None
+    """What its owner must provide before it goes on: ``credential``. The reason says more."""
     hosts: list[str] = []
     start_estimate: str | None = None
     usage: UsageDocument | None = None
@@ -61,7 +63,7 @@ class ActivityDocument(Struct, omit_defaults=True, kw_only=True):
     subscriptions: list[SubscriptionDocument] = []
     """In the answer to a creation: those that it asked for, with their secrets."""
     links: dict[str, str] = {}
-    """``self``, ``events``, ``files`` (where to push input and fetch output), ``description``."""
+    """``self``, ``events``, ``files`` (where to push input and fetch output), ``description``, ``transfers``."""
     told: ModelDocument | None = None
     """The same in another information model's words, where one was asked for."""
     spent: SpentDocument | None = None
@@ -204,6 +206,25 @@ class FilePage(Struct, kw_only=True):
 
     items: list[FileDocument]
     next: str | None = None
+
+
+class TransferDocument(Struct, omit_defaults=True, kw_only=True):
+    """A file that the service moves for an activity, or has moved in the stage under way."""
+
+    direction: str
+    """``fetch`` or ``push``."""
+    path: str
+    place: str | None = None
+    """The source that was used, or the target."""
+    moved: int = 0
+    """Bytes."""
+    total: int | None = None
+    seconds: float = 0.0
+    rate: int = 0
+    """Bytes a second."""
+    began: str = ""
+    ended: str | None = None
+    error: str | None = None
 
 
 class ShareDocument(Struct, omit_defaults=True, kw_only=True):

@@ -49,11 +49,13 @@ class Resources(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=
 
 
 class Input(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """A file that must be in the session directory before the job starts; the client puts it there, usually."""
+    """A file that must be in the session directory before the job starts: put there by the client, or fetched."""
 
     path: Path
     size: Annotated[int, Meta(ge=0, description="Bytes; checked.")] | None = None
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="Checked.")] | None = None
+    adler32: Annotated[str, Meta(pattern="^[0-9a-f]{8}$", description="Checked.")] | None = None
+    md5: Annotated[str, Meta(pattern="^[0-9a-f]{32}$", description="Checked.")] | None = None
     executable: bool = False
     content: (
         Annotated[str, Meta(max_length=1_048_576, description="The file itself, where it is small and text.")] | None
@@ -64,7 +66,7 @@ class Input(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True
 
 
 class Output(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """A file that the job must leave in the session directory."""
+    """A file that the job must leave in the session directory, a pattern, or a directory (with a trailing slash)."""
 
     path: Path
     optional: bool = False
@@ -130,6 +132,7 @@ class Description(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_onl
     rerunnable: Annotated[bool, Meta(description="Whether a requeue by the batch system may run it again.")] = False
     held: Annotated[bool, Meta(description="Create it, and start it only when told.")] = False
     notify: Annotated[list[Notify], Meta(description="Whom to tell what happens to it.")] = []
+    interactive: Annotated[bool, Meta(description="Files can be put into its directory while it runs.")] = False
 
 
 _encoder = msgspec.json.Encoder(order="deterministic")
@@ -188,6 +191,8 @@ def to_model(wire: Description) -> ActivityDescription:
                     f.sources,
                     f.creation,
                     f.delete_on_termination,
+                    f.adler32,
+                    f.md5,
                 )
                 for f in wire.inputs
             ],
@@ -204,6 +209,7 @@ def to_model(wire: Description) -> ActivityDescription:
             labels=[] if needs is None else needs.labels,
             candidates=[] if needs is None else needs.candidates,
             environments=[EnvironmentRequest(e.name, e.version, e.parameters, e.optional) for e in wire.environments],
+            interactive=wire.interactive,
         )
         description.check()
     except InvalidInput as error:

@@ -24,7 +24,8 @@ class InputFile:
     """A file that must be in the session directory before the job starts.
 
     `content` is the file itself, where it is small and text. Otherwise it is pulled from the first of the URLs in
-    `sources` that works; where there are none the client pushes it. `size` (bytes) and `sha256` (hexadecimal) are
+    `sources` that works; where there are none the client pushes it. With a trailing slash it is a directory with all
+    that is in it. `size` (bytes) and the checksums `sha256`, `adler32` and `md5` (hexadecimal) are
     checked where given; `executable` makes it so. `creation` says what becomes of a file of that name that is there
     already; with `delete_on_termination` the file is removed once the job has ended and its output is staged out.
     """
@@ -37,11 +38,14 @@ class InputFile:
     sources: list[str] = field(default_factory=list)
     creation: CreationFlag = "overwrite"
     delete_on_termination: bool = False
+    adler32: str | None = None
+    md5: str | None = None
 
 
 @dataclass(slots=True)
 class OutputFile:
-    """A file that the job must leave in the session directory.
+    """A file that the job must leave in the session directory; with a trailing slash a directory with all that is in
+    it, with ``*``, ``?`` or ``[...]`` in its path all that fit that pattern, at least one.
 
     It is pushed to each of the URLs in `targets`; where there are none it stays for the client to pull. `creation` is
     about what is at a target already.
@@ -75,6 +79,8 @@ class ActivityDescription:
     Paths in `spec` that are relative are within the session directory, which is the working directory where the
     specification names none. `share` is ``RESOURCE`` or ``RESOURCE/QUEUE``. `rerunnable` allows a
     requeue by the batch system to run the application again. `held`: create it, and start it only when told.
+    `interactive`: files can be put into its session directory also while the
+    job runs.
     `notify`: whom to tell what happens to it.
 
     Where no share is named one is chosen: of those in `candidates` (as `share`; any where there are none) with this
@@ -95,6 +101,7 @@ class ActivityDescription:
     labels: list[str] = field(default_factory=list)
     candidates: list[str] = field(default_factory=list)
     environments: list[EnvironmentRequest] = field(default_factory=list)
+    interactive: bool = False
 
     def check(self) -> None:
         """Raise InvalidInput naming the first field that is wrong."""

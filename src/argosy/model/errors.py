@@ -9,6 +9,7 @@
     ├── NotAllowed                   the caller is known, and may not do this
     ├── Conflict                     the same key with other content, or a newer version exists
     ├── LimitExceeded                a published limit was reached
+    │   └── NoRoom                   a quota of bytes was reached
     └── Unavailable                  something outside is away for now; nothing is lost, try again
 
 `code` is machine-readable and stable; the message is a sentence that says what to do.
@@ -95,6 +96,12 @@ class LimitExceeded(ArgosyError):
     """A published limit was reached."""
 
     code = "limit-exceeded"
+
+
+class NoRoom(LimitExceeded):
+    """A quota of bytes was reached; remove something, or ask the administrator."""
+
+    code = "no-room"
 
 
 class Unavailable(ArgosyError):

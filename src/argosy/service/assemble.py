@@ -21,6 +21,7 @@ from argosy.executors.executor import BATCH_GROUP
 from argosy.executors.local.driver import LocalDriver
 from argosy.model import InvalidInput
 from argosy.outbound import OutboundPolicy
+from argosy.staging import Staging
 from argosy.store.sqlite import SQLiteStore
 from argosy.transport import open_transport
 from argosy.transport.local import LocalTransport
@@ -45,6 +46,7 @@ def assemble(config: ServiceConfig, faults: Faults) -> ExecutionService:
     about = config.information
     if not about.authority:
         about = structs.replace(about, authority=default_authority(config.directory))
+    outbound = OutboundPolicy.of(config.outbound)
     return ExecutionService(
         store,
         config.sessions,
@@ -52,7 +54,8 @@ def assemble(config: ServiceConfig, faults: Faults) -> ExecutionService:
         config.policy,
         faults,
         alone=True,
-        outbound=OutboundPolicy.of(config.outbound),
+        outbound=outbound,
+        staging=Staging(config.staging, outbound, str(directory / "staging"), faults),
         notifying=config.notifications,
         source=f"urn:argosy:{_own_name(directory)}",
         about=about,

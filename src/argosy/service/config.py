@@ -58,8 +58,11 @@
     [endpoints.rimrock]         # other protocols than our own: see docs/rimrock.md
     hosts = { "login.example.org" = "cluster" }
 
-    [outbound]                  # to where callbacks may go, beside public addresses: see argosy.outbound.policy
-    allow = ["10.1.0.0/16"]
+    [staging]                   # files from and to URLs: see argosy.staging.config
+    file_roots = ["/data/public"]
+
+    [outbound]                  # to where this service connects for its users: see argosy.outbound.policy
+    allow = ["*.example.org", "10.1.0.0/16"]
 
     [notifications]             # how callbacks are sent: see argosy.service.notifications.settings
     allow_http = false

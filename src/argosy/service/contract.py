@@ -20,6 +20,7 @@ from .caller import Caller
 from .information.about import About
 from .information.inquiry import Extent
 from .information.published import Published
+from .moving import Transfer
 from .notifications.contract import Notifications
 
 
@@ -170,6 +171,10 @@ class Operations(Notifications):
     @abstractmethod
     async def environments(self, caller: Caller) -> list[RuntimeEnvironment]:
         """The runtime environments that jobs can ask for, each with all shares where it is (GES 3.7)."""
+
+    @abstractmethod
+    async def transfers(self, caller: Caller, id: str) -> list[Transfer]:
+        """What is being moved for an activity now, with how far that has come, and what has been in its stage."""
 
     # -- session directories (GES 3.5) ------------------------------------------------------------
 

@@ -63,10 +63,14 @@ class Engine:
         perform: Perform,
         settled: Callable[[Sequence[Activity]], Awaitable[None]],
         fault: Callable[[str], None],
+        dropped: Callable[[Live], None] = lambda live: None,
     ) -> None:
+        """`dropped` is told of an activity that this worker has in hand no more."""
+        self._dropped = dropped
         self._store = store
         self._policy = policy
-        self._perform = perform
+        self.perform = perform
+        """Has an instruction performed."""
         self._settled = settled
         self._fault = fault
         self._lives: dict[str, Live] = {}
@@ -105,9 +109,9 @@ class Engine:
         if isinstance(step, Begun):
             self.post(record.id, step)
         elif step is not None:
-            self._perform(step, live)
+            self.perform(step, live)
         if record.state.in_lrms and pending(record) is not None:
-            self._perform(Instruction.CONTROL, live)
+            self.perform(Instruction.CONTROL, live)
         return live
 
     def created(
@@ -117,7 +121,7 @@ class Engine:
         live = Live(record, needs, description)
         self._lives[record.id] = live
         if first is not None:
-            self._perform(first, live)
+            self.perform(first, live)
 
     def post(self, id: str, happened: Happening) -> None:
         """Something happened to an activity. One that this worker does not have is left alone."""
@@ -178,7 +182,7 @@ class Engine:
                 future.set_result(draft.live.record)
         if not draft.live.record.state.final:
             for instruction in dict.fromkeys(draft.instructions):
-                self._perform(instruction, draft.live)
+                self.perform(instruction, draft.live)
 
     async def _write(self) -> None:
         while True:
@@ -225,6 +229,7 @@ class Engine:
         """Have it in hand no more. It may have been taken up anew under the same id: that one stays."""
         if self._lives.get(live.record.id) is live:
             del self._lives[live.record.id]
+        self._dropped(live)
         if live.timer is not None:
             live.timer.cancel()
 
@@ -262,24 +267,27 @@ class Engine:
 
     # -- trying again -----------------------------------------------------------------------------
 
-    def again(self, live: Live, instruction: Instruction, *, delay: float | None = None) -> bool:
-        """Perform an instruction again after a while, each time a longer one; False where that went on for too long."""
+    def again(
+        self, live: Live, instruction: Instruction, *, delay: float | None = None, within: float | None = None
+    ) -> bool:
+        """Perform an instruction again after a while, each time a longer one; False where that went on for too long,
+        which is `within` seconds, or `ServicePolicy.give_up_after`."""
         now = time.time()
         if live.trying_since is None:
             live.trying_since = now
-        if now - live.trying_since > self._policy.give_up_after:
+        if now - live.trying_since > (self._policy.give_up_after if within is None else within):
             return False
         if delay is None:
             delay = min(self._policy.retry_first * 2 ** min(live.tries, 30), self._policy.retry_most)
             live.tries += 1
         if live.timer is not None:
             live.timer.cancel()
-        live.timer = asyncio.get_running_loop().call_later(delay, self._perform, instruction, live)
+        live.timer = asyncio.get_running_loop().call_later(delay, self.perform, instruction, live)
         return True
 
     def ask_again(self, live: Live) -> None:
         """Ask the batch system once more for what was asked of the activity."""
-        self._perform(Instruction.CONTROL, live)
+        self.perform(Instruction.CONTROL, live)
 
     def went_well(self, live: Live) -> None:
         """What was tried has worked."""

@@ -12,9 +12,13 @@ itself there, as a crash would. It is armed only by the tests, through an enviro
     accepted        the batch system's id is stored
     reported        a report has arrived, nothing of it is stored
     stage-in        an upload is complete and has not got its name
-    fetch-arrived   an input that the service fetches is whole and has not got its name
-    push-arrived    an output is where it was sent to, nothing of that is stored
+    fetching        some bytes of an input file have come from its source
+    fetch-arrived   an input file has come whole, and has not got its name
+    fetched         an input file is there, nothing of it is stored
     stage-out       the output files are about to be looked at
+    pushing         some bytes of an output file have gone to a target
+    push-arrived    a target has an output file, its answer is about to be looked at
+    pushed          a target has an output file, nothing of it is stored
     cancel-before   a termination is recorded, the batch system has not been told
     cancel-after    the batch system has been told to cancel, nothing of it is stored
     control-before  a hold or the like is recorded, the batch system has not been asked
@@ -39,9 +43,13 @@ POINTS = (
     "accepted",
     "reported",
     "stage-in",
+    "fetching",
     "fetch-arrived",
-    "push-arrived",
+    "fetched",
     "stage-out",
+    "pushing",
+    "push-arrived",
+    "pushed",
     "cancel-before",
     "cancel-after",
     "control-before",

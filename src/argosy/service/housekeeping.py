@@ -17,7 +17,7 @@ from argosy.model import ActivityState, ArgosyError
 from argosy.store import Activity, Chore, Store
 
 from .engine import Engine
-from .lifecycle import Needs, TooLate
+from .lifecycle import CREDENTIAL, Needs, TooLate, needs_of
 from .performer import Performer
 from .policy import ServicePolicy
 from .resources import Resource
@@ -134,16 +134,20 @@ class Housekeeping:
             # One that cannot be read must not keep the others: what it needs is looked at again in each stage.
             log.error("the description of %s cannot be read: %s", id, error)  # noqa: TRY400
             return Needs(inputs=True, outputs=True)
-        return Needs(inputs=bool(description.inputs), outputs=any(not file.optional for file in description.outputs))
+        return needs_of(description)
 
     async def _late(self) -> None:
         limit = time.time() - self._policy.input_wait
         for live in self._engine.lives():
-            if live.record.state is ActivityState.STAGING_IN and live.record.changed < limit:
-                self._engine.post(
-                    live.record.id,
-                    TooLate(f"its input files did not arrive within {self._policy.input_wait:g} s"),
-                )
+            record = live.record
+            if record.changed >= limit:
+                continue
+            if record.waiting_for == CREDENTIAL:
+                words = f"{record.reason}; no other credential came within {self._policy.input_wait:g} s"
+                self._engine.post(record.id, TooLate(words))
+            elif record.state is ActivityState.STAGING_IN:
+                words = f"its input files did not arrive within {self._policy.input_wait:g} s"
+                self._engine.post(record.id, TooLate(words))
 
     async def _refresh(self) -> None:
         await asyncio.gather(*(resource.refresh() for resource in self._resources.values() if resource.opened))

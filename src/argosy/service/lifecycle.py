@@ -16,7 +16,8 @@ from enum import StrEnum
 from typing import Any
 
 from argosy.executors.contract import Report
-from argosy.model import ActivityState, Outcome, Phase
+from argosy.languages.native import Description
+from argosy.model import ActivityDescription, ActivityState, Outcome, Phase
 from argosy.model.actions import Action
 from argosy.model.activity import RESTARTED, may_follow, may_restart
 from argosy.store import Activity, Event
@@ -26,6 +27,11 @@ from .wishes import WishAnswered, Wished
 
 _S = ActivityState
 
+#: What `Activity.waiting_for` says of a stage that cannot go on without another credential.
+CREDENTIAL = "credential"
+#: The states in which files are moved.
+STAGING = frozenset({_S.STAGING_IN, _S.STAGING_OUT})
+
 
 class Instruction(StrEnum):
     """What the engine is to do."""
@@ -33,7 +39,8 @@ class Instruction(StrEnum):
     MATCH = "match"
     """Find the share that takes it; answer `Matched`, or `Unmatched` and later `Matched`."""
     CHECK_INPUT = "check-input"
-    """See which declared input files are there; answer `InputChecked`."""
+    """See which declared input files are there, and fetch those that have sources; answer `InputChecked`, or what keeps
+    them away."""
     SUBMIT = "submit"
     """Hand it to the batch system; the intention is recorded, and this is the first try."""
     RECOVER = "recover"
@@ -46,7 +53,16 @@ class Instruction(StrEnum):
     CONTROL = "control"
     """Ask the batch system for what was asked of the activity; answer `WishAnswered`."""
     CHECK_OUTPUT = "check-output"
-    """See which declared output files are there; answer `OutputChecked`."""
+    """See which declared output files are there, and deliver those that have targets; answer `OutputChecked`, or what
+    keeps them here."""
+    STOP_STAGING = "stop-staging"
+    """Stop moving its files; answer `Never` once nothing is moved any more."""
+
+
+_STAGING_INSTRUCTIONS = {
+    _S.STAGING_IN: Instruction.CHECK_INPUT,
+    _S.STAGING_OUT: Instruction.CHECK_OUTPUT,
+}
 
 
 # -- what can happen -----------------------------------------------------------------------------------
@@ -127,6 +143,34 @@ class OutputChecked:
 
 
 @dataclass(frozen=True, slots=True)
+class FileMoved:
+    """A file has arrived, or could not be delivered: `kind` is that of the event which tells of it."""
+
+    kind: str
+    message: str
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StagingFailed:
+    """The stage under way cannot succeed, in these words."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialWanted:
+    """The stage under way cannot go on without another credential, in these words."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialRenewed:
+    """There is another credential; a stage that waits for one can go on."""
+
+
+@dataclass(frozen=True, slots=True)
 class TerminateAsked:
     """Its owner, or somebody who may, wants it ended."""
 
@@ -161,6 +205,10 @@ Happening = (
     | Never
     | Reported
     | OutputChecked
+    | FileMoved
+    | StagingFailed
+    | CredentialWanted
+    | CredentialRenewed
     | TerminateAsked
     | RestartAsked
     | TooLate
@@ -175,6 +223,16 @@ class Needs:
 
     inputs: bool
     outputs: bool
+
+
+def needs_of(description: ActivityDescription | Description) -> Needs:
+    """What a description asks, as it was written or in the model's terms."""
+    files = (*description.inputs, *description.outputs)
+    return Needs(
+        inputs=bool(description.inputs),
+        outputs=any(not file.optional or file.targets for file in description.outputs)
+        or any(file.delete_on_termination for file in files),
+    )
 
 
 @dataclass(slots=True)
@@ -196,6 +254,8 @@ class Decision:
         detail = more.pop("detail", None)
         if state is _S.FAILED:
             more.setdefault("failed_in", old.state)
+        if old.waiting_for is not None:
+            more.setdefault("waiting_for", None)
         self.activity = old.but(state=state, changed=now, reason=message, noted=time, **more)
         self.note(kind, time, message, by=by, detail=detail)
 
@@ -274,6 +334,19 @@ def decide(activity: Activity, happened: Happening, needs: Needs, now: float, re
         case OutputChecked(missing):
             if activity.state is _S.STAGING_OUT:
                 _staged_out(decision, missing, now)
+        case FileMoved(kind, message, detail):
+            if activity.state in STAGING:
+                decision.note(kind, now, message, detail=detail)
+        case StagingFailed(words):
+            if activity.state in STAGING:
+                decision.move(_S.FAILED, now, words)
+        case CredentialWanted(words):
+            _wait_for_credential(decision, words, now)
+        case CredentialRenewed():
+            if activity.state in STAGING and activity.waiting_for == CREDENTIAL:
+                decision.activity = activity.but(waiting_for=None, reason=None, changed=now)
+                decision.note("released", now)
+                decision.instructions.append(_STAGING_INSTRUCTIONS[activity.state])
     if wishes.follow(decision, activity, now):
         decision.instructions.append(Instruction.CONTROL)
     final = decision.activity
@@ -287,16 +360,14 @@ def resume(activity: Activity) -> Instruction | Begun | None:
     state = activity.state
     if state is _S.PENDING:
         return Begun()
-    if state is _S.STAGING_IN:
-        return Instruction.CHECK_INPUT
+    if state in STAGING:
+        return _STAGING_INSTRUCTIONS[state]
     if state is _S.STAGED_IN:
         return Instruction.RECOVER
     if state.in_lrms:
         return Instruction.WATCH
-    if state is _S.STAGING_OUT:
-        return Instruction.CHECK_OUTPUT
     if state is _S.TERMINATING:
-        return Instruction.CANCEL
+        return Instruction.CANCEL if _batch_system_has_it(activity) else Instruction.STOP_STAGING
     return None
 
 
@@ -396,11 +467,24 @@ def _terminate(decision: Decision, by: str, now: float) -> None:
     if activity.state is _S.TERMINATING:
         return
     decision.move(_S.TERMINATING, now, by=by, terminate_by=by)
-    if activity.intended is None or activity.state in (_S.STAGING_OUT, _S.STAGED_OUT, _S.LRMS_FINISHED):
-        # The batch system has never heard of it, or is done with it.
-        decision.move(_S.TERMINATED, now, by=by)
-    else:
+    if _batch_system_has_it(activity):
         decision.instructions.append(Instruction.CANCEL)
+    elif activity.state in STAGING:
+        decision.instructions.append(Instruction.STOP_STAGING)
+    else:
+        decision.move(_S.TERMINATED, now, by=by)
+
+
+def _batch_system_has_it(activity: Activity) -> bool:
+    """Whether it has, or may have, heard of the job and is not done with it."""
+    return activity.intended is not None and activity.ended is None
+
+
+def _wait_for_credential(decision: Decision, words: str, now: float) -> None:
+    activity = decision.activity
+    if activity.state in STAGING and (activity.waiting_for, activity.reason) != (CREDENTIAL, words):
+        decision.activity = activity.but(waiting_for=CREDENTIAL, reason=words, changed=now)
+        decision.note("held", now, words, detail={"for": CREDENTIAL})
 
 
 _PHASES = {

@@ -60,21 +60,6 @@ def split_share(share: str) -> tuple[str, str | None]:
     return resource, queue or None
 
 
-def check_staging(description: ActivityDescription) -> None:
-    """Raise InvalidInput for what descriptions can ask of staging and this service does not do yet."""
-    for label, files, urls in (
-        ("inputs", description.inputs, "sources"),
-        ("outputs", description.outputs, "targets"),
-    ):
-        for index, file in enumerate(files):
-            for name, usual in ((urls, []), ("creation", "overwrite"), ("delete_on_termination", False)):
-                if getattr(file, name) != usual:
-                    raise InvalidInput(
-                        f"{name} is not supported by this service yet: files come from the client and go to the client",
-                        element=f"{label}[{index}].{name}",
-                    )
-
-
 @dataclass(frozen=True, slots=True)
 class Requirements:
     """What a job needs of a share, so that those that need the same are looked at once.

@@ -18,12 +18,14 @@ from argosy.store import Activity, Store, activity_of
 
 from .controls import Controls
 from .engine import Engine, Live
-from .lifecycle import Accepted, Away, InputChecked, Instruction, Never, OutputChecked, Refused, Reported, TooLate
+from .lifecycle import Accepted, Away, Instruction, Never, Refused, Reported, TooLate
 from .policy import ServicePolicy
 from .requests import job_request
 from .resources import Resource
 from .routing import Router, WaitingRoom
 from .sessions import Sessions
+from .stages import Stages, staging
+from .transfers import Transfers
 from .wishes import held_here
 
 log = logging.getLogger(__name__)
@@ -41,6 +43,7 @@ class Performer:
         sessions: Sessions,
         resources: dict[str, Resource],
         policy: ServicePolicy,
+        transfers: Transfers,
         fault: Callable[[str], None],
         router: Router,
     ) -> None:
@@ -49,12 +52,24 @@ class Performer:
         self._sessions = sessions
         self._resources = resources
         self._fault = fault
-        self.engine: Engine
         self.waiting: WaitingRoom
+        self._engine: Engine | None = None
+        self.stages = Stages(sessions, transfers, policy, self.description, fault)
+        self._staging = staging(self.stages)
         self._gathered: dict[tuple[Instruction, str], list[Live]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._submitting: set[str] = set()
         self._controls = Controls(resources, policy, fault)
+
+    @property
+    def engine(self) -> Engine:
+        """What is told of what came of instructions."""
+        assert self._engine is not None, "it is given one before anything is performed"
+        return self._engine
+
+    @engine.setter
+    def engine(self, engine: Engine) -> None:
+        self._engine = self.stages.engine = engine
 
     def perform(self, instruction: Instruction, live: Live) -> None:
         """Begin to perform an instruction. Those for one resource that come together are performed together."""
@@ -69,7 +84,7 @@ class Performer:
         lives = [live for live in self._gathered.pop(key) if not live.record.state.final]
         if not lives:
             return
-        if instruction in (Instruction.CHECK_INPUT, Instruction.CHECK_OUTPUT):
+        if instruction in self._staging:
             self._start(self._check_files(instruction, lives))
             return
         if instruction is Instruction.MATCH:
@@ -121,6 +136,7 @@ class Performer:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.stages.stop()
 
     def _away(self, live: Live, instruction: Instruction, words: str) -> None:
         """An outside fault: say so in the activity's history, and try again later."""
@@ -132,38 +148,17 @@ class Performer:
         else:
             self.engine.post(id, TooLate(words))
 
-    # -- stage-in and stage-out -------------------------------------------------------------------
+    # -- stage-in and stage-out: `stages` -------------------------------------------------------------------
 
     async def _check_files(self, instruction: Instruction, lives: list[Live]) -> None:
         if instruction is Instruction.CHECK_OUTPUT:
             self._fault("stage-out")
-        check = self._check_input if instruction is Instruction.CHECK_INPUT else self._check_output
         for live in lives:
             # Each for itself: what one activity did to its directory must not keep the others.
-            await self._guarded(instruction, [live], check(live))
-
-    async def _check_input(self, live: Live) -> None:
-        description = await self.description(live)
-        await asyncio.to_thread(self._sessions.make, [live.record.id])
-        for file in description.inputs:
-            if file.content is not None:
-                await asyncio.to_thread(
-                    self._sessions.put_inline, live.record.session, file.path, file.content, executable=file.executable
-                )
-        paths = [file.path for file in description.inputs]
-        missing = await asyncio.to_thread(self._sessions.missing, live.record.session, paths)
-        self.engine.went_well(live)
-        self.engine.post(live.record.id, InputChecked(tuple(missing)))
-
-    async def _check_output(self, live: Live) -> None:
-        description = await self.description(live)
-        paths = [file.path for file in description.outputs if not file.optional]
-        missing = await asyncio.to_thread(self._sessions.missing, live.record.session, paths)
-        self.engine.went_well(live)
-        self.engine.post(live.record.id, OutputChecked(tuple(missing)))
+            await self._guarded(instruction, [live], self._staging[instruction](live))
 
     async def description(self, live: Live) -> ActivityDescription:
-        """What an activity asks for; read from the store where it is not at hand."""
+        """What was asked for, in the model's terms."""
         if live.description is None:
             data = await self._store.description(live.record.id)
             if data is None:

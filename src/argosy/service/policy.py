@@ -19,6 +19,8 @@ class ServicePolicy:
     """How long a submission is tried while the batch system is away before the activity is failed."""
     control_patience: float = 3600.0
     """How long a hold, release, suspension or resumption is tried, and looked for, before it counts as refused."""
+    space_wait: float = 86_400
+    """How long staging is tried again while a disk, or a quota at the other side, is full."""
     retry_first: float = 2.0
     """The wait before the second try of what failed for an outside fault; it doubles up to `retry_most`."""
     retry_most: float = 300.0

@@ -32,6 +32,7 @@ from argosy.model import (
 )
 from argosy.model.actions import Action
 from argosy.outbound import OutboundPolicy
+from argosy.staging import Staging, StagingConfig
 from argosy.store import Activity, Created, Event, NewActivity, Query, Store
 
 from .caller import Caller
@@ -41,13 +42,28 @@ from .contract import ChangeRequest, CommandOutcome, CreateRequest, FileInfo, Op
 from .credentials import CredentialOperations
 from .engine import Engine
 from .environments import with_shares
+from .files_asked import check_files
 from .housekeeping import Housekeeping
 from .ids import new_id
 from .information.about import About, default_authority
 from .information.inquiry import Extent, Inquiry
 from .information.published import Published
-from .lifecycle import Begun, Decision, Instruction, Matched, Needs, RestartAsked, TerminateAsked, decide, tell, wait
-from .matching import Requirements, Verdict, Waiting, Who, check_staging
+from .lifecycle import (
+    CREDENTIAL,
+    Begun,
+    CredentialRenewed,
+    Decision,
+    Instruction,
+    Matched,
+    RestartAsked,
+    TerminateAsked,
+    decide,
+    needs_of,
+    tell,
+    wait,
+)
+from .matching import Requirements, Verdict, Waiting, Who
+from .moving import Transfer
 from .notifications import NotificationConfig, Sender
 from .notifications.operations import NotificationOperations, of_description
 from .performer import Performer
@@ -59,6 +75,7 @@ from .restart import why_not
 from .routing import Router, WaitingRoom
 from .sessions import Sessions
 from .streams import Streams
+from .transfers import FindCredentials, Transfers, no_credentials
 from .wishes import Wished
 
 log = logging.getLogger(__name__)
@@ -88,10 +105,15 @@ class ExecutionService(NotificationOperations, CredentialOperations):
         about: About | None = None,
         environments: Sequence[RuntimeEnvironment] = (),
         keeper: Keeper | None = None,
+        staging: Staging | None = None,
+        credentials: FindCredentials = no_credentials,
     ) -> None:
         """`alone`: no other process uses the store, so whoever had activities in hand before is dead. `source` names
-        this service in what it tells others. `keeper` has the users' credentials; without one they last as long as
-        this service."""
+        this service in what it tells others.
+
+        `staging` moves files from and to URLs, and is closed with the service; `credentials` finds with what.
+        `keeper` has the users' credentials; without one they last as long as this service.
+        """
         if not resources:
             raise ValueError("a service needs at least one resource")
         self._store = store
@@ -101,8 +123,19 @@ class ExecutionService(NotificationOperations, CredentialOperations):
         self.keeper = keeper or Keeper(store, Vault([os.urandom(32)]))
         self._sessions = Sessions(sessions_root, fault)
         self._router = Router(resources, environments)
-        self._performer = Performer(store, self._sessions, resources, self._policy, fault, self._router)
-        self._engine = Engine(store, self._policy, self._performer.perform, self._performer.settled, fault)
+        self._staging = staging or Staging(
+            StagingConfig(cache_size=0), outbound or OutboundPolicy(), os.path.join(sessions_root, ".staging"), fault
+        )
+        transfers = Transfers(store, self._sessions, self._staging, credentials, fault)
+        self._performer = Performer(store, self._sessions, resources, self._policy, transfers, fault, self._router)
+        self._engine = Engine(
+            store,
+            self._policy,
+            self._performer.perform,
+            self._performer.settled,
+            fault,
+            self._performer.stages.dropped,
+        )
         self._performer.engine = self._engine
         self._waiting = WaitingRoom(self._router, self._engine, self._performer.description)
         self._performer.waiting = self._waiting
@@ -144,6 +177,7 @@ class ExecutionService(NotificationOperations, CredentialOperations):
         for resource in self._resources.values():
             await resource.driver.close()
         await self._performer.stop()
+        await self._staging.close()
         await self._engine.stop()
         await self._store.retire(self._worker)
         await self._store.close()
@@ -180,7 +214,7 @@ class ExecutionService(NotificationOperations, CredentialOperations):
             answers[index] = result
             if isinstance(result, Created) and not result.existed:
                 first = decision.instructions[0] if decision.instructions else None
-                self._engine.created(result.activity, _needs(description), description, first)
+                self._engine.created(result.activity, needs_of(description), description, first)
                 if result.activity.state is ActivityState.PENDING and (live := self._engine.get(result.activity.id)):
                     self._waiting.add(live, Requirements.of(description), who, result.activity.reason or "")
         return [answer for answer in answers if answer is not None]
@@ -188,7 +222,7 @@ class ExecutionService(NotificationOperations, CredentialOperations):
     def _prepare(self, who: Who, request: CreateRequest) -> tuple[NewActivity, ActivityDescription, Decision]:
         """Everything that can be wrong is found here, before anything is recorded."""
         description = native.to_model(request.description)
-        check_staging(description)
+        check_files(description, self._staging)
         now = time.time()
         id = new_id()
         session = self._sessions.path(id)
@@ -226,7 +260,7 @@ class ExecutionService(NotificationOperations, CredentialOperations):
             self._router.give(chosen, description.spec.effective_resources.computed_core_count)
             tell(decision, Matched(candidate.resource, None, candidate.name, chosen.environments, chosen.left_out), now)
             activity = decision.activity
-            began = decide(activity, Begun(), _needs(description), now, self._policy.retention)
+            began = decide(activity, Begun(), needs_of(description), now, self._policy.retention)
             decision = Decision(began.activity, decision.events + began.events, began.instructions)
         encoded = native.encode(request.description)
         subscriptions = of_description(description.notify, who.name, id, now, self._outbound, self._notifying)
@@ -409,6 +443,16 @@ class ExecutionService(NotificationOperations, CredentialOperations):
         found = find_resource(self._resources, resource)
         return read_outcome(await found.driver.run(asked, timeout=limit + PATIENCE))
 
+    async def transfers(self, caller: Caller, id: str) -> list[Transfer]:
+        await self._one(caller, Operation.TRANSFERS, id)
+        return self._performer.stages.transfers(id)
+
+    def credentials_renewed(self, owner: str) -> None:
+        """The owner has other credentials now: what waits for them goes on."""
+        for live in self._engine.lives():
+            if live.record.owner == owner and live.record.waiting_for == CREDENTIAL:
+                self._engine.post(live.record.id, CredentialRenewed())
+
     # -- GES 3.4 ----------------------------------------------------------------------------------
 
     async def shares(self, caller: Caller) -> list[ResourceShare]:
@@ -475,10 +519,6 @@ class ExecutionService(NotificationOperations, CredentialOperations):
     def _check_vector(self, items: Sequence[object]) -> None:
         if len(items) > self._policy.vector_limit:
             raise LimitExceeded(f"{len(items)} elements in one request; the most are {self._policy.vector_limit}")
-
-
-def _needs(description: ActivityDescription) -> Needs:
-    return Needs(inputs=bool(description.inputs), outputs=any(not file.optional for file in description.outputs))
 
 
 def _check_writable(activity: Activity) -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import os
 import shutil
 import stat
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from heapq import nsmallest
 from typing import ParamSpec
 
-from argosy.model import InputFile, InvalidInput, NotFound, Unavailable
+from argosy.model import Conflict, InputFile, InvalidInput, NoRoom, NotFound, Unavailable
+from argosy.staging import Fault, TransferFailed
 from argosy.staging.beneath import parent_of
+from argosy.staging.checksums import Checksums
+from argosy.staging.finding import find, is_pattern
 
 from .contract import FileInfo, OpenFile
 
@@ -57,6 +60,11 @@ class Sessions:
         return [path for path in paths if not self._exists(session, path)]
 
     def _exists(self, session: str, path: str) -> bool:
+        if is_pattern(path):
+            try:
+                return bool(find(session, path, 1))
+            except TransferFailed as failure:
+                return failure.fault is not Fault.MISSING  # there are more than one
         try:
             with parent_of(session, path) as (fd, name):
                 os.stat(name, dir_fd=fd, follow_symlinks=False)
@@ -65,6 +73,36 @@ class Sessions:
         except NotADirectoryError:  # the job has made something else of it
             return False
         return True
+
+    def size_of(self, session: str, path: str) -> int | None:
+        """The size of a plain file; None of anything else."""
+        try:
+            with parent_of(session, path) as (fd, name):
+                status = os.stat(name, dir_fd=fd, follow_symlinks=False)
+        except (NotFound, InvalidInput, FileNotFoundError, NotADirectoryError):
+            return None
+        return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+    def clear(self, session: str, paths: Sequence[str]) -> None:
+        """Remove files, directories with all they hold (by a trailing slash), and what fits patterns; what is not there
+        is removed already."""
+        for path in paths:
+            named = [path]
+            if is_pattern(path):
+                try:
+                    named = [one.path for one in find(session, path, sys.maxsize)]
+                except TransferFailed:
+                    continue
+            for one in named:
+                with contextlib.suppress(NotFound, InvalidInput, FileNotFoundError, NotADirectoryError):
+                    self._clear(session, one)
+
+    def _clear(self, session: str, path: str) -> None:
+        with parent_of(session, path) as (parent, name):
+            if stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
+                shutil.rmtree(name, dir_fd=parent)
+            else:
+                os.unlink(name, dir_fd=parent)
 
     def entries(self, session: str, path: str, after: str | None, limit: int) -> tuple[list[FileInfo], str | None]:
         """The entries of a directory by name, and the name to go on from. Memory is bounded by `limit`."""
@@ -120,13 +158,16 @@ class Sessions:
         declared: InputFile | None = None,
         executable: bool = False,
         still: Callable[[], None] = lambda: None,
+        most: int | None = None,
     ) -> FileInfo:
         """Write a file whole or not at all: under another name, checked against what was declared, then renamed.
 
-        `still` is called just before that, and raises where the file may not be put there any more.
+        `still` is called just before that, and raises where the file may not be put there any more. Raises NoRoom
+        where it is longer than `most`, Conflict where a file is there that is not to be replaced.
         """
         executable = executable or (declared is not None and declared.executable)
-        digest = hashlib.sha256() if declared is not None and declared.sha256 is not None else None
+        wanted = _declared_checksums(declared)
+        digest = Checksums(wanted) if wanted else None
         size = 0
         partial = f"{_PARTIAL}{os.urandom(8).hex()}"
         with parent_of(session, path, make=True) as (parent, name):
@@ -144,17 +185,25 @@ class Sessions:
                             raise InvalidInput(
                                 f"{path!r} is longer than the {declared.size} bytes declared", element=path
                             )
+                        if most is not None and size > most:
+                            raise NoRoom(f"{path!r} does not fit: {max(most, 0)} bytes are left of the quota")
                         await _to_its_end(_write_all, fd, chunk, digest)
-                    _check_declared(path, size, digest.hexdigest() if digest else None, declared)
+                    _check_declared(path, size, digest.hexadecimal() if digest else {}, declared)
                     await _to_its_end(os.fsync, fd)
                 finally:
                     os.close(fd)
                 still()
                 self._fault("stage-in")
-                os.rename(partial, name, src_dir_fd=parent, dst_dir_fd=parent)
+                if declared is not None and declared.creation == "refuse":
+                    os.link(partial, name, src_dir_fd=parent, dst_dir_fd=parent, follow_symlinks=False)
+                    os.unlink(partial, dir_fd=parent)
+                else:
+                    os.rename(partial, name, src_dir_fd=parent, dst_dir_fd=parent)
             except BaseException as error:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(partial, dir_fd=parent)
+                if isinstance(error, FileExistsError):
+                    raise Conflict(f"{path!r} is there already, and was declared not to be replaced") from None
                 if isinstance(error, IsADirectoryError):
                     raise InvalidInput(f"{path!r} is a directory", element="path") from None
                 if isinstance(error, OSError) and not isinstance(error, ConnectionError):
@@ -207,7 +256,7 @@ async def _to_its_end(function: Callable[_P, object], *args: _P.args, **kwargs: 
         raise
 
 
-def _write_all(fd: int, chunk: bytes, digest: hashlib._Hash | None) -> None:
+def _write_all(fd: int, chunk: bytes, digest: Checksums | None) -> None:
     if digest is not None:
         digest.update(chunk)
     view = memoryview(chunk)
@@ -215,13 +264,24 @@ def _write_all(fd: int, chunk: bytes, digest: hashlib._Hash | None) -> None:
         view = view[os.write(fd, view) :]
 
 
-def _check_declared(path: str, size: int, sha256: str | None, declared: InputFile | None) -> None:
+def _declared_checksums(declared: InputFile | None) -> dict[str, str]:
+    if declared is None:
+        return {}
+    given = (("sha256", declared.sha256), ("adler32", declared.adler32), ("md5", declared.md5))
+    return {name: value for name, value in given if value is not None}
+
+
+_SHOWN = {"sha256": "SHA-256", "adler32": "Adler-32", "md5": "MD5"}
+
+
+def _check_declared(path: str, size: int, sums: Mapping[str, str], declared: InputFile | None) -> None:
     if declared is None:
         return
     if declared.size is not None and size != declared.size:
         raise InvalidInput(f"{path!r} has {size} bytes; {declared.size} were declared", element=path)
-    if declared.sha256 is not None and sha256 != declared.sha256:
-        raise InvalidInput(f"{path!r} has the SHA-256 {sha256}; {declared.sha256} was declared", element=path)
+    for name, value in _declared_checksums(declared).items():
+        if sums[name] != value:
+            raise InvalidInput(f"{path!r} has the {_SHOWN[name]} {sums[name]}; {value} was declared", element=path)
 
 
 def _no_such(path: str, error: OSError) -> NotFound | InvalidInput:

@@ -80,6 +80,8 @@ class Activity:
     """Of a failed one, the state in which it failed: from there it can be restarted."""
     outcome: Outcome | None = None
     """How its job ended, as far as that is known."""
+    waiting_for: str | None = None
+    """What its stage cannot go on without, where its owner must do something: ``credential``. `reason` says more."""
     restarts: int = 0
     """How often it was restarted."""
     earlier: tuple[str, ...] = ()

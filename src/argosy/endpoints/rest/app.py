@@ -32,6 +32,7 @@ from .problems import answer, of_status, unexpected
 from .restart import restart_routes
 from .service_info import service_info_routes
 from .streaming import send_whole
+from .transfers import transfer_routes
 
 AnyRequest = Request[Any, Any, State]
 
@@ -108,6 +109,7 @@ def _litestar(operations: Operations, closing: asyncio.Event, *, name: str, vers
             *credential_routes(operations),
             *activity_routes(operations, closing),
             *restart_routes(operations),
+            *transfer_routes(operations),
             *change_routes(operations),
             *event_routes(operations, closing),
             *file_routes(operations),

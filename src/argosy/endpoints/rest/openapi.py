@@ -42,6 +42,7 @@ _TYPES: list[Any] = [
     documents.ShareDocument,
     documents.SubscriptionDocument,
     documents.SubscriptionPage,
+    documents.TransferDocument,
     native.Description,
 ]
 #: What any operation may answer.

@@ -14,12 +14,14 @@ from argosy.languages.documents import (
     ParameterDocument,
     Result,
     ShareDocument,
+    TransferDocument,
     UsageDocument,
 )
 from argosy.model import ActivityState, ArgosyError, RuntimeEnvironment
 from argosy.model.actions import Action
 from argosy.model.projections import psij
 from argosy.service.contract import FileInfo, ResourceShare
+from argosy.service.moving import Transfer
 from argosy.store import Activity, Event
 
 from .problems import problem
@@ -60,6 +62,7 @@ def activity(record: Activity) -> ActivityDocument:
         exit_code=record.exit_code,
         signal=record.signal,
         reason=record.reason,
+        waiting_for=record.waiting_for,
         hosts=list(record.hosts),
         start_estimate=_utc(record.start_estimate),
         usage=None
@@ -80,6 +83,7 @@ def activity(record: Activity) -> ActivityDocument:
             "description": here + "/description",
             "events": here + "/events",
             "files": here + "/files",
+            "transfers": here + "/transfers",
         },
     )
 
@@ -108,6 +112,22 @@ def event(record: Event) -> EventDocument:
         message=record.message,
         by=record.by,
         detail=record.detail,
+    )
+
+
+def transfer(moved: Transfer) -> TransferDocument:
+    """One file that is being moved, or was."""
+    return TransferDocument(
+        direction=moved.direction,
+        path=moved.path,
+        place=moved.place,
+        moved=moved.moved,
+        total=moved.total,
+        seconds=round(moved.seconds, 3),
+        rate=round(moved.rate),
+        began=utc(moved.began),
+        ended=_utc(moved.ended),
+        error=moved.error,
     )
 
 

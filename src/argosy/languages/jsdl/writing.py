@@ -61,6 +61,7 @@ class _Writer:
             ("rerunnable", "JSDL does not say whether a job may run again"),
             ("held", "JSDL jobs start by themselves"),
             ("notify", "JSDL does not say whom to tell what happens"),
+            ("interactive", "JSDL does not speak of files while a job runs"),
         ):
             if getattr(self.description, name):
                 self.lose(name, what)
@@ -211,7 +212,7 @@ class _Writer:
             urls = [inline_url(file.content)]
         for url in urls:
             _end(self._staging(job, file), "jsdl:Source", f"inputs[{index}].sources", url)
-        for name in ("size", "sha256"):
+        for name in ("size", "sha256", "adler32", "md5"):
             if getattr(file, name) is not None:
                 self.lose(f"inputs[{index}].{name}", "JSDL does not say what a file must be like")
 

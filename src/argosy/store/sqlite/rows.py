@@ -29,6 +29,7 @@ class _Rest(msgspec.Struct, omit_defaults=True):
     noted: float = 0.0
     failed_in: ActivityState | None = None
     outcome: Outcome | None = None
+    waiting_for: str | None = None
     restarts: int = 0
     earlier: tuple[str, ...] = ()
     sweep: str | None = None
@@ -144,6 +145,7 @@ def read_activity(row: tuple[Any, ...]) -> Activity:
         noted=rest.noted,
         failed_in=rest.failed_in,
         outcome=rest.outcome,
+        waiting_for=rest.waiting_for,
         restarts=rest.restarts,
         earlier=rest.earlier,
         sweep=rest.sweep,
