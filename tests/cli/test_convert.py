@@ -101,11 +101,11 @@ def test_after_two_dashes_it_is_a_command(argosy: Command, live: Live, job: Path
 
 def test_submit_a_sweep(argosy: Command, live: Live, job: Path) -> None:
     job.write_bytes(SWEEP)
-    done = argosy("submit", "--key", "k", str(job))
+    done = argosy("submit", "--each", "--key", "k", str(job))
     ids = done.out.split()
     assert [live.operations.descriptions[id].arguments for id in ids] == [["x"], ["y"], ["z"]]
-    assert argosy("submit", "--key", "k", str(job)).out.split() == ids, "a repeat gives the same jobs"
-    lines = argosy("submit", "--json", str(job)).out.splitlines()
+    assert argosy("submit", "--each", "--key", "k", str(job)).out.split() == ids, "a repeat gives the same jobs"
+    lines = argosy("submit", "--each", "--json", str(job)).out.splitlines()
     assert len({json.loads(line)["id"] for line in lines}) == 3
 
 

@@ -189,7 +189,7 @@ def test_commands_and_options_are_those_there_are() -> None:
     text = page("docs/cli.md")
     there = dict(_commands(cli, click.Context(cli), ""))
     # The first words of each row.
-    group = "credential |files |notifications |token "
+    group = "credential |files |notifications |sweep |token "
     told = {match[1] for match in re.finditer(rf"^\| `argosy ((?:{group})?[a-z]+)", text, re.MULTILINE)}
     assert told == set(there)
     options = {option for command in there.values() for each in command.params for option in each.opts}
@@ -227,7 +227,7 @@ def test_configuration_fields_and_defaults_are_those_there_are() -> None:
     told = {cell.strip("`") for cell in rows("docs/service.md", "`[resources.NAME]`")}
     assert told == set(ResourceConfig.__struct_fields__)
     for field in fields(ServicePolicy):
-        assert f"| `{field.name}` | {field.default:g} |".replace("604800.0", "604800") in page("docs/service.md")
+        assert f"| `{field.name}` | {field.default:g} |".replace("1e+06", "1000000") in page("docs/service.md")
 
 
 def test_the_configuration_of_notifications_is_what_there_is() -> None:

@@ -64,7 +64,11 @@ def _killed(service: RunningService, share: str, runs: Path, *, one_by_one: bool
 
 @pytest.mark.parametrize(
     "point",
-    [point for point in POINTS if not point.startswith(("cancel", "command", "control", "fetch", "notify", "push"))],
+    [
+        point
+        for point in POINTS
+        if not point.startswith(("cancel", "command", "control", "fetch", "notify", "push", "sweep"))
+    ],
 )
 @pytest.mark.parametrize("passed", [0, 1])
 def test_every_job_runs_once(service: RunningService, share: str, point: str, passed: int, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ _SECTIONS: dict[str, list[tuple[str, str, str]]] = {
         ("wait", "manage:wait", "Wait until jobs have ended."),
         ("cancel", "manage:cancel", "End jobs."),
         ("restart", "manage:restart", "Let failed jobs go on from where they failed."),
+        ("sweep", "sweeps:sweep", "Watch and end sweeps: many jobs of one request."),
         ("purge", "manage:purge", "Remove jobs that have ended, with their files."),
     ],
     "See what became of them": [

@@ -14,6 +14,7 @@ from argosy.model import NotFound
 from .common import connect, full_id, full_ids, json_option, pairs, print_json
 from .exits import FAILED, OK
 from .looks import show_more, told, told_as
+from .sweeps import full_sweep_id
 from .tables import printable, table
 from .units import ago, size, span, utc
 
@@ -31,15 +32,27 @@ Examples:
 @click.option("--tag", "tags", multiple=True, metavar="K=V", help="Only those with this tag.")
 @click.option("--name", help="Only those of this name.")
 @click.option("--to", "resource", metavar="RESOURCE", help="Only those of this resource.")
+@click.option("--sweep", metavar="SWEEP", help="Only those of this sweep; see `argosy sweep list`.")
 @click.option("--limit", type=click.IntRange(1), default=25, show_default=True, help="At most so many.")
 @json_option
 def list_(
-    states: tuple[str, ...], tags: tuple[str, ...], name: str | None, resource: str | None, limit: int, as_json: bool
+    states: tuple[str, ...],
+    tags: tuple[str, ...],
+    name: str | None,
+    resource: str | None,
+    sweep: str | None,
+    limit: int,
+    as_json: bool,
 ) -> None:
     """List your jobs, newest first."""
     with connect() as client:
         found = client.list(
-            states=states, tags=pairs("--tag", tags), name=name, resource=resource, page_size=min(limit, 200)
+            states=states,
+            tags=pairs("--tag", tags),
+            name=name,
+            resource=resource,
+            sweep=None if sweep is None else full_sweep_id(client, sweep),
+            page_size=min(limit, 200),
         )
         records = list(islice(found, limit))
     if as_json:
@@ -47,7 +60,7 @@ def list_(
             print_json(record)
         return
     if not records:
-        filtered = states or tags or name or resource
+        filtered = states or tags or name or resource or sweep
         click.echo("No job is like that." if filtered else "No jobs yet. Start one with: argosy run -- hostname")
         return
     rows = [
@@ -124,6 +137,8 @@ def _show(record: ActivityDocument) -> None:
         ("signal", None if record.signal is None else str(record.signal)),
         ("share", record.share),
         ("environments", ", ".join(record.environments) or None),
+        ("sweep", record.sweep),
+        ("values", ", ".join(f"{key}={value}" for key, value in record.parameters.items()) or None),
         ("native id", record.native_id),
         ("hosts", ", ".join(record.hosts) or None),
         *[(what, _time(when)) for what, when in _times(record)],

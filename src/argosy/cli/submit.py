@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from argosy.client import Client
 from argosy.languages.contract import MAX_BYTES, Parsed
+from argosy.languages.documents import ActivityDocument
+from argosy.languages.sweeps import Options
+from argosy.languages.sweeps.answers import SweepDocument
 from argosy.model import InvalidInput
 
 from .common import connect, json_option, print_json
@@ -17,10 +21,22 @@ from .convert import language_option, read, strict_option, tell
 from .describe import Job, job, job_options
 from .exits import FAILED, OK, report
 from .run import upload
+from .sweeping import sweep_of, sweep_options
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 #: So many jobs of a sweep are submitted in one request.
 _AT_A_TIME = 1000
 _DASHES = "argosy.dashes"
+
+
+def _with(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
+    def add(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
 
 
 class _Submit(click.Command):
@@ -44,14 +60,24 @@ Examples:
   id=$(argosy submit --key run-42 -- ./simulate)     repeated, it gives the same job
 
 A file alone, without `--`, is a description if it reads like one. Of the options of a job only --to counts beside a
-description. One that is a sweep or an array gives several jobs, and prints an id for each.
+description.
+
+\b
+Sweeps are many jobs in one request (see `argosy sweep --help`):
+  argosy submit --sweep a=1..100 --sweep b=x,y -- ./simulate '{{a}}' '{{b}}'     200 jobs
+  argosy submit --sweep a=1,2 --sweep b=x,y --lockstep -- ./simulate '{{a}}{{b}}'     1x and 2y
+  argosy submit sweep.json          or JSDL with a sweep, or a script with an array
+
+The id that is printed is the sweep's; with --each the jobs of a file are jobs of their own, with an id each.
 """,
 )
 @job_options
 @click.option("-f", "--file", metavar="FILE", help="A description instead of a command; - is stdin.")
 @language_option
 @strict_option
-@click.option("--held", is_flag=True, help="Let it wait for `argosy start`.")
+@_with(sweep_options)
+@click.option("--each", is_flag=True, help="The jobs of a sweep or an array in FILE are jobs of their own.")
+@click.option("--held", is_flag=True, help="Let it wait for `argosy start`; a sweep for `argosy sweep release`.")
 @click.option("--key", metavar="TEXT", help="A submission id of your own: a repeat answers with the first job.")
 @json_option
 @click.pass_context
@@ -65,6 +91,11 @@ def submit(
     held: bool,
     key: str | None,
     as_json: bool,
+    sweeps: tuple[str, ...],
+    lockstep: bool,
+    window: int | None,
+    stop_after: int | None,
+    each: bool,
     **options: Any,
 ) -> int:
     """Submit a job and print its id."""
@@ -73,8 +104,21 @@ def submit(
     if (file is None) == (not command):
         raise click.UsageError("give either a command, e.g. argosy submit -- ./job.sh, or a description with --file")
     if file is not None:
-        return _submit_file(file, language, strict=strict, share=options["share"], held=held, key=key, as_json=as_json)
+        if sweeps:
+            raise click.UsageError("--sweep goes with a command; a sweep of a description is written in its file")
+        whole = Options(None, window, stop_after, held)
+        share = options["share"]
+        return _submit_file(
+            file, language, strict=strict, share=share, each=each, whole=whole, key=key, as_json=as_json
+        )
     work = job(command, **options)
+    if sweeps:
+        made = sweep_of(work, sweeps, lockstep=lockstep, window=window, stop_after=stop_after, held=held)
+        with connect() as client:
+            _print(client.submit_sweep(made, key=key), as_json=as_json)
+        return OK
+    if lockstep or window is not None or stop_after is not None or each:
+        raise click.UsageError("--lockstep, --window, --stop-after and --each go with a sweep")
     work.description.held = held
     with connect() as client:
         _submit_one(client, work, key, as_json=as_json)
@@ -96,6 +140,10 @@ def _is_description(command: tuple[str, ...], language: str | None) -> bool:
 def _submit_one(client: Client, work: Job, key: str | None, *, as_json: bool) -> None:
     record = client.submit(work.description, key=key)
     upload(client, record.id, work)
+    _print(record, as_json=as_json)
+
+
+def _print(record: ActivityDocument | SweepDocument, *, as_json: bool) -> None:
     if as_json:
         print_json(record)
     else:
@@ -103,13 +151,40 @@ def _submit_one(client: Client, work: Job, key: str | None, *, as_json: bool) ->
 
 
 def _submit_file(
-    file: str, language: str | None, *, strict: bool, share: str | None, held: bool, key: str | None, as_json: bool
+    file: str,
+    language: str | None,
+    *,
+    strict: bool,
+    share: str | None,
+    each: bool,
+    whole: Options,
+    key: str | None,
+    as_json: bool,
 ) -> int:
     from argosy.languages import registry
     from argosy.languages.contract import check
 
-    parsed = check(registry.parse(read(file), name=language, strict=strict))
+    data = read(file)
+    spoken = registry.language(language) if language is not None else registry.detect(data)
+    parsed = check(registry.parse(data, name=language, strict=strict))
     tell(parsed.notes)
+    held = whole.held
+    if parsed.expansion is not None and not each:
+        if share is not None:
+            raise click.UsageError("--to cannot be said beside a sweep; write it into the file, or add --each")
+        assert spoken is not None
+        with connect() as client:
+            made = client.submit_sweep(
+                data,
+                key=key,
+                media_type=spoken.media_types[0],
+                strict=strict,
+                window=whole.window,
+                stop_after_failures=whole.stop_after_failures,
+                held=held,
+            )
+            _print(made, as_json=as_json)
+        return OK
 
     def ready(parsed: Parsed) -> Any:
         for description in parsed.descriptions:

@@ -36,6 +36,7 @@ from .discovery import Endpoint, discover
 from .errors import from_response, may_repeat, pauses, unreachable
 from .notifying import AsyncNotifying
 from .sse import Parser, Subscription
+from .sweeps import AsyncSweepMethods
 from .transfer import CHUNK, Download, Source, Upload, file_content
 
 T = TypeVar("T")
@@ -46,7 +47,7 @@ Environments = list[EnvironmentDocument]
 KeptCredentials = list[CredentialDocument]
 
 
-class AsyncClient(AsyncNotifying):
+class AsyncClient(AsyncNotifying, AsyncSweepMethods):
     """A connection to the service, found by `discover` where no endpoint is given. Close it, or use it in an
     `async with`.
 
@@ -130,13 +131,14 @@ class AsyncClient(AsyncNotifying):
         resource: str | None = None,
         created_from: str | None = None,
         created_before: str | None = None,
+        sweep: str | None = None,
         page_size: int = 200,
     ) -> AsyncIterator[ActivityDocument]:
         """Your activities, newest first, fetched page by page as they are asked for. Times are RFC 3339."""
         cursor = None
         while True:
             page = await self._do(
-                calls.page(states, tags or {}, name, resource, created_from, created_before, page_size, cursor)
+                calls.page(states, tags or {}, name, resource, created_from, created_before, page_size, cursor, sweep)
             )
             for item in page.items:
                 yield item

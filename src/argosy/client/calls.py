@@ -146,6 +146,7 @@ def page(
     created_before: str | None,
     limit: int,
     cursor: str | None,
+    sweep: str | None = None,
 ) -> Call[documents.ActivityPage]:
     params = {
         "state": list(states) or None,
@@ -156,6 +157,7 @@ def page(
         "created_before": created_before,
         "limit": limit,
         "cursor": cursor,
+        "sweep": sweep,
     }
     return Call("GET", "/v1/activities", documents.ActivityPage, params=params)
 

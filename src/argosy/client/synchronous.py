@@ -35,6 +35,7 @@ from .discovery import Endpoint, discover
 from .errors import from_response, may_repeat, pauses, unreachable
 from .notifying import Notifying
 from .sse import Parser, Subscription
+from .sweeps import SweepMethods
 from .transfer import CHUNK, Download, Source, Upload, file_content
 
 T = TypeVar("T")
@@ -45,7 +46,7 @@ Environments = list[EnvironmentDocument]
 KeptCredentials = list[CredentialDocument]
 
 
-class Client(Notifying):
+class Client(Notifying, SweepMethods):
     """A connection to the service, found by `discover` where no endpoint is given. Close it, or use it in a `with`.
 
     Requests that can safely be repeated are, `retries` times, where the connection fails.
@@ -128,13 +129,14 @@ class Client(Notifying):
         resource: str | None = None,
         created_from: str | None = None,
         created_before: str | None = None,
+        sweep: str | None = None,
         page_size: int = 200,
     ) -> Iterator[ActivityDocument]:
         """Your activities, newest first, fetched page by page as they are asked for. Times are RFC 3339."""
         cursor = None
         while True:
             page = self._do(
-                calls.page(states, tags or {}, name, resource, created_from, created_before, page_size, cursor)
+                calls.page(states, tags or {}, name, resource, created_from, created_before, page_size, cursor, sweep)
             )
             yield from page.items
             cursor = page.next

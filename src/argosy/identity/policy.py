@@ -61,6 +61,15 @@ class Operation(StrEnum):
     REMOVE_CREDENTIAL = "remove_credential"
     REQUEST_DELEGATION = "request_delegation"
     FINISH_DELEGATION = "finish_delegation"
+    CREATE_SWEEP = "create_sweep"
+    SWEEP = "sweep"
+    SWEEP_PAGE = "sweep_page"
+    SWEEP_DOCUMENT = "sweep_document"
+    SWEEP_EVENTS = "sweep_events"
+    HOLD_SWEEP = "hold_sweep"
+    RELEASE_SWEEP = "release_sweep"
+    TERMINATE_SWEEP = "terminate_sweep"
+    PURGE_SWEEP = "purge_sweep"
 
 
 class Reach(IntEnum):
@@ -130,6 +139,15 @@ TABLE: Mapping[Operation, Rule] = {
     Operation.REMOVE_CREDENTIAL: Rule(_CHANGE, *_OWN),
     Operation.REQUEST_DELEGATION: Rule(_CHANGE, *_OWN),
     Operation.FINISH_DELEGATION: Rule(_CHANGE, *_OWN),
+    Operation.CREATE_SWEEP: Rule(_CREATE, *_OWN),
+    Operation.SWEEP: Rule(_READ, *_OPERATED),
+    Operation.SWEEP_PAGE: Rule(_READ, *_OWN),
+    Operation.SWEEP_DOCUMENT: Rule(_READ, *_ADMINISTERED),
+    Operation.SWEEP_EVENTS: Rule(_READ, *_OPERATED),
+    Operation.HOLD_SWEEP: Rule(_CHANGE, *_OWN),
+    Operation.RELEASE_SWEEP: Rule(_CHANGE, *_OWN),
+    Operation.TERMINATE_SWEEP: Rule(_CANCEL, *_OPERATED),
+    Operation.PURGE_SWEEP: Rule(_CANCEL, *_ADMINISTERED),
 }
 
 

@@ -58,6 +58,10 @@ class ActivityDocument(Struct, omit_defaults=True, kw_only=True):
     environments: list[str] = []
     """The runtime environments that it runs in, each as ``NAME-VERSION``."""
     tags: dict[str, str] = {}
+    sweep: str | None = None
+    """The id of the sweep that it belongs to."""
+    parameters: dict[str, str | int | float | bool] = {}
+    """The values that it has in its sweep; ``index`` is its number there, from 0."""
     notes: list[str] = []
     """In the answer to a creation: what of its description has no effect, or was taken otherwise than written."""
     subscriptions: list[SubscriptionDocument] = []

@@ -61,9 +61,18 @@ class JSONSweep(Expansion):
     def __init__(self, document: SweepDescription) -> None:
         super().__init__(
             plan(document.sweep),
-            Options(document.name, document.window, document.stop_after_failures, document.held),
+            Options(
+                document.name,
+                document.window,
+                document.stop_after_failures,
+                # What starts when told is the sweep: its jobs are not there before.
+                document.held or document.description.get("held") is True,
+            ),
         )
-        self._template = Template(document.description, self.plan.names())
+        description = {
+            name: value for name, value in document.description.items() if name != "held" or value is not True
+        }
+        self._template = Template(description, self.plan.names())
         self._document = document
 
     def make(self, index: int, values: Mapping[str, Value]) -> Description:

@@ -7,7 +7,7 @@ somebody else answers as one that does not exist.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from argosy.languages.documents import DelegationRequest, NewCredential
@@ -22,6 +22,7 @@ from .information.inquiry import Extent
 from .information.published import Published
 from .moving import Transfer
 from .notifications.contract import Notifications
+from .sweeps.contract import SweepOperations
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,11 @@ class CreateRequest:
 
     description: Description
     key: str | None = None
+    sweep: str | None = None
+    """The sweep that it is made for, with its values there."""
+    parameters: Mapping[str, str | int | float | bool] | None = None
+    notes: tuple[str, ...] = ()
+    """What of its document has no effect, to be told among its events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,7 @@ class OpenFile:
     close: Callable[[], None]
 
 
-class Operations(Notifications):
+class Operations(Notifications, SweepOperations):
     """The service. Raises and answers the errors of `argosy.model.errors` only."""
 
     @abstractmethod

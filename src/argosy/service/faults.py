@@ -26,6 +26,8 @@ itself there, as a crash would. It is armed only by the tests, through an enviro
     final           a final state is recorded
     notify-before   a message is about to be sent
     notify-after    its receiver has answered, nothing of it is stored
+    sweep-before    jobs of a sweep are made, nothing of them is recorded
+    sweep-after     activities of a sweep are recorded, nothing has been done about them
 """
 
 from __future__ import annotations
@@ -57,6 +59,8 @@ POINTS = (
     "final",
     "notify-before",
     "notify-after",
+    "sweep-before",
+    "sweep-after",
 )
 
 

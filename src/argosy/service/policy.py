@@ -34,6 +34,12 @@ class ServicePolicy:
     """The same while an activity waits for a share that takes it."""
     vector_limit: int = 10_000
     """The most elements in one request."""
+    sweep_limit: int = 1_000_000
+    """The most jobs in a sweep."""
+    sweep_window: int = 1000
+    """How many jobs of a sweep are unfinished at a time, where its owner does not say."""
+    sweep_window_limit: int = 10_000
+    """The most that its owner may say."""
 
     def __post_init__(self) -> None:
         if self.retention < 86_400:

@@ -8,7 +8,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 
 import msgspec
@@ -18,6 +18,7 @@ from argosy.identity.policy import Operation, Reach
 from argosy.languages import native
 from argosy.languages.glue2 import Document
 from argosy.languages.native import Description
+from argosy.languages.sweeps import Value
 from argosy.model import (
     ActivityDescription,
     ActivityState,
@@ -33,7 +34,7 @@ from argosy.model import (
 from argosy.model.actions import Action
 from argosy.outbound import OutboundPolicy
 from argosy.staging import Staging, StagingConfig
-from argosy.store import Activity, Created, Event, NewActivity, Query, Store
+from argosy.store import Activity, Created, Event, NewActivity, Query, Store, Sweep
 
 from .caller import Caller
 from .changing import Changes
@@ -75,6 +76,8 @@ from .restart import why_not
 from .routing import Router, WaitingRoom
 from .sessions import Sessions
 from .streams import Streams
+from .sweeps.operations import SweepService
+from .sweeps.runner import Maker, SweepRunner
 from .transfers import FindCredentials, Transfers, no_credentials
 from .wishes import Wished
 
@@ -87,7 +90,7 @@ _AT_A_TIME = 50
 _WRITABLE = frozenset({ActivityState.HELD, ActivityState.PENDING, ActivityState.STAGING_IN})
 
 
-class ExecutionService(NotificationOperations, CredentialOperations):
+class ExecutionService(NotificationOperations, CredentialOperations, SweepService):
     """The operations over one store, one root of session directories and some resources."""
 
     def __init__(
@@ -152,6 +155,10 @@ class ExecutionService(NotificationOperations, CredentialOperations):
         )
         self._worker = worker
         self._alone = alone
+        self._maker = Maker(self._look_at, self._prepare_for_sweep, self._make_sessions)
+        self._sweeps = SweepRunner(
+            store, self._engine, self._maker, self._housekeeping.purge, self._policy, worker, fault
+        )
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
@@ -166,11 +173,13 @@ class ExecutionService(NotificationOperations, CredentialOperations):
         await self.sender.start()
         self.keeper.start()
         await self._housekeeping.start()
+        await self._sweeps.start()
 
     async def close(self) -> None:
         """Stop. Jobs go on; the next service takes up everything where it was."""
         self._streams.stop()
         self._changes.stop()
+        await self._sweeps.stop()
         await self.sender.stop()
         await self.keeper.stop()
         await self._housekeeping.stop()
@@ -203,23 +212,46 @@ class ExecutionService(NotificationOperations, CredentialOperations):
         self._fault("create-before")
         results = await self._store.create([new for _, new, _, _ in prepared]) if prepared else []
         self._fault("create-after")
-        made = [result.activity.id for result in results if isinstance(result, Created) and not result.existed]
-        if made:
-            try:
-                await asyncio.to_thread(self._sessions.make, made)
-            except OSError as error:
-                # They are recorded: each stage makes its directory too, and says so where that cannot be done.
-                log.error("session directories cannot be made now: %s", error)  # noqa: TRY400
+        await self._make_sessions(
+            [result.activity.id for result in results if isinstance(result, Created) and not result.existed]
+        )
         for (index, _, description, decision), result in zip(prepared, results, strict=True):
             answers[index] = result
             if isinstance(result, Created) and not result.existed:
-                first = decision.instructions[0] if decision.instructions else None
-                self._engine.created(result.activity, needs_of(description), description, first)
-                if result.activity.state is ActivityState.PENDING and (live := self._engine.get(result.activity.id)):
-                    self._waiting.add(live, Requirements.of(description), who, result.activity.reason or "")
+                self._begin(result.activity, description, decision, who)
         return [answer for answer in answers if answer is not None]
 
-    def _prepare(self, who: Who, request: CreateRequest) -> tuple[NewActivity, ActivityDescription, Decision]:
+    async def _make_sessions(self, ids: Sequence[str]) -> None:
+        """Make the session directories of activities that are recorded."""
+        if not ids:
+            return
+        try:
+            await asyncio.to_thread(self._sessions.make, ids)
+        except OSError as error:
+            # They are recorded: each stage makes its directory too, and says so where that cannot be done.
+            log.error("session directories cannot be made now: %s", error)  # noqa: TRY400
+
+    def _begin(self, activity: Activity, description: ActivityDescription, decision: Decision, who: Who) -> None:
+        """Go on with an activity that is recorded as decided."""
+        first = decision.instructions[0] if decision.instructions else None
+        self._engine.created(activity, needs_of(description), description, first)
+        if activity.state is ActivityState.PENDING and (live := self._engine.get(activity.id)):
+            self._waiting.add(live, Requirements.of(description), who, activity.reason or "")
+
+    def _prepare_for_sweep(
+        self, sweep: Sweep, description: Description, parameters: Mapping[str, Value]
+    ) -> tuple[NewActivity, Callable[[], None]]:
+        who = Who(sweep.owner, sweep.groups)
+        new, asked, decision = self._prepare(who, CreateRequest(description, sweep=sweep.id, parameters=parameters))
+        return new, lambda: self._begin(new.activity, asked, decision, who)
+
+    def _look_at(self, caller: Caller, description: Description) -> None:
+        """Raise what creating it would raise."""
+        self._prepare(Who(caller.name, tuple(sorted(caller.groups))), CreateRequest(description), looking=True)
+
+    def _prepare(
+        self, who: Who, request: CreateRequest, *, looking: bool = False
+    ) -> tuple[NewActivity, ActivityDescription, Decision]:
         """Everything that can be wrong is found here, before anything is recorded."""
         description = native.to_model(request.description)
         check_files(description, self._staging)
@@ -248,16 +280,22 @@ class ExecutionService(NotificationOperations, CredentialOperations):
             tags=dict(description.tags),
             groups=who.groups,
             environments=() if isinstance(chosen, Waiting) else chosen.environments,
+            sweep=request.sweep,
+            parameters=None if request.parameters is None else dict(request.parameters),
         )
         decision = Decision(activity, [], [])
         decision.note("created", now, by=who.name)
+        for words in request.notes:
+            decision.note("note", now, words)
+        activity = decision.activity
         if description.held:
             decision.move(ActivityState.HELD, now, "waiting for its owner to let it start", by=who.name)
         elif isinstance(chosen, Waiting):
             wait(decision, chosen.reason, now)
         else:
             candidate = chosen.candidate
-            self._router.give(chosen, description.spec.effective_resources.computed_core_count)
+            if not looking:
+                self._router.give(chosen, description.spec.effective_resources.computed_core_count)
             tell(decision, Matched(candidate.resource, None, candidate.name, chosen.environments, chosen.left_out), now)
             activity = decision.activity
             began = decide(activity, Begun(), needs_of(description), now, self._policy.retention)

@@ -56,6 +56,8 @@ class Sweep:
     final_at: float | None = None
     expires: float | None = None
     worker: str | None = None
+    groups: tuple[str, ...] = ()
+    """Those that its owner was in when it was asked for."""
 
     @property
     def made(self) -> int:

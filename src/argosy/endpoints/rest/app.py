@@ -32,6 +32,7 @@ from .problems import answer, of_status, unexpected
 from .restart import restart_routes
 from .service_info import service_info_routes
 from .streaming import send_whole
+from .sweeps import sweep_routes
 from .transfers import transfer_routes
 
 AnyRequest = Request[Any, Any, State]
@@ -111,6 +112,7 @@ def _litestar(operations: Operations, closing: asyncio.Event, *, name: str, vers
             *restart_routes(operations),
             *transfer_routes(operations),
             *change_routes(operations),
+            *sweep_routes(operations, closing),
             *event_routes(operations, closing),
             *file_routes(operations),
             *notification_routes(operations),

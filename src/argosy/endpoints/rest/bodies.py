@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -71,14 +72,18 @@ async def describe(language: Language, data: bytes, *, strict: bool) -> tuple[li
             raise LimitExceeded(
                 f"{parsed.count} jobs of a document of {len(data)} bytes are too much for one request; send it in parts"
             )
-        notes = [str(note) for note in parsed.notes[:MAX_NOTES]]
+        notes = [str(note) for note in parsed.notes]
         if parsed.expansion is not None and parsed.expansion.options.window is not None:
             notes.append("how many run at a time is not limited here; it is where the document is sent to /v1/sweeps")
-        if len(parsed.notes) > MAX_NOTES:
-            notes.append(f"and {len(parsed.notes) - MAX_NOTES} more")
-        return list(parsed.descriptions), notes
+        return list(parsed.descriptions), some_notes(notes)
 
     return await asyncio.to_thread(read)
+
+
+def some_notes(notes: Sequence[str]) -> list[str]:
+    """Not too many notes for an answer."""
+    some = list(notes[:MAX_NOTES])
+    return [*some, f"and {len(notes) - MAX_NOTES} more"] if len(notes) > MAX_NOTES else some
 
 
 def _kind(content_type: str) -> str:

@@ -12,6 +12,8 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 
 from argosy.languages import documents, native
+from argosy.languages.sweeps import answers
+from argosy.languages.sweeps import document as sweep_document
 
 from .problems import MEDIA_TYPE
 
@@ -44,6 +46,11 @@ _TYPES: list[Any] = [
     documents.SubscriptionPage,
     documents.TransferDocument,
     native.Description,
+    answers.SweepDocument,
+    answers.SweepEventDocument,
+    answers.SweepEventPage,
+    answers.SweepPage,
+    sweep_document.SweepDescription,
 ]
 #: What any operation may answer.
 _ALWAYS = (401, 403, 500)

@@ -78,6 +78,8 @@ def activity(record: Activity) -> ActivityDocument:
         waiting_since=_utc(record.waiting_since),
         environments=list(record.environments),
         tags=record.tags,
+        sweep=record.sweep,
+        parameters=record.parameters or {},
         links={
             "self": here,
             "description": here + "/description",

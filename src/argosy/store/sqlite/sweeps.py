@@ -43,6 +43,7 @@ class _Rest(msgspec.Struct, omit_defaults=True):
     reason: str | None = None
     by: str | None = None
     final_at: float | None = None
+    groups: tuple[str, ...] = ()
 
 
 _rest = msgspec.json.Decoder(_Rest)
@@ -106,6 +107,7 @@ def _read(row: tuple[Any, ...]) -> Sweep:
         reason=rest.reason,
         by=rest.by,
         final_at=rest.final_at,
+        groups=rest.groups,
     )
 
 

@@ -1,0 +1,406 @@
+"""Sweeps as a service carries them out, over a driver whose answers a test decides."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from argosy.identity import Caller, Operation, Role, Scope
+from argosy.languages.sweeps import Options
+from argosy.model import (
+    ActivityState,
+    Conflict,
+    InvalidInput,
+    InvalidStateException,
+    LimitExceeded,
+    NotAllowed,
+    NotFound,
+)
+from argosy.model.sweep import SweepState
+from argosy.service.service import ExecutionService
+from argosy.service.sweeps.contract import SweepRequest
+from argosy.service.sweeps.deciding import Become, EndActivities, Expand, Remove, Wait, next_step
+from argosy.store import Activity, Query, Sweep, SweepDocument, SweepQuery
+from tests.service.driving import ALICE, BOB, ToldDriver, told_service, until
+
+pytestmark = pytest.mark.anyio
+S = SweepState
+
+
+def document(jobs: int = 10, **more: Any) -> SweepDocument:
+    description = {"executable": "/bin/echo", "arguments": ["{{n}}"]} | more.pop("description", {})
+    sweep = more.pop("sweep", {"parameter": "n", "from": 1, "to": jobs})
+    return SweepDocument("json", True, json.dumps({"description": description, "sweep": sweep} | more).encode())
+
+
+async def created(service: ExecutionService, jobs: int = 10, caller: Caller = ALICE, **more: Any) -> str:
+    return (await service.create_sweep(caller, SweepRequest(document(jobs, **more)))).sweep.id
+
+
+async def now(service: ExecutionService, id: str) -> Sweep:
+    return (await service.sweep(ALICE, id)).sweep
+
+
+async def children(service: ExecutionService, id: str, *states: str) -> list[Activity]:
+    found: list[Activity] = []
+    after: str | None = None
+    while True:
+        page, after = await service.page(ALICE, Query(sweep=id, states=states, after=after, limit=100))
+        found += page
+        if after is None:
+            return sorted(found, key=lambda one: one.parameters["index"])
+
+
+async def submitted(service: ExecutionService, driver: ToldDriver, count: int) -> None:
+    await until(lambda: len(driver.submitted) >= count, f"{count} jobs")
+
+
+async def test_jobs_are_made_as_others_end_and_have_their_values(tmp_path: Path) -> None:
+    async with told_service(tmp_path) as (service, driver):
+        id = await created(service, 10, window=4, name="ten", description={"tags": {"n": "{{n}}"}})
+        await submitted(service, driver, 4)
+        first = await now(service, id)
+        assert (first.total, first.made, first.open, first.name) == (10, 4, 4, "ten")
+        for start in range(0, 10, 2):
+            assert len(driver.submitted) == min(start + 4, 10)
+            await driver.end(*driver.submitted[start : start + 2], exit_code=start % 4)
+            await submitted(service, driver, min(start + 6, 10))
+        status = await service.sweep(ALICE, id, wait=10)
+        done = status.sweep
+        assert (done.state, done.finished, done.nonzero, done.open, status.states) == (S.FINISHED, 10, 4, 0, {})
+        assert done.reason == "of 10 jobs 4 ended with another exit code than 0"
+        made = await children(service, id)
+        assert [one.parameters for one in made] == [{"n": number + 1, "index": number} for number in range(10)]
+        assert [one.tags["n"] for one in made] == [str(number + 1) for number in range(10)]
+        assert (await service.description(ALICE, made[3].id)).arguments == ["4"]
+        assert [one.state for one in await service.sweep_events(ALICE, id)] == [S.RUNNING, S.FINISHED]
+
+
+async def test_never_more_are_unfinished_than_the_window(tmp_path: Path) -> None:
+    async with told_service(tmp_path) as (service, driver):
+        id = await created(service, 700, window=300)
+        most = 0
+
+        async def step() -> bool:
+            nonlocal most
+            sweep = await now(service, id)
+            most = max(most, sweep.open)
+            assert sweep.open <= 300
+            ended = {one.id for one in await children(service, id, "finished")}
+            await driver.end(*[one for one in driver.submitted if one not in ended][:100])
+            return sweep.state.final
+
+        await until(step)
+        assert most > 200
+        assert len(set(driver.submitted)) == 700
+
+
+async def test_held_and_released(tmp_path: Path) -> None:
+    async with told_service(tmp_path) as (service, driver):
+        id = await created(service, 6, window=2, held=True)
+        assert (await now(service, id)).state is S.HELD
+        assert (await service.release_sweep(ALICE, id)).state is S.RUNNING
+        await submitted(service, driver, 2)
+        assert (await service.hold_sweep(ALICE, id)).state is S.HELD
+        assert (await service.hold_sweep(ALICE, id)).state is S.HELD
+        await driver.end(*driver.submitted)
+        await until(lambda: _open(service, id, 0))
+        assert len(await children(service, id)) == 2
+        assert (await now(service, id)).state is S.HELD
+        await service.release_sweep(ALICE, id)
+        await submitted(service, driver, 4)
+        await driver.end(*driver.submitted[2:])
+        await submitted(service, driver, 6)
+        with pytest.raises(InvalidStateException, match="all of its jobs are made"):
+            await service.hold_sweep(ALICE, id)
+        await driver.end(*driver.submitted[4:])
+        assert (await service.sweep(ALICE, id, wait=10)).sweep.state is S.FINISHED
+        for refused in (service.hold_sweep, service.release_sweep):
+            with pytest.raises(InvalidStateException):
+                await refused(ALICE, id)
+
+
+async def _open(service: ExecutionService, id: str, count: int) -> bool:
+    return (await now(service, id)).open == count
+
+
+async def test_held_in_the_description_holds_the_sweep_and_not_its_jobs(tmp_path: Path) -> None:
+    async with told_service(tmp_path) as (service, driver):
+        id = await created(service, 2, description={"held": True})
+        assert (await now(service, id)).state is S.HELD
+        await service.release_sweep(ALICE, id)
+        await submitted(service, driver, 2)
+
+
+async def test_terminated_as_a_whole(tmp_path: Path) -> None:
+    async with told_service(tmp_path) as (service, driver):
+        driver.control = _ending(driver)
+        id = await created(service, 1000, window=250)
+        await submitted(service, driver, 250)
+        await driver.end(*driver.submitted[:10])
+        await submitted(service, driver, 260)
+        assert (await service.terminate_sweep(ALICE, id)).state is S.TERMINATING
+        again = await service.terminate_sweep(ALICE, id)
+        done = (await service.sweep(ALICE, id, wait=20)).sweep
+        assert (done.state, done.by, done.finished) == (S.TERMINATED, "alice", 10)
+        assert done.terminated == done.made - 10 < 990
+        assert all(one.terminate_by == "alice" for one in await children(service, id, "terminated"))
+        assert again.state in (S.TERMINATING, S.TERMINATED)
+        assert (await service.terminate_sweep(ALICE, id)).version == done.version
+
+
+def _ending(driver: ToldDriver) -> Any:
+    async def control(verb: object, handles: Any) -> list[None]:
+        await driver.end(*(handle.tag for handle in handles), exit_code=143)
+        return [None for _ in handles]
+
+    return control
+
+
+async def test_it_stops_after_so_many_failures(tmp_path: Path) -> None:
+    async with told_service(tmp_path) as (service, driver):
+        driver.control = _ending(driver)
+        id = await created(service, 100, window=5, stop_after_failures=2)
+        await submitted(service, driver, 5)
+        await driver.end(*driver.submitted[:2], exit_code=1)
+        done = (await service.sweep(ALICE, id, wait=10)).sweep
+        assert (done.state, done.by, done.failures) == (S.FAILED, None, 2)
+        assert done.reason == "2 of its jobs failed; it was to stop after 2"
+        assert done.made < 100
+
+
+async def test_jobs_that_cannot_be_are_told_and_passed_over(tmp_path: Path) -> None:
+    names = [f"in/{number}" for number in range(300)]
+    names[299] = "../out"  # behind what is looked at before, but for the last
+    async with told_service(tmp_path) as (service, driver):
+        text = document(sweep={"parameter": "p", "values": names}, description={"arguments": [], "stdout": "{{p}}"})
+        with pytest.raises(InvalidInput, match="job 299 of the sweep") as caught:
+            await service.create_sweep(ALICE, SweepRequest(text))
+        assert caught.value.element == "stdout"
+        names[299], names[270] = "in/299", "../out"
+        text = document(sweep={"parameter": "p", "values": names}, description={"arguments": [], "stdout": "{{p}}"})
+        made = await service.create_sweep(ALICE, SweepRequest(text))
+        await submitted(service, driver, 299)
+        (told,) = [one for one in await service.sweep_events(ALICE, made.sweep.id) if one.kind == "refused"]
+        assert told.index == 270
+        assert "stdout" in (told.message or "")
+        await driver.end(*driver.submitted)
+        done = (await service.sweep(ALICE, made.sweep.id, wait=10)).sweep
+        assert (done.state, done.finished, done.refused, done.failures) == (S.FINISHED, 299, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("made", "element"),
+    [
+        (document(description={"executable": ""}), "description.executable"),
+        (document(description={"resources": {"processes": "{{x}}"}}), "description.resources.processes"),
+        (document(description={"resources": {"nodes": "{{n}}"}}, sweep={"parameter": "n", "values": [1, 2, "x"]}),
+         "description.resources.nodes"),
+        (document(description={"resources": {"nodes": "{{n}}"}}, sweep={"parameter": "n", "values": [1, 2, 0, 1]}),
+         "description.resources.nodes"),
+        (document(description={"colour": 1}), "description.colour"),
+        (document(description={"share": "nowhere"}), "share"),
+        (document(description={"stdin": "/{{n}}/../..", "stdout": "../{{n}}"}), "stdout"),
+        (document(sweep={"parameter": "n"}), "sweep"),
+        (document(window=0), "window"),
+        (SweepDocument("json", True, b'{"executable": "x"}'), None),
+        (SweepDocument("klingon", True, b"x"), "language"),
+    ],
+)  # fmt: skip
+async def test_what_is_wrong_is_named_and_recorded_nowhere(
+    tmp_path: Path, made: SweepDocument, element: str | None
+) -> None:
+    async with told_service(tmp_path) as (service, driver):
+        with pytest.raises(InvalidInput) as caught:
+            await service.create_sweep(ALICE, SweepRequest(made, key="k"))
+        assert caught.value.element == element, caught.value
+        assert await service.sweep_page(ALICE, SweepQuery()) == ([], None)
+        assert driver.submitted == []
+
+
+async def test_limits(tmp_path: Path) -> None:
+    async with told_service(tmp_path, sweep_limit=100, sweep_window_limit=10, sweep_window=5) as (service, driver):
+        with pytest.raises(LimitExceeded, match="101 jobs; the most are 100"):
+            await created(service, 101)
+        with pytest.raises(LimitExceeded, match="the most are 10"):
+            await created(service, 100, window=11)
+        await created(service, 100)
+        await submitted(service, driver, 5)
+
+
+async def test_a_repeat_with_its_key_is_the_first_sweep(tmp_path: Path) -> None:
+    async with told_service(tmp_path) as (service, driver):
+        first = await service.create_sweep(ALICE, SweepRequest(document(3), key="k"))
+        again = await service.create_sweep(ALICE, SweepRequest(document(3), key="k"))
+        assert (again.sweep.id, again.existed) == (first.sweep.id, True)
+        for other in (document(4), document(3, window=2)):
+            with pytest.raises(Conflict, match="'k'"):
+                await service.create_sweep(ALICE, SweepRequest(other, key="k"))
+        with pytest.raises(Conflict):
+            await service.create_sweep(ALICE, SweepRequest(document(3), Options(window=2), key="k"))
+        theirs = await service.create_sweep(BOB, SweepRequest(document(3), key="k"))
+        assert theirs.sweep.id != first.sweep.id
+        await submitted(service, driver, 6)
+        assert len(driver.submitted) == 6
+
+
+async def test_every_language_has_sweeps(tmp_path: Path) -> None:
+    script = b"#!/bin/sh\n#SBATCH --array=1-5%2\n#SBATCH -J arr\n#SBATCH --quiet\necho\n"
+    async with told_service(tmp_path) as (service, driver):
+        made = await service.create_sweep(ALICE, SweepRequest(SweepDocument("script", False, script)))
+        assert (made.sweep.total, made.sweep.window, made.sweep.name) == (5, 2, "arr")
+        assert "printed" in made.notes[0]
+        assert [one.kind for one in await service.sweep_events(ALICE, made.sweep.id)] == ["created", "note"]
+        await submitted(service, driver, 2)
+        (first, _) = await children(service, made.sweep.id)
+        assert first.parameters == {"SLURM_ARRAY_TASK_ID": 1, "index": 0}
+        assert (await service.description(ALICE, first.id)).environment["SLURM_ARRAY_TASK_ID"] == "1"
+
+
+async def test_purged_as_a_whole(tmp_path: Path) -> None:
+    async with told_service(tmp_path) as (service, driver):
+        driver.control = _ending(driver)
+        id = await created(service, 30, window=10)
+        other = await created(service, 2)
+        await submitted(service, driver, 12)
+        with pytest.raises(InvalidStateException, match="terminate it first"):
+            await service.purge_sweep(ALICE, id)
+        directories = [one.session for one in await children(service, id)]
+        assert await service.purge_sweep(ALICE, id, terminate=True, wait=20)
+        assert await children(service, id) == []
+        with pytest.raises(NotFound):
+            await service.sweep(ALICE, id)
+        await until(lambda: not any(Path(one).exists() for one in directories), "the directories to go")
+        assert len(await children(service, other)) == 2
+
+
+async def test_it_expires_with_its_activities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with told_service(tmp_path, housekeeping=0.05) as (service, driver):
+        id = await created(service, 3)
+        await submitted(service, driver, 3)
+        await driver.end(*driver.submitted)
+        done = (await service.sweep(ALICE, id, wait=10)).sweep
+        assert done.expires == pytest.approx(time.time() + service._policy.retention, abs=20)
+        real = time.time
+        monkeypatch.setattr("argosy.service.sweeps.runner.time.time", lambda: real() + 8 * 86_400)
+
+        async def gone() -> bool:
+            return (await service.sweep_page(ALICE, SweepQuery()))[0] == []
+
+        await until(gone)
+
+
+async def test_another_service_goes_on_where_the_last_one_stopped(tmp_path: Path) -> None:
+    async with told_service(tmp_path) as (service, driver):
+        id = await created(service, 20, window=5)
+        held = await created(service, 3, held=True)
+        await submitted(service, driver, 5)
+        before = list(driver.submitted)
+    async with told_service(tmp_path) as (service, driver):
+        assert (await now(service, held)).state is S.HELD
+        driver.submitted += before
+        await driver.end(*before)
+        await submitted(service, driver, 10)
+        await service.release_sweep(ALICE, held)
+        await submitted(service, driver, 13)
+        await service.terminate_sweep(ALICE, id)
+    async with told_service(tmp_path) as (service, driver):
+        assert (await now(service, id)).state is S.TERMINATING
+        driver.control = _ending(driver)
+        # They are being ended without anybody asking again.
+        done = (await service.sweep(ALICE, id, wait=10)).sweep
+        assert (done.state, done.finished) == (S.TERMINATED, 5)
+        assert [one.parameters["index"] for one in await children(service, id)] == list(range(done.made))
+
+
+# -- who may ----------------------------------------------------------------------------------------------
+
+
+async def test_sweeps_of_others_are_not_there_and_operators_may_end_them(tmp_path: Path) -> None:
+    calls = {
+        Operation.SWEEP: lambda s, c, at: s.sweep(c, at),
+        Operation.SWEEP_DOCUMENT: lambda s, c, at: s.sweep_document(c, at),
+        Operation.SWEEP_EVENTS: lambda s, c, at: s.sweep_events(c, at),
+        Operation.HOLD_SWEEP: lambda s, c, at: s.hold_sweep(c, at),
+        Operation.RELEASE_SWEEP: lambda s, c, at: s.release_sweep(c, at),
+        Operation.TERMINATE_SWEEP: lambda s, c, at: s.terminate_sweep(c, at),
+        Operation.PURGE_SWEEP: lambda s, c, at: s.purge_sweep(c, at, terminate=True),
+    }
+    operator = Caller("boss", roles=frozenset({Role.OPERATOR}))
+    administrator = Caller("root", roles=frozenset({Role.ADMINISTRATOR}))
+    async with told_service(tmp_path) as (service, driver):
+        driver.control = _ending(driver)
+        id = await created(service, 10, window=2)
+        await submitted(service, driver, 2)
+        assert (await service.sweep_page(BOB, SweepQuery(owner="alice")))[0] == []
+        for operation, call in calls.items():
+            with pytest.raises(NotFound) as foreign:
+                await call(service, BOB, id)
+            with pytest.raises(NotFound) as unknown:
+                await call(service, BOB, "sweep-0")
+            assert str(foreign.value).replace(id, "") == str(unknown.value).replace("sweep-0", ""), operation
+            with pytest.raises(NotAllowed):
+                await call(service, Caller("alice", scopes=frozenset()), id)
+        with pytest.raises(NotAllowed):
+            await created(service, caller=Caller("alice", scopes=frozenset({Scope.READ})))
+        for call in (Operation.HOLD_SWEEP, Operation.PURGE_SWEEP, Operation.SWEEP_DOCUMENT):
+            with pytest.raises(NotFound):
+                await calls[call](service, operator, id)
+        assert (await service.sweep(operator, id)).sweep.state is S.RUNNING
+        assert (await service.terminate_sweep(operator, id)).state is S.TERMINATING
+        done = (await service.sweep(ALICE, id, wait=10)).sweep
+        assert (done.state, done.by) == (S.TERMINATED, "boss")
+        assert await calls[Operation.PURGE_SWEEP](service, administrator, id)
+
+
+# -- what comes next ----------------------------------------------------------------------------------------
+
+
+def sweep(**fields: Any) -> Sweep:
+    made = {"id": "s", "owner": "a", "state": S.RUNNING, "version": 1, "created": 0.0, "changed": 0.0, "total": 10}
+    return Sweep(**made | fields)
+
+
+STEPS: list[tuple[Sweep, object]] = [
+    (sweep(), Expand(10)),
+    (sweep(window=3), Expand(3)),
+    (sweep(window=3, next=4, finished=2), Expand(1)),
+    (sweep(window=3, next=3), Wait()),
+    (sweep(window=3, next=8, finished=8), Expand(2)),
+    (sweep(next=10, finished=9), Wait()),
+    (sweep(next=10, finished=10), Become(S.FINISHED)),
+    (
+        sweep(next=10, finished=8, nonzero=3, failed=1, refused=1),
+        Become(S.FINISHED, "of 10 jobs 1 failed, 3 ended with another exit code than 0, 1 could not be made"),
+    ),
+    (sweep(next=5, failed=2, stop_after=2), Become(S.TERMINATING, "2 of its jobs failed; it was to stop after 2")),
+    (sweep(next=5, finished=5, nonzero=1, stop_after=2), Expand(5)),
+    (sweep(state=S.HELD), Wait()),
+    (
+        sweep(state=S.HELD, next=5, failed=1, stop_after=1),
+        Become(S.TERMINATING, "1 of its jobs failed; it was to stop after 1"),
+    ),
+    (sweep(state=S.TERMINATING, next=5, finished=4), EndActivities()),
+    (sweep(state=S.TERMINATING, next=5, finished=5, by="bob"), Become(S.TERMINATED)),
+    (sweep(state=S.TERMINATING, next=5, failed=5, reason="why"), Become(S.FAILED, "why")),
+    (sweep(state=S.TERMINATING, next=5, purging=True, by="bob"), EndActivities()),
+    (sweep(state=S.FINISHED, next=10, finished=10), Wait()),
+    (sweep(state=S.FINISHED, next=10, finished=10, purging=True), Remove()),
+]
+
+
+@pytest.mark.parametrize(("of", "expected"), STEPS)
+def test_the_next_step(of: Sweep, expected: object) -> None:
+    step = next_step(of)
+    assert type(step) is type(expected)
+    if isinstance(step, Expand | Become):
+        assert step == expected
+
+
+def test_states_have_the_words_of_activities() -> None:
+    words = {state.value for state in ActivityState} | {"running"}
+    assert {state.value for state in SweepState} <= words
