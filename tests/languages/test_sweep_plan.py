@@ -210,3 +210,10 @@ def test_an_array_is_a_sweep_of_one_script() -> None:
     assert (found.options.window, found.options.held) == (2, True)
     assert found.description(3).environment == {"SLURM_ARRAY_TASK_ID": "20"}
     assert [one.held for one in parsed.descriptions] == [True] * 4
+
+
+def test_a_secret_has_no_place_in_a_document_that_is_kept() -> None:
+    told = {"notify": [{"url": "https://h/"}, {"url": "https://h/", "secret": "whsec_x"}]}
+    with pytest.raises(NotValid, match="secret") as caught:
+        NativeJSON().parse(document(A, description=told))
+    assert caught.value.element == "description.notify[1].secret"
