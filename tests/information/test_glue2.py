@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -13,7 +14,7 @@ from lxml import etree
 from argosy.endpoints.door import Door
 from argosy.endpoints.rest import bearer, make_app
 from argosy.languages import glue2
-from argosy.model import RuntimeEnvironment, Share, Unavailable
+from argosy.model import NodeKind, RuntimeEnvironment, Share, Unavailable
 from argosy.service.information import inquiry
 from argosy.service.information.about import About, Storage
 from argosy.service.information.inquiry import Extent
@@ -154,6 +155,40 @@ async def test_what_its_owner_says_of_it(tmp_path: Path) -> None:
         ids = [element.text for element in root.iter(_NS + "ID")]
         assert len(ids) == len(set(ids))
         assert "urn:glue2:ComputingService:hpc.example.org" in ids
+
+
+KIND = NodeKind(8, 7, 64, 256 * 10**9, 0, 2, 2, "Fast CPU", "Maker", 2400, "x86_64", "linux", "5.14", None, ("hdr",))
+
+
+async def test_nodes_are_told_as_the_batch_system_knows_them(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (service, http):
+        gpus = replace(KIND, count=2, up=2, gpus=4, architecture="aarch64")
+        service._resources["told"].shares = [
+            Share("all", True, kinds=(KIND, gpus)),
+            Share("cpu", True, kinds=(KIND,), labels=("slingshot",)),
+        ]
+        document = check_json((await http.get("/v1/service")).content)
+        check_xml("glue2.xsd", (await http.get("/v1/service", headers=_XML)).content)
+        first, second = document["ExecutionEnvironment"]
+        everything, cpu = document["ComputingShare"]
+        assert everything["Associations"]["ResourceID"] == [first["ID"], second["ID"]]
+        assert cpu["Associations"]["ResourceID"] == [first["ID"]]
+        told = {
+            "Platform": "amd64",
+            "TotalInstances": 8,
+            "UnavailableInstances": 1,
+            "PhysicalCPUs": 2,
+            "LogicalCPUs": 64,
+            "CPUMultiplicity": "multicpu-multicore",
+            "CPUModel": "Fast CPU",
+            "CPUClockSpeed": 2400,
+            "MainMemorySize": 256_000,
+            "OSFamily": "linux",
+            "OSVersion": "5.14",
+            "NetworkInfo": ["infiniband", "slingshot"],
+        }
+        assert {name: first[name] for name in told} == told
+        assert (second["Platform"], second["Extension"]) == ("aarch64", {"GPUs": "4"})
 
 
 ENVIRONMENTS = (

@@ -51,6 +51,10 @@ def test_the_service_tells_of_this_machine(service: RunningService) -> None:
     assert (nodes["LogicalCPUs"], nodes["OSFamily"]) == (2, platform.system().lower())
     (activity,) = document["ComputingActivity"]
     assert (activity["ExitCode"], activity["State"][0]) == (0, "bes:finished")
+    glue2 = client.status(made.id, model="glue2").told
+    assert glue2 is not None
+    assert glue2.document is not None
+    assert glue2.document["ID"] == activity["ID"], "the same id wherever it is told"
     (contact,) = document["Contact"]
     assert contact["Detail"] == "mailto:help@example.org"
     check_xml("glue2.xsd", client.information_xml("full"))

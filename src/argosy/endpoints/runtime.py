@@ -138,7 +138,7 @@ async def run_service(config: ServiceConfig, *, announce: bool = True) -> None:
             loop.add_signal_handler(signal.SIGHUP, _reread, tls, trail)
 
             def ready(addresses: Addresses) -> None:
-                service.published = published(config, addresses.url, others)
+                operations.published = published(config, addresses.url, others)
                 _publish(directory / "endpoint.json", addresses)
                 if announce:
                     shares = ", ".join(config.resources)

@@ -20,6 +20,7 @@ from .errors import (
     Unavailable,
 )
 from .lrms import Observation, Outcome, Phase, Share, Snapshot, Usage
+from .nodes import NodeKind, kinds_of
 from .resources import ResourceSpec, ResourceSpecV1
 from .spec import JobSpec
 from .staging import URI, StageIn, StageOut, StageOutFlags, StagingMode
@@ -47,6 +48,7 @@ __all__ = [
     "JobStatus",
     "LimitExceeded",
     "NoRoom",
+    "NodeKind",
     "NotAllowed",
     "NotFound",
     "Observation",
@@ -65,6 +67,7 @@ __all__ = [
     "SubmitException",
     "Unavailable",
     "Usage",
+    "kinds_of",
     "spec_from_dict",
     "spec_to_dict",
 ]

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from .nodes import NodeKind
+
 
 class Phase(StrEnum):
     """Where a job is in its batch system."""
@@ -128,3 +130,5 @@ class Share:
     operating_systems: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     restricted: bool = False
+    kinds: tuple[NodeKind, ...] = ()
+    """The kinds of nodes behind it, where the batch system tells of single nodes."""

@@ -5,27 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from argosy.model import Command, Completed, Share, Unavailable
+from argosy.model import Command, Completed, NodeKind, Share, Unavailable, kinds_of
 
-from . import xml
+from . import hosts, xml
 from .environment import query
 
 _SLOTS = re.compile(r"(\d{1,9})(?:\b|\Z)", re.ASCII)
 _OF_HOST = re.compile(r"\[[^=\]]+=(\d{1,9})\]", re.ASCII)
 _CLOCK = re.compile(r"(\d{1,9}):(\d{1,2}):(\d{1,2})\Z", re.ASCII)
-#: What Grid Engine calls operating systems, in the words of ``uname``.
-_SYSTEMS = {"lx": "linux", "lx24": "linux", "lx26": "linux", "sol": "sunos", "darwin": "darwin"}
 
 
 def shares() -> tuple[Command, ...]:
     """What the queues are now, how they are configured, and what the hosts are."""
-    return (query("qstat", "-g", "c", "-xml"), query("qconf", "-sq", "*"), query("qhost"))
+    return (query("qstat", "-g", "c", "-xml"), query("qconf", "-sq", "*"), hosts.hosts())
 
 
 def parse_shares(done: Sequence[Completed]) -> list[Share]:
-    """The queues. Nodes and memory are told by host, not by queue: they are left out. Architecture and operating system
-    are those of all hosts."""
-    summary, configuration, hosts = done
+    """The queues. Nodes and memory of a queue are not told: hosts belong to groups, and groups to queues. What hosts
+    are is told of those that its configuration names, and otherwise of all."""
+    summary, configuration, single = done
     for answer in (summary, configuration):
         if answer.returncode != 0:
             raise Unavailable(f"Grid Engine's queues could not be read: {answer.words}")
@@ -34,19 +32,10 @@ def parse_shares(done: Sequence[Completed]) -> list[Share]:
         queues = list(xml.parse(summary.stdout).all("cluster_queue_summary"))
     except ValueError as odd:
         raise Unavailable(f"Grid Engine's queues could not be read: {odd}") from odd
-    kinds = _kinds(hosts.stdout) if hosts.returncode == 0 else set()
+    known = hosts.parse_hosts(single.stdout) if single.returncode == 0 else {}
     return [
-        _share(queue, configured.get(name, {}), kinds) for queue in queues if (name := queue.value("name")) is not None
+        _share(queue, configured.get(name, {}), known) for queue in queues if (name := queue.value("name")) is not None
     ]
-
-
-def _kinds(text: str) -> set[tuple[str, str]]:
-    """Operating system and architecture of each host, as ``lx-amd64`` tells them."""
-    rows = [line.split() for line in text.splitlines()[2:]]
-    words = {row[1] for row in rows if len(row) > 2 and row[1] != "-"}
-    return {
-        (_SYSTEMS[system], kind) for word in words for system, _, kind in [word.partition("-")] if system in _SYSTEMS
-    }
 
 
 def _queues(text: str) -> list[dict[str, str]]:
@@ -61,7 +50,8 @@ def _queues(text: str) -> list[dict[str, str]]:
     return found
 
 
-def _share(queue: xml.Element, facts: dict[str, str], kinds: set[tuple[str, str]]) -> Share:
+def _share(queue: xml.Element, facts: dict[str, str], known: dict[str, NodeKind]) -> Share:
+    nodes = hosts.hosts_of(facts.get("hostlist"), known)
     total, free = _count(queue.value("total")), _count(queue.value("available"))
     closed = (_count(queue.value("temp_disabled")) or 0) + (_count(queue.value("manual_intervention")) or 0)
     open_ = total is None or closed < total
@@ -74,9 +64,10 @@ def _share(queue: xml.Element, facts: dict[str, str], kinds: set[tuple[str, str]
         cores_per_node=_slots(facts.get("slots")),
         free_cores=free,
         max_wall=_limit(facts.get("h_rt")),
-        architectures=tuple(sorted({kind for _, kind in kinds})),
-        operating_systems=tuple(sorted({system for system, _ in kinds})),
+        architectures=tuple(sorted({node.architecture for node in nodes if node.architecture})),
+        operating_systems=tuple(sorted({node.system for node in nodes if node.system})),
         restricted=any(facts.get(name, "NONE") != "NONE" for name in ("user_lists", "projects")),
+        kinds=kinds_of(nodes),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from argosy.model import Command, Completed, Share, Unavailable
+from argosy.model import Command, Completed, NodeKind, Share, Unavailable, kinds_of
 
 from . import values
 from .attributes import Described, read
@@ -67,6 +67,25 @@ def _share(queue: Described, default: str | None, nodes: Sequence[Described]) ->
         operating_systems=_kinds(node.get("resources_available.arch") or _status(node, "opsys") for node in serving),
         restricted=any(queue.get(f"acl_{kind}_enable") == "True" for kind in ("user", "group"))
         or queue.get("from_route_only") == "True",
+        kinds=kinds_of(map(_kind, serving)),
+    )
+
+
+def _kind(node: Described) -> NodeKind:
+    """One node. Torque tells of the operating system in the words of ``uname -a``; the third is the release."""
+    uname = _status(node, "uname").split()
+    system = node.get("resources_available.arch") or _status(node, "opsys")
+    words = node.get("properties") or ""
+    return NodeKind(
+        up=int(not _is_out(node)),
+        cores=_whole(node, "resources_available.ncpus", "np"),
+        memory=_size(node, "resources_available.mem") or _amount(_status(node, "physmem")),
+        gpus=_whole(node, "resources_available.ngpus", "gpus") or 0,
+        sockets=_whole(node, "total_sockets"),
+        architecture=uname[-1].lower() if uname else None,
+        system=system.lower() or None,
+        release=uname[2] if len(uname) > 2 else None,
+        features=tuple(sorted(word.strip() for word in words.split(",") if word.strip())),
     )
 
 
@@ -117,7 +136,12 @@ def _duration(described: Described, name: str) -> int | None:
 
 
 def _size(described: Described, name: str) -> int | None:
+    return _amount(described.get(name))
+
+
+def _amount(text: str | None) -> int | None:
+    """Bytes; None where it is not told, or in a form that is not known."""
     try:
-        return values.size(described.get(name))
+        return values.size(text or None)
     except ValueError:
         return None

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from argosy.model import Command, Completed, Share, Unavailable
+from argosy.model import Command, Completed, NodeKind, Share, Unavailable, kinds_of
 
-from . import fields
+from . import fields, inventory
 from .environment import SEPARATOR, query
 
 # Partition, its state, nodes, cores of a node, cores allocated/idle/other/total, MiB of a node, generic resources,
@@ -20,32 +18,15 @@ _FORMAT = SEPARATOR.join(("%R", "%a", "%D", "%c", "%C", "%m", "%G", "%f"))
 # Partitions (several of a job that waits in several), and the state's short form.
 _JOBS = SEPARATOR.join(("%P", "%t"))
 
-_NODE = re.compile(r"^NodeName=\S+ .*?$", re.MULTILINE)
-_FACT = {name: re.compile(rf"(?:^| ){name}=(\S+)") for name in ("Arch", "OS", "State", "Partitions")}
-#: States and flags in which a node is given no new jobs. Those that are powered down are woken for one.
-_OUT = frozenset({
-    "DOWN", "DRAIN", "DRAINED", "DRAINING", "ERROR", "FAIL", "FAILING", "FUTURE", "INVAL", "MAINT", "NOT_RESPONDING",
-    "REBOOT", "UNKNOWN",
-})  # fmt: skip
-
 
 def shares() -> tuple[Command, ...]:
     """What the nodes are now, what the partitions allow, what each node is, and which jobs there are."""
     return (
         query("sinfo", "-h", "-e", "-o", _FORMAT),
         query("scontrol", "show", "partition", "-o"),
-        query("scontrol", "show", "node", "-o"),
+        inventory.nodes(),
         query("squeue", "-h", "-a", "-t", "PENDING,RUNNING", "-o", _JOBS),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Node:
-    """What one node is."""
-
-    architecture: str | None
-    system: str | None
-    up: bool
 
 
 def parse_shares(done: Sequence[Completed]) -> list[Share]:
@@ -59,7 +40,7 @@ def parse_shares(done: Sequence[Completed]) -> list[Share]:
         row = line.split(SEPARATOR)
         if len(row) == 8:
             rows[row[0]].append(row)
-    behind = _nodes(single) if single.returncode == 0 else None
+    behind = inventory.parse_nodes(single) if single.returncode == 0 else None
     counts = _jobs(jobs) if jobs.returncode == 0 else None
     found = []
     for line in partitions.stdout.splitlines():
@@ -68,23 +49,6 @@ def parse_shares(done: Sequence[Completed]) -> list[Share]:
             name = facts["PartitionName"]
             found.append(_share(facts, rows[name], None if behind is None else behind.get(name, []), counts))
     return found
-
-
-def _nodes(answer: Completed) -> dict[str, list[_Node]]:
-    """The nodes by partition."""
-    found: defaultdict[str, list[_Node]] = defaultdict(list)
-    for line in _NODE.findall(answer.stdout):
-        facts = {name: match[1] for name, pattern in _FACT.items() if (match := pattern.search(line))}
-        state = facts.get("State", "UNKNOWN").upper()
-        up = "*" not in state and _OUT.isdisjoint(re.split(r"\W+", state))
-        node = _Node(_told(facts.get("Arch")), _told(facts.get("OS")), up)
-        for partition in facts.get("Partitions", "").split(","):
-            found[partition].append(node)
-    return found
-
-
-def _told(value: str | None) -> str | None:
-    return None if value is None or value.startswith("(") else value.lower()
 
 
 def _jobs(answer: Completed) -> Counter[tuple[str, str]]:
@@ -99,7 +63,7 @@ def _jobs(answer: Completed) -> Counter[tuple[str, str]]:
 def _share(
     facts: dict[str, str],
     rows: list[list[str]],
-    nodes: list[_Node] | None,
+    nodes: list[NodeKind] | None,
     jobs: Counter[tuple[str, str]] | None,
 ) -> Share:
     name = facts["PartitionName"]
@@ -120,12 +84,13 @@ def _share(
         max_wall=_limit(facts.get("MaxTime")),
         default_wall=_limit(facts.get("DefaultTime")),
         features=tuple(features),
-        nodes_up=None if nodes is None else sum(node.up for node in nodes),
+        nodes_up=None if nodes is None else sum(node.up or 0 for node in nodes),
         jobs_running=None if jobs is None else jobs[name, "R"],
         jobs_waiting=None if jobs is None else jobs[name, "PD"],
         architectures=tuple(sorted({node.architecture for node in nodes or () if node.architecture})),
         operating_systems=tuple(sorted({node.system for node in nodes or () if node.system})),
         restricted=any(facts.get(field, "ALL") != "ALL" for field in ("AllowGroups", "AllowAccounts", "AllowQos")),
+        kinds=kinds_of(nodes or ()),
     )
 
 

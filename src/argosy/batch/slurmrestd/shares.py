@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from argosy.batch.slurm import fields
-from argosy.model import Command, Completed, Share, Unavailable
+from argosy.model import Command, Completed, NodeKind, Share, Unavailable, kinds_of
 
 from . import requests, values
 from .server import Server
@@ -65,6 +65,24 @@ def _share(partition: dict[str, Any], nodes: Sequence[dict[str, Any]]) -> Share:
         architectures=_kinds(nodes, "architecture"),
         operating_systems=_kinds(nodes, "operating_system"),
         restricted=_is_restricted(partition),
+        kinds=kinds_of(map(_kind, nodes)),
+    )
+
+
+def _kind(node: dict[str, Any]) -> NodeKind:
+    memory = _count(node.get("real_memory"))
+    system = str(node.get("operating_system") or "").split()
+    return NodeKind(
+        up=int(_is_up(node)),
+        cores=_count(node.get("effective_cpus", node.get("cpus"))),
+        memory=None if memory is None else memory * 1024 * 1024,
+        gpus=fields.gpus(node.get("gres") or ""),
+        sockets=_count(node.get("sockets")),
+        threads=_count(node.get("threads")),
+        architecture=str(node.get("architecture") or "").lower() or None,
+        system=system[0].lower() if system else None,
+        release=system[1] if len(system) > 1 else None,
+        features=tuple(sorted(values.words(node.get("active_features") or node.get("features")))),
     )
 
 

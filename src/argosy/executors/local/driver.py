@@ -32,6 +32,7 @@ from argosy.transport.local import LocalTransport
 
 from . import daemon
 from .connection import Connection
+from .machine import this_machine
 from .spawn import prepare
 
 logger = logging.getLogger(__name__)
@@ -249,6 +250,7 @@ class LocalDriver(Driver):
                 jobs_waiting=status["queued"],
                 architectures=(platform.machine().lower(),),
                 operating_systems=(platform.system().lower(),),
+                kinds=(this_machine(status["slots"], memory),),
             )
         ]
 

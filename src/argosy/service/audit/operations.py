@@ -28,6 +28,7 @@ def audited(operations: Operations, trail: Trail) -> Operations:
 class _Audited:
     def __init__(self, operations: Operations, trail: Trail) -> None:
         self.inner = operations
+        self.about = operations.about
         self.trail = trail
 
 

@@ -26,7 +26,7 @@ from .shares import Tally, jobs, of_resource
 #: How long a count of activities is good for, in seconds.
 COUNTED = 5.0
 #: How many activities are read at a time.
-PAGE = 500
+PAGE = 100
 #: How long what is published is to be believed, in seconds.
 VALIDITY = 300
 

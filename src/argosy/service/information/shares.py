@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from argosy.languages.glue2 import UNDEFINED, UNKNOWN_NUMBER, Entity, ExtendedBoolean
-from argosy.model import ActivityState, RuntimeEnvironment, Share
+from argosy.languages.glue2 import Entity, ExtendedBoolean
+from argosy.model import ActivityState, NodeKind, RuntimeEnvironment, Share
 from argosy.service.resources import Resource
 from argosy.service.share_config import of_queue
 
 from .about import About
 from .activities import share_id
+from .nodes import execution_environment, megabytes
 
 #: GLUE 2's names for batch systems (ComputingManagerType_t), where they are other than ours.
 PRODUCTS = {"local": "fork", "slurmrestd": "slurm", "sge": "gridengine", "htcondor": "condor"}
-
-#: GLUE 2's names for processors (Platform_t), by what ``uname -m`` says.
-PLATFORMS = {
-    "x86_64": "amd64",
-    "i686": "i386",
-    "i586": "i386",
-    "ppc64": "powerpc",
-    "ppc64le": "powerpc",
-    "ia64": "itanium",
-}
 
 _S = ActivityState
 #: How many activities are in each state, by resource.
@@ -64,16 +57,25 @@ def of_resource(
     """
     manager_id = about.urn("ComputingManager", resource.name)
     known = list(resource.shares)
-    kinds: dict[tuple[object, ...], list[Share]] = {}
+    behind: dict[NodeKind, list[Share]] = {}
+    most: dict[NodeKind, NodeKind] = {}
     # A manager has nodes, be they unknown.
     for share in known or [Share(name="", available=False)]:
-        kinds.setdefault(_kind(share), []).append(share)
+        for kind in share.kinds or (_kind(share),):
+            nature = replace(kind, count=1, up=None)
+            behind.setdefault(nature, []).append(share)
+            # Queues may have nodes in common: those of the queue with the most of them are the least that there are.
+            most[nature] = max(most.get(nature, kind), kind, key=lambda one: (one.count, one.up or 0))
     nodes = []
-    nodes_of: dict[str, str] = {}
-    for number, shares in enumerate(kinds.values(), 1):
-        id = about.urn("ExecutionEnvironment", resource.name, str(number))
-        nodes.append(_nodes(id, resource, shares, manager_id, about, when))
-        nodes_of |= {share.name: id for share in shares}
+    nodes_of: dict[str, list[str]] = {}
+    for nature, shares in behind.items():
+        kind = most[nature]
+        # An id that stays when nodes of other kinds come and go.
+        digest = hashlib.sha256(repr(nature).encode()).hexdigest()[:10]
+        id = about.urn("ExecutionEnvironment", resource.name, digest)
+        nodes.append(execution_environment(id, resource.name, kind, shares, manager_id, about, when))
+        for share in shares:
+            nodes_of.setdefault(share.name, []).append(id)
     software = _software(resource, environments, nodes_of, manager_id, about, when)
     for entity in software:
         if entity.kind == "ApplicationEnvironment":
@@ -88,7 +90,7 @@ def of_resource(
             "ProductName": PRODUCTS.get(resource.driver.name, resource.driver.name),
             "BulkSubmission": ExtendedBoolean.TRUE,
             "TotalSlots": _slots(known),
-            "Homogeneous": ExtendedBoolean.TRUE if len(kinds) == 1 else ExtendedBoolean.FALSE,
+            "Homogeneous": ExtendedBoolean.TRUE if len(behind) == 1 else ExtendedBoolean.FALSE,
             "WorkingAreaShared": ExtendedBoolean.TRUE,
         },
         {
@@ -120,56 +122,22 @@ def _slots(shares: Sequence[Share]) -> int | None:
     return max((share.cores for share in shares if share.cores is not None), default=None)
 
 
-def _kind(share: Share) -> tuple[object, ...]:
-    """What tells nodes of one kind from others, as far as shares tell of nodes."""
-    return (
-        share.cores_per_node,
-        share.memory_per_node,
-        share.gpus_per_node,
-        share.features,
-        share.nodes,
-        share.architectures,
-        share.operating_systems,
-    )
-
-
-def _megabytes(size: int | None) -> int | None:
-    return None if size is None else size // 1_000_000
-
-
-def _nodes(id: str, resource: Resource, shares: Sequence[Share], manager: str, about: About, when: str) -> Entity:
-    share = shares[0]
-    machine = share.architectures[0] if share.architectures else None
-    down = None if share.nodes is None or share.nodes_up is None else max(0, share.nodes - share.nodes_up)
-    return Entity(
-        "ExecutionEnvironment",
-        id,
-        {
-            "Platform": UNDEFINED if machine is None else PLATFORMS.get(machine, machine),
-            "TotalInstances": share.nodes,
-            "UnavailableInstances": down,
-            "LogicalCPUs": share.cores_per_node,
-            "MainMemorySize": _megabytes(share.memory_per_node) or UNKNOWN_NUMBER,
-            "OSFamily": share.operating_systems[0] if share.operating_systems else UNDEFINED,
-            "ConnectivityIn": ExtendedBoolean.UNDEFINED,
-            "ConnectivityOut": ExtendedBoolean.UNDEFINED,
-        },
-        {
-            "ManagerID": [manager],
-            "ShareID": [share_id(about, resource.name, one.name) for one in shares],
-        },
-        name=f"nodes of {', '.join(one.name or resource.name for one in shares)}",
-        created=when,
-        other_info=[
-            *([f"features={','.join(share.features)}"] if share.features else []),
-            *(f"architecture={other}" for other in share.architectures[1:]),
-        ],
-        extensions={"GPUs": str(share.gpus_per_node)} if share.gpus_per_node else {},
+def _kind(share: Share) -> NodeKind:
+    """The nodes of a share that tells of no single nodes, as if they were all alike."""
+    return NodeKind(
+        count=share.nodes or 0,
+        up=share.nodes_up,
+        cores=share.cores_per_node,
+        memory=share.memory_per_node,
+        gpus=share.gpus_per_node,
+        architecture=share.architectures[0] if share.architectures else None,
+        system=share.operating_systems[0] if share.operating_systems else None,
+        features=share.features,
     )
 
 
 def _share(
-    resource: Resource, share: Share, about: About, service: str, endpoints: Sequence[str], nodes: str, when: str
+    resource: Resource, share: Share, about: About, service: str, endpoints: Sequence[str], nodes: list[str], when: str
 ) -> Entity:
     used = None if share.cores is None or share.free_cores is None else max(0, share.cores - share.free_cores)
     most = [share.cores, share.max_cores]
@@ -185,7 +153,7 @@ def _share(
             "MaxWallTime": share.max_wall,
             "DefaultWallTime": share.default_wall,
             "MaxSlotsPerJob": min((count for count in most if count is not None), default=None),
-            "MaxMainMemory": _megabytes(share.memory_per_node),
+            "MaxMainMemory": megabytes(share.memory_per_node),
             "ServingState": "production" if share.available else "closed",
             "TotalJobs": None if None in known else sum(count or 0 for count in known),
             "RunningJobs": share.jobs_running,
@@ -195,7 +163,7 @@ def _share(
             "UsedSlots": used,
             "Tag": list(dict.fromkeys((*share.labels, *share.features))),
         },
-        {"EndpointID": list(endpoints), "ResourceID": [nodes], "ServiceID": [service]},
+        {"EndpointID": list(endpoints), "ResourceID": nodes, "ServiceID": [service]},
         name=f"{resource.name}/{share.name}" if share.name else resource.name,
         created=when,
         other_info=["default"] if share.default else [],
@@ -223,7 +191,7 @@ def _policy(resource: Resource, share: Share, share_id: str, about: About) -> En
 def _software(
     resource: Resource,
     environments: Sequence[RuntimeEnvironment],
-    nodes_of: Mapping[str, str],
+    nodes_of: Mapping[str, list[str]],
     manager: str,
     about: About,
     when: str,
@@ -231,7 +199,11 @@ def _software(
     """The runtime environments of a resource, each with what a user would name to have it."""
     found = []
     for environment in environments:
-        places = list(dict.fromkeys(id for queue, id in nodes_of.items() if environment.is_on(resource.name, queue)))
+        places = list(
+            dict.fromkeys(
+                id for queue, ids in nodes_of.items() if environment.is_on(resource.name, queue) for id in ids
+            )
+        )
         if not places:
             continue
         id = about.urn("ApplicationEnvironment", resource.name, environment.name, environment.version)
