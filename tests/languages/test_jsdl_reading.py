@@ -84,6 +84,13 @@ def _spmd(inner: str, variation: str = "OpenMPI") -> str:
     )
 
 
+_HOSTS = (
+    "<jsdl:CandidateHosts><jsdl:HostName>slurm/debug</jsdl:HostName><jsdl:HostName>cluster</jsdl:HostName>"
+    "</jsdl:CandidateHosts>"
+)
+_OTHER = "<jsdl:CPUArchitecture><jsdl:CPUArchitectureName>other</jsdl:CPUArchitectureName></jsdl:CPUArchitecture>"
+
+
 @pytest.mark.parametrize(
     ("asked", "found"),
     [
@@ -105,8 +112,16 @@ def _spmd(inner: str, variation: str = "OpenMPI") -> str:
                 "<jsdl:OperatingSystem><jsdl:OperatingSystemType><jsdl:OperatingSystemName>LINUX"
                 "</jsdl:OperatingSystemName></jsdl:OperatingSystemType></jsdl:OperatingSystem>"
             ),
-            None,
+            Resources(operating_system="linux"),
         ),
+        (
+            (
+                "<jsdl:CPUArchitecture><jsdl:CPUArchitectureName>x86_64</jsdl:CPUArchitectureName>"
+                "</jsdl:CPUArchitecture>"
+            ),
+            Resources(architecture="x86_64"),
+        ),
+        (_HOSTS, Resources(candidates=["slurm/debug", "cluster"])),
     ],
 )  # fmt: skip
 def test_resources(asked: str, found: Resources | None) -> None:
@@ -195,7 +210,6 @@ def test_file_systems() -> None:
     assert refused(undeclared) == refused(undeclared, strict=False) == ["Input"]
 
 
-_HOSTS = "<jsdl:CandidateHosts><jsdl:HostName>h</jsdl:HostName></jsdl:CandidateHosts>"
 _SECRET = "<jsdl:Source/><ac:Credential><x:Secret>hush</x:Secret></ac:Credential>"
 
 
@@ -221,7 +235,7 @@ def test_resources_that_cannot_be_asked_for_are_refused_by_name(name: str) -> No
     ("job", "named"),
     [
         (posix("<jsdl-posix:UserName>u</jsdl-posix:UserName>"), "UserName"),
-        (posix() + resources(_HOSTS), "CandidateHosts"),
+        (posix() + resources(_OTHER), "CPUArchitectureName"),
         (posix() + _staging("f", _SECRET), "Credential"),
         (posix() + _staging("../f", "<jsdl:Source/>"), "DataStaging"),
         (posix() + _staging("f", "<jsdl:Source><jsdl:URI>here</jsdl:URI></jsdl:Source>"), "Source"),

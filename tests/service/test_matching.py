@@ -64,7 +64,7 @@ def place(*args: object, **more: object) -> str:
         (wish("slurm/debug", minutes=61), "duration"),
         (wish(process_count=513), "resources"),
         (wish(more={"architecture": "aarch64"}), "resources.architecture"),
-        (wish(more={"operating_system": "linux"}), "resources.operating_system"),
+        (wish(more={"operating_system": "sunos"}), "resources.operating_system"),
         (wish(more={"labels": ["infiniband"]}), "resources.labels"),
         (wish(more={"candidates": ["nosuch"]}), "resources.candidates"),
     ],

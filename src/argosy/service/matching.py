@@ -352,7 +352,8 @@ def _lacks(needed: Requirements, share: Share, name: str) -> Iterator[tuple[str,
     if needed.architecture is not None:
         yield from _kind(needed.architecture, share.architectures, "architecture", name)
     if needed.operating_system is not None:
-        yield from _kind(needed.operating_system, share.operating_systems, "operating_system", name)
+        # Argosy's job scripts are for Linux: what tells nothing else is taken for that.
+        yield from _kind(needed.operating_system, share.operating_systems or ("linux",), "operating_system", name)
     missing = [label for label in needed.labels if label not in share.labels]
     if missing:
         has = f"it has {', '.join(share.labels)}" if share.labels else "it has none"

@@ -41,6 +41,9 @@ _ELEMENTS = {
     "resources.processes_per_node": "Resources/IndividualCPUCount",
     "resources.nodes": "Resources/TotalResourceCount",
     "resources.memory": "Resources/TotalPhysicalMemory",
+    "resources.architecture": "Resources/CPUArchitecture",
+    "resources.operating_system": "Resources/OperatingSystem",
+    "resources.candidates": "Resources/CandidateHosts",
     "inputs": "DataStaging",
     "outputs": "DataStaging",
 }
@@ -197,7 +200,13 @@ def _run(description: Description, program: Program, files: Files) -> None:
 
 
 def _needs(reading: Reading, job: etree._Element, program: Program, wanted: Wanted) -> Resources | None:
-    needs = Resources(exclusive=wanted.exclusive, nodes=wanted.nodes)
+    needs = Resources(
+        exclusive=wanted.exclusive,
+        nodes=wanted.nodes,
+        architecture=wanted.architecture,
+        operating_system=wanted.operating_system,
+        candidates=wanted.candidates,
+    )
     if program.launcher is None:
         needs.processes, needs.processes_per_node = wanted.cpus, wanted.cpus_per_node
         if wanted.nodes and wanted.cpus and wanted.cpus_per_node and wanted.cpus < wanted.nodes * wanted.cpus_per_node:

@@ -16,6 +16,11 @@ from .reading import Reading, wrong
 #: File systems that every resource has (JSDL 1.0, FileSystem names in use).
 _WELL_KNOWN = ("HOME", "ROOT", "SCRATCH", "TMP")
 
+#: Operating systems that ``uname`` has another name for than JSDL in lower case.
+SYSTEMS = {"MACOS": "darwin", "Solaris": "sunos"}
+#: What JSDL has in the place of a name.
+NO_SYSTEM = ("Unknown", "Not_Applicable", "other")
+
 
 @dataclass(slots=True)
 class Wanted:
@@ -27,6 +32,9 @@ class Wanted:
     cpus_per_node: int | None = None
     memory: int | None = None
     memory_per_node: int | None = None
+    architecture: str | None = None
+    operating_system: str | None = None
+    candidates: list[str] = field(default_factory=list)
     #: File systems by name: where each is mounted; "" is the session directory, "~" the home directory.
     mounts: dict[str, str] = field(default_factory=dict)
 
@@ -44,7 +52,7 @@ def read(reading: Reading, element: etree._Element | None) -> Wanted:
         reading.children(
             child,
             {
-                "jsdl:OperatingSystemType": lambda inner: _linux(reading, inner),
+                "jsdl:OperatingSystemType": lambda inner: _system(reading, inner, wanted),
                 "jsdl:Description": lambda inner: None,
             },
         )
@@ -65,7 +73,9 @@ def read(reading: Reading, element: etree._Element | None) -> Wanted:
         element,
         {
             "jsdl:ExclusiveExecution": exclusive,
+            "jsdl:CandidateHosts": lambda child: _candidates(reading, child, wanted),
             "jsdl:OperatingSystem": system,
+            "jsdl:CPUArchitecture": lambda child: _architecture(reading, child, wanted),
             "jsdl:FileSystem": lambda child: _file_system(reading, child, wanted),
             **dict.fromkeys(counts, amount),
         },
@@ -87,13 +97,33 @@ def _amount(reading: Reading, element: etree._Element, *, count: bool) -> int | 
     return least
 
 
-def _linux(reading: Reading, element: etree._Element) -> None:
+def _system(reading: Reading, element: etree._Element, wanted: Wanted) -> None:
     def name(child: etree._Element) -> None:
         system = reading.text(child).strip()
-        if system != "LINUX":
-            reading.note(child, f"there are no resources with the operating system {system}", refused=True)
+        if system in NO_SYSTEM:
+            reading.note(child, f"{system} names no operating system that could be looked for", refused=True)
+        else:
+            wanted.operating_system = SYSTEMS.get(system, system.lower())
 
     reading.children(element, {"jsdl:OperatingSystemName": name})
+
+
+def _architecture(reading: Reading, element: etree._Element, wanted: Wanted) -> None:
+    def name(child: etree._Element) -> None:
+        architecture = reading.text(child).strip()
+        if architecture == "other":
+            reading.note(child, "other names no architecture that could be looked for", refused=True)
+        else:
+            wanted.architecture = architecture
+
+    reading.children(element, {"jsdl:CPUArchitectureName": name})
+
+
+def _candidates(reading: Reading, element: etree._Element, wanted: Wanted) -> None:
+    def host(child: etree._Element) -> None:
+        wanted.candidates.append(reading.word(child))
+
+    reading.children(element, {"jsdl:HostName": host})
 
 
 def _file_system(reading: Reading, element: etree._Element, wanted: Wanted) -> None:

@@ -17,10 +17,15 @@ from ..contract import Note, Written
 from ..native import Description, Input, Output, Resources
 from .application import VARIATION
 from .document import TAG
+from .grammar import ENUMERATIONS
 from .names import NAMESPACES, tag
+from .resources import NO_SYSTEM, SYSTEMS
 from .staging import FLAGS, inline_url
 
 _PARALLEL = ("mpirun",)
+_ARCHITECTURES = frozenset(ENUMERATIONS["Architecture"].split()) - {"other"}
+#: JSDL's names of operating systems by those of ``uname``.
+_SYSTEMS = {SYSTEMS.get(name, name.lower()): name for name in ENUMERATIONS["System"].split() if name not in NO_SYSTEM}
 #: Tags that have elements of their own.
 _OWN = {"description", "application", "application.version", "application.description"}
 
@@ -164,10 +169,19 @@ class _Writer:
     def _resources(self, job: etree._Element, *, parallel: bool) -> None:
         needs = self.description.resources or Resources()
         element = etree.Element(tag("jsdl:Resources"))
+        if needs.candidates:
+            hosts = _add(element, "jsdl:CandidateHosts")
+            for candidate in needs.candidates:
+                _add(hosts, "jsdl:HostName", _possible("resources.candidates", candidate))
         if (self.description.directory or "").startswith("~"):
             _add(element, "jsdl:FileSystem").set("name", "HOME")
         if needs.exclusive:
             _add(element, "jsdl:ExclusiveExecution", "true")
+        if (os_name := _SYSTEMS.get((needs.operating_system or "").lower())) is not None:
+            kind = _add(_add(element, "jsdl:OperatingSystem"), "jsdl:OperatingSystemType")
+            _add(kind, "jsdl:OperatingSystemName", os_name)
+        if needs.architecture in _ARCHITECTURES:
+            _add(_add(element, "jsdl:CPUArchitecture"), "jsdl:CPUArchitectureName", needs.architecture)
         cores = 1 if parallel else needs.cores_per_process or 1
         if not parallel and needs.cores_per_process is not None:
             self.lose("resources.cores_per_process", "JSDL counts CPUs: each is read as a process again")
@@ -185,8 +199,8 @@ class _Writer:
         for name, amount in amounts:
             if amount is not None:
                 # A double, as JSDL has it, holds whole numbers to 2 to the 53rd; it is written in full in any case.
-                kind = "jsdl:LowerBoundedRange" if "Memory" in name else "jsdl:Exact"
-                _add(_add(element, name), kind, str(amount))
+                form = "jsdl:LowerBoundedRange" if "Memory" in name else "jsdl:Exact"
+                _add(_add(element, name), form, str(amount))
         if len(element):
             job.append(element)
 
