@@ -24,6 +24,7 @@ from argosy.service.config import ResourceConfig, load_config
 from argosy.service.faults import POINTS
 from argosy.service.notifications import NotificationConfig
 from argosy.service.policy import ServicePolicy
+from argosy.service.share_config import EnvironmentConfig
 from argosy.service.transfers import FETCHED, NOT_PUSHED, PUSHED
 from tests.service.running import RunningService
 
@@ -273,3 +274,19 @@ def test_make_targets_of_the_readme_are_there() -> None:
 def test_constraints_are_versions_and_no_addresses() -> None:
     for line in page("constraints.txt").splitlines():
         assert line.startswith("#") or re.match(r"[a-z0-9-]+==[\w.]+( ; .*)?\Z", line), line
+
+
+def test_the_fields_of_an_environment_are_told() -> None:
+    told = {word for cell in rows("docs/environments.md", "## Offer one") for word in re.findall(r"`(\w+)`", cell)}
+    assert told == set(EnvironmentConfig.__struct_fields__)
+
+
+@pytest.mark.parametrize("name", ["docs/matching.md", "docs/environments.md"])
+def test_examples_of_shares_and_environments_are_taken(tmp_path: Path, name: str) -> None:
+    example = snippets(name, "toml")[0]
+    for resource in ("cluster", "other"):
+        if f"[resources.{resource}]" not in example:
+            example += f'\n[resources.{resource}]\ntype = "slurm"\n'
+    (tmp_path / "argosy.toml").write_text(example)
+    config = load_config(tmp_path)
+    assert config.environments or config.resources["cluster"].labels == ("infiniband",)
