@@ -25,7 +25,7 @@ from argosy.service.information.inquiry import Extent
 from argosy.service.information.published import Published
 from argosy.service.notifications import NewSubscription
 from argosy.service.service import ExecutionService
-from argosy.store import Created, Query
+from argosy.store import Created, Query, UsageQuery
 from tests.identity.pki import make_ca, make_user
 from tests.identity.test_live import TODAY
 from tests.service.driving import ToldDriver, told_service, until
@@ -48,6 +48,8 @@ NAMELESS = {
     Operation.CREDENTIALS,
     Operation.ADD_CREDENTIAL,
     Operation.REQUEST_DELEGATION,
+    Operation.USAGE,
+    Operation.USAGE_RECORDS,
 }
 
 
@@ -193,6 +195,8 @@ CALLS: dict[Operation, list[Call]] = {
     ],
     Operation.UNSUBSCRIBE: [lambda s, c, at: s.unsubscribe(c, at)],
     Operation.DEAD_LETTERS: [lambda s, c, at: s.dead_letters(c)],
+    Operation.USAGE: [lambda s, c, at: s.usage(c, UsageQuery(activity=at), ["user"])],
+    Operation.USAGE_RECORDS: [lambda s, c, at: s.usage_records(c, UsageQuery(activity=at))],
     Operation.RESEND: [lambda s, c, at: _vector(s.resend(c, [0]))],  # type: ignore[arg-type]
     Operation.CREDENTIALS: [lambda s, c, at: s.credentials(c)],
     Operation.ADD_CREDENTIAL: [lambda s, c, at: s.add_credential(c, _password("another"))],

@@ -42,6 +42,7 @@ from argosy.service.information.published import Published
 from argosy.service.moving import Transfer
 from argosy.store import Activity, Created, Event, Query, StoredCredential, Wish
 from tests.rest.fake_notifications import FakeNotifications
+from tests.rest.fake_usage import FakeUsage
 from tests.rest.no_sweeps import NoSweeps
 
 TOKEN = "test-token-0123456789"
@@ -72,7 +73,7 @@ class Credentials:
         return self.kept.pop(id, None) is not None
 
 
-class FakeOperations(NoSweeps, FakeNotifications, CredentialOperations):
+class FakeOperations(NoSweeps, FakeNotifications, FakeUsage, CredentialOperations):
     """One dictionary of activities, one list of events, one dictionary of files for each activity."""
 
     def __init__(self) -> None:

@@ -49,6 +49,10 @@ FULL: dict[str, Any] = {
     "waiting_since": 12.5,
     "groups": ("staff",),
     "environments": ("python-3.11",),
+    "cores": 8,
+    "nodes": 2,
+    "processes": 4,
+    "account": "project",
 }
 
 

@@ -32,6 +32,7 @@ _SECTIONS: dict[str, list[tuple[str, str, str]]] = {
         ("logs", "look:logs", "Show what a job has written."),
         ("events", "look:events", "Show what has happened to a job."),
         ("transfers", "transfers:transfers", "Show what is being moved for a job, and how fast."),
+        ("usage", "usage:usage", "Show what jobs have used."),
         ("files", "files:files", "List, fetch and upload a job's files."),
     ],
     "The service": [

@@ -30,6 +30,7 @@ from argosy.languages.native import Description
 from argosy.model import NotFound
 
 from . import calls
+from .accounting import AsyncAccounting
 from .calls import Call, Describable
 from .connection import STREAM_TIMEOUT, TIMEOUT, settings, where
 from .discovery import Endpoint, discover
@@ -47,7 +48,7 @@ Environments = list[EnvironmentDocument]
 KeptCredentials = list[CredentialDocument]
 
 
-class AsyncClient(AsyncNotifying, AsyncSweepMethods):
+class AsyncClient(AsyncAccounting, AsyncNotifying, AsyncSweepMethods):
     """A connection to the service, found by `discover` where no endpoint is given. Close it, or use it in an
     `async with`.
 

@@ -266,6 +266,35 @@ def service() -> Call[documents.ServiceDocument]:
     return Call("GET", "/v1", documents.ServiceDocument)
 
 
+def usage(
+    by: Sequence[str], since: str | None, until: str | None, user: str | None, resource: str | None
+) -> Call[documents.UsageSummary]:
+    params = {"by": list(by) or None, "from": since, "until": until, "user": user, "resource": resource}
+    return Call("GET", "/v1/usage", documents.UsageSummary, params=params | {"format": "json"})
+
+
+def usage_records(
+    since: str | None,
+    until: str | None,
+    user: str | None,
+    resource: str | None,
+    activity: str | None,
+    limit: int,
+    cursor: str | None,
+) -> Call[documents.UsagePage]:
+    params = {
+        "from": since,
+        "until": until,
+        "user": user,
+        "resource": resource,
+        "activity": activity,
+        "limit": limit,
+        "cursor": cursor,
+        "format": "json",
+    }
+    return Call("GET", "/v1/usage/records", documents.UsagePage, params=params)
+
+
 def subscribe(new: documents.NewSubscriptionDocument) -> Call[documents.SubscriptionDocument]:
     return Call(
         "POST",

@@ -29,6 +29,7 @@ from argosy.languages.native import Description
 from argosy.model import NotFound
 
 from . import calls
+from .accounting import Accounting
 from .calls import Call, Describable
 from .connection import STREAM_TIMEOUT, TIMEOUT, settings, where
 from .discovery import Endpoint, discover
@@ -46,7 +47,7 @@ Environments = list[EnvironmentDocument]
 KeptCredentials = list[CredentialDocument]
 
 
-class Client(Notifying, SweepMethods):
+class Client(Accounting, Notifying, SweepMethods):
     """A connection to the service, found by `discover` where no endpoint is given. Close it, or use it in a `with`.
 
     Requests that can safely be repeated are, `retries` times, where the connection fails.

@@ -70,6 +70,8 @@ class Operation(StrEnum):
     RELEASE_SWEEP = "release_sweep"
     TERMINATE_SWEEP = "terminate_sweep"
     PURGE_SWEEP = "purge_sweep"
+    USAGE = "usage"
+    USAGE_RECORDS = "usage_records"
 
 
 class Reach(IntEnum):
@@ -148,6 +150,8 @@ TABLE: Mapping[Operation, Rule] = {
     Operation.RELEASE_SWEEP: Rule(_CHANGE, *_OWN),
     Operation.TERMINATE_SWEEP: Rule(_CANCEL, *_OPERATED),
     Operation.PURGE_SWEEP: Rule(_CANCEL, *_ADMINISTERED),
+    Operation.USAGE: Rule(_READ, *_ADMINISTERED),
+    Operation.USAGE_RECORDS: Rule(_READ, *_ADMINISTERED),
 }
 
 

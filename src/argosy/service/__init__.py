@@ -12,5 +12,6 @@ sweeps        many activities of one request
 reaching      whether a caller may ask for an operation
 streams       events as they happen; notifications: telling others of them
 config        the configuration file; assemble: from it to a service; policy: its times and limits
+usage         what activities have used
 faults        points at which the tests kill it
 """

@@ -23,6 +23,7 @@ from .information.published import Published
 from .moving import Transfer
 from .notifications.contract import Notifications
 from .sweeps.contract import SweepOperations
+from .usage import UsageOperations
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class OpenFile:
     close: Callable[[], None]
 
 
-class Operations(Notifications, SweepOperations):
+class Operations(Notifications, SweepOperations, UsageOperations):
     """The service. Raises and answers the errors of `argosy.model.errors` only."""
 
     @abstractmethod

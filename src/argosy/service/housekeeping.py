@@ -164,6 +164,8 @@ class Housekeeping:
         while ids := await self._store.expired(time.time(), _PURGE):
             # One that was restarted meanwhile has not expired any more, and makes this fail until the next round.
             await self.purge(list((await self._store.get(ids)).values()))
+        if self._policy.usage_retention > 0:
+            await self._store.trim_usage(time.time() - self._policy.usage_retention)
 
     async def purge(self, activities: Sequence[Activity]) -> None:
         """Remove final activities; what they have on disk is removed by chores, however often that takes.

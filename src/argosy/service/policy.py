@@ -11,6 +11,8 @@ class ServicePolicy:
 
     retention: float = 7 * 86_400
     """How long a finished activity is kept before it is purged by itself; at least a day."""
+    usage_retention: float = 0.0
+    """How long the record of what a job has used is kept; 0 is for good."""
     key_lifetime: float = 7 * 86_400
     """How long a repeat of a client's submission id answers with the first activity."""
     input_wait: float = 7 * 86_400

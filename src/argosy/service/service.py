@@ -79,6 +79,7 @@ from .streams import Streams
 from .sweeps.operations import SweepService
 from .sweeps.runner import Maker, SweepRunner
 from .transfers import FindCredentials, Transfers, no_credentials
+from .usage import Usage
 from .wishes import Wished
 
 log = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ _AT_A_TIME = 50
 _WRITABLE = frozenset({ActivityState.HELD, ActivityState.PENDING, ActivityState.STAGING_IN})
 
 
-class ExecutionService(NotificationOperations, CredentialOperations, SweepService):
+class ExecutionService(NotificationOperations, Usage, CredentialOperations, SweepService):
     """The operations over one store, one root of session directories and some resources."""
 
     def __init__(
@@ -265,6 +266,7 @@ class ExecutionService(NotificationOperations, CredentialOperations, SweepServic
         chosen = self._router.route(description, who, check)
         if description.held:
             chosen = Waiting("")  # it is looked at again when it is let go
+        needs = description.spec.effective_resources
         activity = Activity(
             id=id,
             owner=who.name,
@@ -282,6 +284,10 @@ class ExecutionService(NotificationOperations, CredentialOperations, SweepServic
             environments=() if isinstance(chosen, Waiting) else chosen.environments,
             sweep=request.sweep,
             parameters=None if request.parameters is None else dict(request.parameters),
+            cores=needs.computed_core_count,
+            nodes=needs.computed_node_count,
+            processes=needs.computed_process_count,
+            account=description.spec.attributes.account,
         )
         decision = Decision(activity, [], [])
         decision.note("created", now, by=who.name)

@@ -4,6 +4,7 @@ from .contract import Store
 from .notifications import Delivery, NotificationStore, Subscription
 from .records import Activity, Change, Chore, Created, Event, NewActivity, Query, StoredCredential, Wish, activity_of
 from .sweeps import CreatedSweep, NewSweep, Sweep, SweepDocument, SweepEvent, SweepQuery, SweepStore
+from .usage import UsageQuery, UsageRecord, UsageStore, UsageSum
 
 __all__ = [
     "Activity",
@@ -25,6 +26,10 @@ __all__ = [
     "SweepEvent",
     "SweepQuery",
     "SweepStore",
+    "UsageQuery",
+    "UsageRecord",
+    "UsageStore",
+    "UsageSum",
     "Wish",
     "activity_of",
 ]

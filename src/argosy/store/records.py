@@ -87,6 +87,12 @@ class Activity:
     earlier: tuple[str, ...] = ()
     """The native ids of the jobs that it had before this one, all of them over. Each restart after a job has ended
     badly is a submission of its own."""
+    cores: int | None = None
+    """The CPU cores asked for in all; `nodes` and `processes` likewise."""
+    nodes: int | None = None
+    processes: int | None = None
+    account: str | None = None
+    """The account that is charged."""
     wish: Wish | None = None
     """What was asked for and is to come about; a hold or a suspension stays here while it lasts."""
 

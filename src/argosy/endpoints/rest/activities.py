@@ -122,8 +122,8 @@ def activity_routes(operations: Operations, closing: asyncio.Event) -> list[HTTP
             name=name,
             resource=resource,
             sweep=sweep,
-            created_from=_instant(created_from, "created_from"),
-            created_before=_instant(created_before, "created_before"),
+            created_from=instant(created_from, "created_from"),
+            created_before=instant(created_before, "created_before"),
             limit=limit,
             after=cursor,
         )
@@ -328,7 +328,8 @@ def _tags(tags: list[str] | tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-def _instant(text: str | None, element: str) -> float | None:
+def instant(text: str | None, element: str) -> float | None:
+    """A time in a query, in seconds since the epoch. Raises InvalidInput naming the element."""
     if text is None:
         return None
     try:

@@ -34,6 +34,7 @@ from .service_info import service_info_routes
 from .streaming import send_whole
 from .sweeps import sweep_routes
 from .transfers import transfer_routes
+from .usage import usage_routes
 
 AnyRequest = Request[Any, Any, State]
 
@@ -116,6 +117,7 @@ def _litestar(operations: Operations, closing: asyncio.Event, *, name: str, vers
             *event_routes(operations, closing),
             *file_routes(operations),
             *notification_routes(operations),
+            *usage_routes(operations),
         ]
 
     @functools.cache

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
-from typing import cast
+from typing import Any, cast
 
+import msgspec
 from litestar.types import HTTPScope, Receive, Scope, Send
 
 from argosy.model import Unavailable
@@ -80,6 +81,15 @@ async def aclose(iterator: object) -> None:
     close = getattr(iterator, "aclose", None)
     if close is not None:
         await close()
+
+
+def whole(document: Any) -> Answer:
+    """An answer of one JSON document."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield msgspec.json.encode(document)
+
+    return Answer(200, {"content-type": "application/json"}, chunks())
 
 
 async def send_whole(send: Send, status: int, headers: Mapping[str, str], body: bytes) -> None:

@@ -17,7 +17,7 @@ from argosy.model import Conflict
 from argosy.model.activity import RESTARTED, may_follow, may_restart
 from argosy.store.records import Activity, Change, Created, Event, NewActivity
 
-from . import outbox
+from . import ledger, outbox
 from .counts import count_ended
 from .queries import SQL
 from .rows import activity_row, event_row, json_text, read_activity, rest_text, state_of, storable, tags_text
@@ -123,6 +123,8 @@ def change(asked: Change) -> Step:
         if old_tags != tags:
             tx.db.execute(SQL["delete_tags"], (pk,))
             _insert_tags(tx, pk, new)
+        if new.state.final and not state_of(state).final:
+            ledger.enter(tx, new)
         _record(tx, pk, new, asked.events, events)
         return new
 
