@@ -86,6 +86,13 @@ class FileContent:
             data += more
         return data
 
+    async def sent(self, size: int) -> None:
+        """See `Content`."""
+        due = self._throttle.due(size)
+        if due > 0:
+            await asyncio.sleep(due)
+        self.meter.moved += size
+
     async def checksum(self, algorithm: str) -> str:
         """Of the whole, in hexadecimal; computed once."""
         if algorithm not in self._sums:

@@ -132,6 +132,10 @@ class Joined:
             return head
         return head + self._after.part(offset + len(head) - self._before.size, size - len(head))
 
+    async def sent(self, size: int) -> None:
+        """See `Content`."""
+        await self._after.sent(size)
+
     async def checksum(self, algorithm: str) -> str:
         """See `Content`."""
         sums = Checksums([algorithm])

@@ -103,6 +103,9 @@ class Content(Protocol):
     def part(self, offset: int, size: int) -> bytes:
         """A part of it; for a scheme that sends several at once. Blocks."""
 
+    async def sent(self, size: int) -> None:
+        """Say that so many bytes of a part have gone."""
+
     async def checksum(self, algorithm: str) -> str:
         """Of the whole, in hexadecimal; computed once."""
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
 from argosy.model.description import CreationFlag
 from argosy.outbound import Url
 from argosy.staging import checksums
@@ -37,9 +41,7 @@ class HTTP(Scheme):
         if sink.offset:
             headers["Range"] = f"bytes={sink.offset}-"
             headers["If-Range"] = known or ""
-        async with self._web.ask(
-            "GET", self.wire(url), call.credentials, headers=headers, accept=frozenset({416})
-        ) as answer:
+        async with self.ask("GET", url, call, headers=headers, accept=frozenset({416})) as answer:
             if answer.status == 416:
                 # What it has is not longer than what we have: that cannot be the same file.
                 await sink.restart()
@@ -64,9 +66,19 @@ class HTTP(Scheme):
             checksums=self.stated(answer, whole=answer.status != 206),
         )
 
-    def wire(self, url: Url) -> Url:
-        """The URL that is asked for."""
-        return url
+    def ask(
+        self,
+        method: str,
+        url: Url,
+        call: Call,
+        *,
+        headers: Headers | None = None,
+        body: Callable[[], Any] | None = None,
+        size: int | None = None,
+        accept: frozenset[int] = frozenset(),
+    ) -> AbstractAsyncContextManager[Answer]:
+        """A request about a URL of this scheme; see `Web.ask`."""
+        return self._web.ask(method, url, call.credentials, headers=headers, body=body, size=size, accept=accept)
 
     def stated(self, answer: Answer, *, whole: bool) -> Headers:
         """The checksums of the file that an answer states."""
@@ -76,10 +88,10 @@ class HTTP(Scheme):
 
     async def unchanged(self, url: Url, validator: str, call: Call) -> bool:
         """See `Scheme`: a conditional request, whose answer is not read where it has changed."""
-        async with self._web.ask(
+        async with self.ask(
             "GET",
-            self.wire(url),
-            call.credentials,
+            url,
+            call,
             headers=answers.only_changed(validator),
             accept=frozenset({304}),
         ) as answer:
@@ -92,12 +104,13 @@ class HTTP(Scheme):
         """See `Scheme`. That a half is never seen is up to the server; what it has is looked at afterwards."""
         headers = {"If-None-Match": "*"} if creation == "refuse" else {}
         headers["Content-Type"] = "application/octet-stream"
-        wire = self.wire(url)
-        async with self._web.ask(
-            "PUT", wire, call.credentials, headers=headers, body=content.chunks, size=content.size
-        ) as answer:
-            await answer.read()
+        await self.put(url, content, call, headers)
         return await self.verify(url, content, call)
+
+    async def put(self, url: Url, content: Content, call: Call, headers: Headers | None = None) -> None:
+        """Send the file."""
+        async with self.ask("PUT", url, call, headers=headers, body=content.chunks, size=content.size) as answer:
+            await answer.read()
 
     async def verify(self, url: Url, content: Content, call: Call) -> bool:
         """Whether the server has what was sent; False where it does not tell. Raises TransferFailed where not."""
@@ -120,9 +133,7 @@ class HTTP(Scheme):
 
     async def stat(self, url: Url, call: Call) -> Stat | None:
         """See `Scheme`."""
-        async with self._web.ask(
-            "HEAD", self.wire(url), call.credentials, headers=_WANTED, accept=frozenset({404, 410}) | _NO_HEAD
-        ) as answer:
+        async with self.ask("HEAD", url, call, headers=_WANTED, accept=frozenset({404, 410}) | _NO_HEAD) as answer:
             if answer.status in (404, 410):
                 return None
             if answer.status in _NO_HEAD:
