@@ -158,7 +158,7 @@ http {{
 
 @contextlib.contextmanager
 def vsftpd(*, tls: tuple[Path, Path] | None = None) -> Iterator[Daemon]:
-    """vsftpd with anonymous reading and writing below ``/up``."""
+    """vsftpd with anonymous reading and writing."""
     found = program("vsftpd", "vsftpd")
     with directory() as where:
         data, port = where / "root" / "up", free_port()
@@ -198,7 +198,8 @@ xferlog_enable=YES
         )
         try:
             with started([found, where / "conf"], port, where):
-                yield Daemon(f"{'ftps' if tls else 'ftp'}://127.0.0.1:{port}/up", data, where, port)
+                # As the user that launches it, it changes no root.
+                yield Daemon(f"{'ftps' if tls else 'ftp'}://localhost:{port}{data}", data, where, port)
         finally:
             data.parent.chmod(0o755)
 
@@ -221,7 +222,6 @@ all.pidpath {where}/run
 xrd.port {port}
 xrd.network nodnr
 xrootd.chksum adler32
-ofs.osslib libXrdOss.so
 """
         )
         user = ["-R", "nobody"] if os.getuid() == 0 else []

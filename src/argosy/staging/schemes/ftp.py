@@ -39,6 +39,7 @@ class _Control(ftplib.FTP_TLS):
         made.settimeout(timeout)
         self.host = host
         self.sock = made
+        self.data: socket.socket | None = None
         self.af = made.family
         if tls is not None and made.getpeername()[1] == _IMPLICIT:
             self.sock = self.context.wrap_socket(made, server_hostname=host)
@@ -47,10 +48,11 @@ class _Control(ftplib.FTP_TLS):
 
     def ntransfercmd(self, cmd: str, rest: int | str | None = None) -> tuple[socket.socket, int | None]:
         conn, size = ftplib.FTP.ntransfercmd(self, cmd, rest)
+        self.data = conn
         if self._prot_p:  # type: ignore[attr-defined]
             control = self.sock
             session = control.session if isinstance(control, ssl.SSLSocket) else None
-            conn = self.context.wrap_socket(conn, server_hostname=self.host, session=session)
+            conn = self.data = self.context.wrap_socket(conn, server_hostname=self.host, session=session)
         return conn, size
 
 
@@ -154,9 +156,10 @@ class FTP(Scheme):
                     ftp.close()
 
         def abort() -> None:
-            for one in [made, *(ftp.sock for ftp in here if ftp.sock is not None)]:
+            for one in [made, *(one for ftp in here for one in (ftp.sock, ftp.data))]:
                 with contextlib.suppress(OSError):
-                    one.shutdown(socket.SHUT_RDWR)
+                    if one is not None:
+                        one.shutdown(socket.SHUT_RDWR)
 
         return await run_abortable(self._threads, worked, abort)
 
@@ -272,7 +275,13 @@ def _walk(ftp: _Control, url: Url, base: str) -> Iterator[Entry]:
 
 
 def _listed(ftp: _Control, url: Url, path: str) -> Iterator[tuple[str, int | None, bool]]:
-    ftp.cwd(path)
+    try:
+        ftp.cwd(path)
+    except ftplib.error_perm as error:
+        if str(error).startswith("550"):
+            # No server says whether it is missing or closed to us.
+            raise TransferFailed(f"{url}: the server answers {error}", Fault.MISSING) from error
+        raise
     try:
         listed = list(ftp.mlsd(facts=["type", "size"]))
     except ftplib.error_perm as error:

@@ -22,7 +22,7 @@ _PIECE = 1024 * 1024
 _WORDS = 8192
 _MOST_OUTPUT = 64 * 1024 * 1024
 #: For a program that was told to end, in seconds.
-_PATIENCE = 5.0
+_PATIENCE = 1.0
 
 
 def missing(program: str) -> str | None:
@@ -130,6 +130,9 @@ async def _running(
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
+        # What is left in the pipe must be read, or asyncio keeps it open.
+        while process.stdout is not None and await process.stdout.read(_PIECE):
+            pass
         words.cancel()
         await asyncio.wait([words])
 

@@ -56,7 +56,7 @@ class XRoot(Scheme):
         with self._environment(call) as environ:
             await self._resolve(url)
             try:
-                await tools.printed(["xrdfs", _server(url), "mkdir", "-p", os.path.dirname(path) or "/"], environ)
+                await self._make(url, os.path.dirname(path), environ)
                 try:
                     target = f"{_server(url)}/{partial}"
                     await tools.pushed(["xrdcp", "--silent", "--nopbar", "--force", "-", target], environ, content)
@@ -75,6 +75,13 @@ class XRoot(Scheme):
             except tools.ToolFailed as error:
                 raise _failed(url, error) from error
         return verified
+
+    async def _make(self, url: Url, directory: str, environ: dict[str, str]) -> None:
+        try:
+            await tools.printed(["xrdfs", _server(url), "mkdir", "-p", directory], environ)
+        except tools.ToolFailed as error:
+            if "exists" not in error.words:
+                raise
 
     async def _verify(self, url: Url, partial: str, content: Content, environ: dict[str, str]) -> bool:
         sent = Url.parse(f"{_server(url)}/{partial}")
