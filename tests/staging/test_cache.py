@@ -20,8 +20,7 @@ DATA = os.urandom(300_000)
 
 
 async def fetch(staging: Staging, session: Path, name: str, url: str, **options: object) -> Fetched:
-    done = await staging.fetch(Fetch(str(session), name, (url,), **options))  # type: ignore[arg-type]
-    return done
+    return await staging.fetch(Fetch(str(session), name, (url,), **options))  # type: ignore[arg-type]
 
 
 def gets(web: FaultyWeb) -> int:
