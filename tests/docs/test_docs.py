@@ -219,6 +219,7 @@ def test_event_kinds_are_those_there_are() -> None:
         FETCHED,
         PUSHED,
         NOT_PUSHED,
+        "quota",
     }
 
 

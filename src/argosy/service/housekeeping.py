@@ -20,6 +20,7 @@ from .engine import Engine
 from .lifecycle import CREDENTIAL, Needs, TooLate, needs_of
 from .performer import Performer
 from .policy import ServicePolicy
+from .quotas import Quotas
 from .resources import Resource
 from .routing import WaitingRoom
 from .sessions import Sessions
@@ -48,7 +49,9 @@ class Housekeeping:
         policy: ServicePolicy,
         worker: str,
         waiting: WaitingRoom,
+        quotas: Quotas,
     ) -> None:
+        self._quotas = quotas
         self._waiting = waiting
         self._store = store
         self._engine = engine
@@ -74,6 +77,7 @@ class Housekeeping:
             ("purging what has expired", self._expire, self._policy.housekeeping),
             ("looking for what came too late", self._late, self._policy.housekeeping),
             ("looking at the queues", self._refresh, self._policy.shares_refresh),
+            *([("looking at quotas", self._quotas.look, self._policy.quota_look)] if self._quotas.set else []),
             ("looking where activities can go", self._match, self._policy.match_again),
         ]
         self._tasks += [asyncio.create_task(self._round(what, work, every)) for what, work, every in rounds]
@@ -184,6 +188,8 @@ class Housekeeping:
             if native_id is not None
         ]
         await self._store.purge([activity.id for activity in activities], chores)
+        for activity in activities:
+            self._quotas.changed(activity)
         self._chores_wanted.set()
 
     async def _chores(self) -> None:

@@ -152,6 +152,14 @@ class FileMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class Noticed:
+    """Something that its owner should know, and that changes nothing: the event's kind, and the words."""
+
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class StagingFailed:
     """The stage under way cannot succeed, in these words."""
 
@@ -206,6 +214,7 @@ Happening = (
     | Reported
     | OutputChecked
     | FileMoved
+    | Noticed
     | StagingFailed
     | CredentialWanted
     | CredentialRenewed
@@ -337,6 +346,8 @@ def decide(activity: Activity, happened: Happening, needs: Needs, now: float, re
         case FileMoved(kind, message, detail):
             if activity.state in STAGING:
                 decision.note(kind, now, message, detail=detail)
+        case Noticed(kind, message):
+            decision.note(kind, now, message)
         case StagingFailed(words):
             if activity.state in STAGING:
                 decision.move(_S.FAILED, now, words)

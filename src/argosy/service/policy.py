@@ -23,6 +23,12 @@ class ServicePolicy:
     """How long a hold, release, suspension or resumption is tried, and looked for, before it counts as refused."""
     space_wait: float = 86_400
     """How long staging is tried again while a disk, or a quota at the other side, is full."""
+    session_quota: int = 0
+    """The most bytes that may be brought into one session directory; 0: no limit."""
+    sessions_quota: int = 0
+    """The most bytes in all session directories of one user; 0: no limit."""
+    quota_look: float = 300.0
+    """Between looks at how much there is, where there are quotas."""
     retry_first: float = 2.0
     """The wait before the second try of what failed for an outside fault; it doubles up to `retry_most`."""
     retry_most: float = 300.0

@@ -54,8 +54,8 @@ from .lifecycle import (
     Begun,
     CredentialRenewed,
     Decision,
-    Instruction,
     Matched,
+    Noticed,
     RestartAsked,
     TerminateAsked,
     decide,
@@ -69,11 +69,13 @@ from .notifications import NotificationConfig, Sender
 from .notifications.operations import NotificationOperations, of_description
 from .performer import Performer
 from .policy import ServicePolicy
+from .quotas import Quotas
 from .reaching import demand as _reach
 from .requests import job_request
 from .resources import Resource, find_resource
 from .restart import why_not
 from .routing import Router, WaitingRoom
+from .session_files import SessionFiles
 from .sessions import Sessions
 from .streams import Streams
 from .sweeps.operations import SweepService
@@ -86,9 +88,6 @@ log = logging.getLogger(__name__)
 
 #: How many descriptions of a vector are looked at in one go.
 _AT_A_TIME = 50
-
-#: States in which a client may still change what is in the session directory.
-_WRITABLE = frozenset({ActivityState.HELD, ActivityState.PENDING, ActivityState.STAGING_IN})
 
 
 class ExecutionService(NotificationOperations, Usage, CredentialOperations, SweepService):
@@ -130,7 +129,10 @@ class ExecutionService(NotificationOperations, Usage, CredentialOperations, Swee
         self._staging = staging or Staging(
             StagingConfig(cache_size=0), outbound or OutboundPolicy(), os.path.join(sessions_root, ".staging"), fault
         )
-        transfers = Transfers(store, self._sessions, self._staging, credentials, fault)
+        quotas = Quotas(
+            store, sessions_root, self._policy, lambda of, words: self._engine.post(of, Noticed("quota", words))
+        )
+        transfers = Transfers(store, self._sessions, self._staging, credentials, quotas, fault)
         self._performer = Performer(store, self._sessions, resources, self._policy, transfers, fault, self._router)
         self._engine = Engine(
             store,
@@ -141,6 +143,7 @@ class ExecutionService(NotificationOperations, Usage, CredentialOperations, Swee
             self._performer.stages.dropped,
         )
         self._performer.engine = self._engine
+        self._files = SessionFiles(store, self._sessions, self._engine, quotas, self._performer.perform)
         self._waiting = WaitingRoom(self._router, self._engine, self._performer.description)
         self._performer.waiting = self._waiting
         self._streams = Streams(store)
@@ -152,7 +155,7 @@ class ExecutionService(NotificationOperations, Usage, CredentialOperations, Swee
         self._inquiry = Inquiry(store, resources, self.about, environments)
         worker = f"{socket.gethostname()}:{os.getpid()}:{new_id()[-8:]}"
         self._housekeeping = Housekeeping(
-            store, self._engine, self._performer, self._sessions, resources, self._policy, worker, self._waiting
+            store, self._engine, self._performer, self._sessions, resources, self._policy, worker, self._waiting, quotas
         )
         self._worker = worker
         self._alone = alone
@@ -531,46 +534,15 @@ class ExecutionService(NotificationOperations, Usage, CredentialOperations, Swee
     async def put_file(
         self, caller: Caller, id: str, path: str, content: AsyncIterator[bytes], *, executable: bool = False
     ) -> FileInfo:
-        activity = await self._writable(caller, Operation.PUT_FILE, id)
-        data = await self._store.description(id)
-        if data is None:
-            raise _no_such(id)
-        inputs = native.to_model(msgspec.json.decode(data, type=Description)).inputs
-        declared = next((file for file in inputs if file.path == path), None)
-        live = self._engine.get(id)
-
-        def still() -> None:
-            # It may have moved on while the content came.
-            if live is not None:
-                _check_writable(live.record)
-
-        info = await self._sessions.put(
-            activity.session, path, content, declared=declared, executable=executable, still=still
-        )
-        if live is not None and live.record.state is ActivityState.STAGING_IN:
-            self._performer.perform(Instruction.CHECK_INPUT, live)
-        return info
+        activity = await self._one(caller, Operation.PUT_FILE, id)
+        return await self._files.put(activity, path, content, executable=executable)
 
     async def delete_file(self, caller: Caller, id: str, path: str) -> None:
-        activity = await self._writable(caller, Operation.DELETE_FILE, id)
-        await asyncio.to_thread(self._sessions.delete, activity.session, path)
-
-    async def _writable(self, caller: Caller, operation: Operation, id: str) -> Activity:
-        activity = await self._one(caller, operation, id)
-        _check_writable(activity)
-        return activity
+        await self._files.delete(await self._one(caller, Operation.DELETE_FILE, id), path)
 
     def _check_vector(self, items: Sequence[object]) -> None:
         if len(items) > self._policy.vector_limit:
             raise LimitExceeded(f"{len(items)} elements in one request; the most are {self._policy.vector_limit}")
-
-
-def _check_writable(activity: Activity) -> None:
-    if activity.state not in _WRITABLE:
-        raise InvalidStateException(
-            f"it is {activity.state}; files can be put into the session directory only while it is held "
-            "or waits for its input"
-        )
 
 
 def _no_such(id: str) -> NotFound:

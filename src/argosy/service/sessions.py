@@ -9,7 +9,6 @@ import shutil
 import stat
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from heapq import nsmallest
 from typing import ParamSpec
 
 from argosy.model import Conflict, InputFile, InvalidInput, NoRoom, NotFound, Unavailable
@@ -19,6 +18,7 @@ from argosy.staging.checksums import Checksums
 from argosy.staging.finding import find, is_pattern
 
 from .contract import FileInfo, OpenFile
+from .listing import Listings
 
 _P = ParamSpec("_P")
 
@@ -32,6 +32,7 @@ class Sessions:
     def __init__(self, root: str, fault: Callable[[str], None]) -> None:
         self.root = root
         self._fault = fault
+        self._listings = Listings(hidden=_PARTIAL)
 
     def path(self, id: str) -> str:
         """Where the session directory of an activity is. Spread over 256 directories by the id's end."""
@@ -105,18 +106,10 @@ class Sessions:
                 os.unlink(name, dir_fd=parent)
 
     def entries(self, session: str, path: str, after: str | None, limit: int) -> tuple[list[FileInfo], str | None]:
-        """The entries of a directory by name, and the name to go on from. Memory is bounded by `limit`."""
+        """The entries of a directory by name, and the name to go on from. Memory is bounded: see `listing`."""
         prefix = "" if path in ("", ".", "/") else path.rstrip("/") + "/"
         with self._opened(session, path, os.O_RDONLY | os.O_DIRECTORY) as directory:
-            with os.scandir(directory) as entries:
-                names = nsmallest(
-                    limit + 1,
-                    (
-                        entry.name
-                        for entry in entries
-                        if (after is None or entry.name > after) and not entry.name.startswith(_PARTIAL)
-                    ),
-                )
+            names = self._listings.names(directory, after, limit + 1)
             found: list[FileInfo] = []
             for name in names[:limit]:
                 with contextlib.suppress(FileNotFoundError):  # gone since it was listed

@@ -18,6 +18,7 @@ from argosy.staging import Credentials, Fault, Fetch, Fetched, Progress, Push, P
 from argosy.store import Activity, Store
 
 from .moving import Moving
+from .quotas import Quotas
 from .sessions import Sessions
 
 log = logging.getLogger(__name__)
@@ -79,20 +80,27 @@ class Transfers:
     """Moves the files of activities. What it is told to stop is stopped at once, and leaves no half a file."""
 
     def __init__(
-        self, store: Store, sessions: Sessions, mover: Mover, credentials: FindCredentials, fault: Callable[[str], None]
+        self,
+        store: Store,
+        sessions: Sessions,
+        mover: Mover,
+        credentials: FindCredentials,
+        quotas: Quotas,
+        fault: Callable[[str], None],
     ) -> None:
         self._store = store
         self._sessions = sessions
         self._mover = mover
         self._credentials = credentials
+        self._quotas = quotas
         self._fault = fault
 
     # -- stage-in ---------------------------------------------------------------------------------
 
     async def stage_in(
-        self, activity: Activity, description: ActivityDescription, moving: Moving, tell: Tell, most: int | None = None
+        self, activity: Activity, description: ActivityDescription, moving: Moving, tell: Tell
     ) -> Failures:
-        """Fetch every input file that has sources. `most` bytes may still come into the session directory."""
+        """Fetch every input file that has sources."""
         wanted = [file for file in description.inputs if file.sources]
         there = await self._fetched(activity)
         wanted = [file for file in wanted if not await self._is_there(activity, file, there)]
@@ -103,7 +111,7 @@ class Transfers:
 
         async def one(file: InputFile) -> None:
             try:
-                done = await self._fetch(activity, file, credentials, moving, most)
+                done = await self._fetch(activity, file, credentials, moving)
             except ArgosyError as error:
                 failures.add(file.path, error.message, _fault_of(error))
                 moving.failed("fetch", file.path, error.message)
@@ -122,7 +130,6 @@ class Transfers:
         file: InputFile,
         credentials: Credentials | None,
         moving: Moving,
-        most: int | None,
     ) -> Fetched:
         given = (("sha256", file.sha256), ("adler32", file.adler32), ("md5", file.md5))
         request = Fetch(
@@ -136,7 +143,7 @@ class Transfers:
             credentials=credentials,
             owner=activity.owner,
             token=f"{activity.id}/in",
-            most=most,
+            most=await self._quotas.room(activity),
         )
         transfer = moving.begun("fetch", file.path, total=file.size)
 
@@ -146,6 +153,7 @@ class Transfers:
 
         done = await self._mover.fetch(request, progress)
         transfer.done(done.source, done.size)
+        self._quotas.came(activity, done.size)
         return done
 
     async def _fetched(self, activity: Activity) -> dict[str, int]:

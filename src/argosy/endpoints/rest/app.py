@@ -115,7 +115,7 @@ def _litestar(operations: Operations, closing: asyncio.Event, *, name: str, vers
             *change_routes(operations),
             *sweep_routes(operations, closing),
             *event_routes(operations, closing),
-            *file_routes(operations),
+            *file_routes(operations, closing),
             *notification_routes(operations),
             *usage_routes(operations),
         ]

@@ -21,6 +21,7 @@ from argosy.service.caller import Caller
 from argosy.service.contract import FileInfo, OpenFile, Operations
 
 from . import render
+from .following import Following
 from .problems import HttpError
 from .ranges import Part, decide, http_date
 from .streaming import Answer, request_body
@@ -32,17 +33,25 @@ CHUNK = 512 * 1024
 #: Up to this much is read without the help of a thread, in bytes.
 _SMALL = 64 * 1024
 
+#: What a job wrote is never to be run by a browser that shows it.
+_PLAIN = {"content-type": "application/octet-stream", "x-content-type-options": "nosniff"}
+
 Cursor = Annotated[str | None, QueryParameter(description="`next` of the page before.")]
 Limit = Annotated[int, QueryParameter(ge=1, le=10_000, description="Entries on a page.")]
 
 
-def file_routes(operations: Operations) -> list[HTTPRouteHandler]:
+def file_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRouteHandler]:
     """The routes under an activity's ``files``."""
 
-    async def read(request: FileRequest, id: str, cursor: str | None, limit: int) -> ASGIApp:
+    async def read(
+        request: FileRequest, id: str, cursor: str | None, limit: int, *, follow: bool = False, start: int = 0
+    ) -> ASGIApp:
         path = path_of(request.scope)
         opened = await operations.open_file(request.user, id, path)
         if isinstance(opened, OpenFile):
+            if follow:
+                growing = Following(operations, request.user, id, opened, start, closing)
+                return Answer(HTTPStatus.OK, {**_PLAIN, "cache-control": "no-store"}, growing)
             return _file(request, opened)
         if opened.type != "directory":
             raise InvalidInput(f"{path!r} is a {opened.type}, which cannot be read", element="path")
@@ -70,26 +79,34 @@ def file_routes(operations: Operations) -> list[HTTPRouteHandler]:
         "/activities/{id:str}/files/{path:path}",
         http_method=["GET", "HEAD"],
         operation_id=_named("get_file"),
-        summary="Read a file (Range, If-Range, If-Match, If-None-Match), or list a directory",
+        summary="Read a file (Range, If-Range, If-Match, If-None-Match), or follow it; or list a directory",
         opt={
             "answers": {200: (FilePage, "application/octet-stream"), 206: "application/octet-stream"},
             "problems": (404, 412, 416, 422, 503),
         },
     )
     async def get_file(
-        request: FileRequest, id: FromPath[str], path: FromPath[str], cursor: Cursor = None, limit: Limit = 1000
+        request: FileRequest,
+        id: FromPath[str],
+        path: FromPath[str],
+        cursor: Cursor = None,
+        limit: Limit = 1000,
+        follow: Annotated[
+            bool, QueryParameter(description="Send what is added too, until the activity has ended. Without Range.")
+        ] = False,
+        start: Annotated[int, QueryParameter(ge=0, description="With follow: the first byte.")] = 0,
     ) -> ASGIApp:
         del path  # the server has decoded it once too often: %2F is no separator
-        return await read(request, id, cursor, limit)
+        return await read(request, id, cursor, limit, follow=follow, start=start)
 
     @put(
         "/activities/{id:str}/files/{path:path}",
         operation_id="put_file",
-        summary="Write a file, whole or not at all, before the job is submitted",
+        summary="Write a file, whole or not at all; before the job is submitted, or while it runs if it is interactive",
         opt={
             "body": "application/octet-stream",
             "answers": {200: FileDocument, 201: FileDocument},
-            "problems": (404, 409, 422, 503),
+            "problems": (404, 409, 422, 503, 507),
         },
     )
     async def put_file(
@@ -161,12 +178,7 @@ def _file(request: FileRequest, file: OpenFile) -> ASGIApp:
             f"the file has {info.size} bytes, and none in that range",
             headers | {"content-range": f"bytes */{info.size}"},
         )
-    headers |= {
-        "content-type": "application/octet-stream",
-        "content-length": str(part.end - part.start),
-        # What a job wrote is never to be run by a browser that shows it.
-        "x-content-type-options": "nosniff",
-    }
+    headers |= _PLAIN | {"content-length": str(part.end - part.start)}
     if info.executable:
         headers["x-executable"] = "true"
     if part.status is HTTPStatus.PARTIAL_CONTENT:
