@@ -41,6 +41,7 @@ NAMELESS = {
     Operation.PAGE,
     Operation.STREAM,
     Operation.SHARES,
+    Operation.CAPABILITIES,
     Operation.ENVIRONMENTS,
     Operation.RUN_COMMAND,
     Operation.SUBSCRIPTIONS,
@@ -181,6 +182,7 @@ CALLS: dict[Operation, list[Call]] = {
         lambda s, c, at: _vector(s.purge(c, [at], terminate=True)),  # type: ignore[arg-type]
     ],
     Operation.SHARES: [lambda s, c, at: s.shares(c)],
+    Operation.CAPABILITIES: [lambda s, c, at: s.capabilities(c)],
     Operation.INFORMATION: [_informed],
     Operation.ENVIRONMENTS: [lambda s, c, at: s.environments(c)],
     Operation.LIST_FILES: [lambda s, c, at: s.list_files(c, at, "")],

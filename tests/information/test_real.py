@@ -65,3 +65,20 @@ def test_the_service_tells_of_this_machine(service: RunningService) -> None:
         (endpoint,) = local.information()["ComputingEndpoint"]
     assert endpoint["URL"] == document["ComputingEndpoint"][0]["URL"] == client.endpoint.url + "/v1"
     check_json(client._http.get("/v1/service").content)
+
+
+def test_what_can_be_asked_of_it(service: RunningService) -> None:
+    found = service.client().capabilities()
+    assert {"json", "jsdl", "script"} <= {language.name for language in found.languages}
+    assert [model.name for model in found.models if model.xml] == ["bes", "glue2", "emi-es"]
+    (local,) = found.resources
+    assert (local.resource, local.system) == ("local", "local")
+    assert {"cancel", "hold", "suspend"} <= set(local.actions)
+    schemes = {scheme.scheme: scheme for scheme in found.staging.schemes}
+    assert schemes["https"].fetch
+    assert schemes["https"].push
+    assert schemes["https"].missing is None
+    assert "sha256" in found.staging.checksums
+    told = service.client().information()["ComputingEndpoint"][0]["OtherInfo"]
+    assert "staging-scheme=https" in told
+    assert "staging=pushin" in told

@@ -37,9 +37,11 @@ from argosy.service.contract import (
 )
 from argosy.service.credentials import CredentialOperations
 from argosy.service.information.activities import computing_activity
+from argosy.service.information.capabilities import Actions, Capabilities
 from argosy.service.information.inquiry import Extent
 from argosy.service.information.published import Published
 from argosy.service.moving import Transfer
+from argosy.staging import Capability
 from argosy.store import Activity, Created, Event, Query, StoredCredential, Wish
 from tests.rest.fake_notifications import FakeNotifications
 from tests.rest.fake_usage import FakeUsage
@@ -246,6 +248,11 @@ class FakeOperations(NoSweeps, FakeNotifications, FakeUsage, CredentialOperation
                     await waiting.wait()
         finally:
             self.streams -= 1
+
+    async def capabilities(self, caller: Caller) -> Capabilities:
+        return Capabilities(
+            (Actions("fake", "none", ("cancel",)),), (Capability("https", fetch=True, push=True, directories=False),)
+        )
 
     async def information(self, caller: Caller, extent: Extent, published: Published) -> Document:
         async def pages() -> AsyncIterator[list[Entity]]:

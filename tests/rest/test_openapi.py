@@ -101,6 +101,7 @@ async def test_answers_are_as_documented(
     answers = [
         ("/v1", "get", await http.get("/v1")),
         ("/v1/shares", "get", await http.get("/v1/shares")),
+        ("/v1/capabilities", "get", await http.get("/v1/capabilities")),
         ("/v1/languages", "get", await http.get("/v1/languages")),
         ("/v1/activities", "post", made),
         ("/v1/activities", "get", await http.get("/v1/activities")),

@@ -26,6 +26,7 @@ from argosy.languages.documents import (
     ShareDocument,
     TransferDocument,
 )
+from argosy.languages.looks import CapabilitiesDocument
 from argosy.languages.native import Description
 from argosy.model import NotFound
 
@@ -240,6 +241,10 @@ class AsyncClient(AsyncAccounting, AsyncNotifying, AsyncSweepMethods):
                     await self._pause(patience, httpx.RemoteProtocolError("the stream was cut off"))
             except httpx.TransportError as error:
                 await self._pause(patience, error)
+
+    async def capabilities(self) -> CapabilitiesDocument:
+        """What can be asked of the service: languages, information models, staging, actions."""
+        return await self._do(calls.capabilities())
 
     async def information(self, verbosity: str = "basic") -> Information:
         """The service in GLUE 2's JSON. ``medium`` adds the ids of your activities, ``full`` the activities."""

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from argosy.languages import documents
+from argosy.languages import documents, looks
 from argosy.languages.native import Description, invalid
 
 T = TypeVar("T")
@@ -326,6 +326,10 @@ def resend(numbers: Sequence[int]) -> Call[list[documents.Problem | None]]:
         content=msgspec.json.encode(list(numbers)),
         idempotent=False,
     )
+
+
+def capabilities() -> Call[looks.CapabilitiesDocument]:
+    return Call("GET", "/v1/capabilities", looks.CapabilitiesDocument)
 
 
 def information(verbosity: str) -> Call[dict[str, list[dict[str, Any]]]]:

@@ -25,6 +25,7 @@ from argosy.languages.documents import (
     ShareDocument,
     TransferDocument,
 )
+from argosy.languages.looks import CapabilitiesDocument
 from argosy.languages.native import Description
 from argosy.model import NotFound
 
@@ -236,6 +237,10 @@ class Client(Accounting, Notifying, SweepMethods):
                     self._pause(patience, httpx.RemoteProtocolError("the stream was cut off"))
             except httpx.TransportError as error:
                 self._pause(patience, error)
+
+    def capabilities(self) -> CapabilitiesDocument:
+        """What can be asked of the service: languages, information models, staging, actions."""
+        return self._do(calls.capabilities())
 
     def information(self, verbosity: str = "basic") -> Information:
         """The service in GLUE 2's JSON. ``medium`` adds the ids of your activities, ``full`` the activities."""

@@ -44,6 +44,7 @@ class Operation(StrEnum):
     PURGE = "purge"
     SHARES = "shares"
     INFORMATION = "information"
+    CAPABILITIES = "capabilities"
     ENVIRONMENTS = "environments"
     LIST_FILES = "list_files"
     OPEN_FILE = "open_file"
@@ -123,6 +124,7 @@ TABLE: Mapping[Operation, Rule] = {
     Operation.PURGE: Rule(_CANCEL, *_ADMINISTERED),
     Operation.SHARES: Rule(_READ, *_OWN),
     Operation.INFORMATION: Rule(_READ, *_OPERATED),
+    Operation.CAPABILITIES: Rule(_READ, *_OWN),
     Operation.ENVIRONMENTS: Rule(_READ, *_OWN),
     Operation.LIST_FILES: Rule(_READ, *_ADMINISTERED),
     Operation.OPEN_FILE: Rule(_READ, *_ADMINISTERED),

@@ -45,3 +45,57 @@ class SpentDocument(Struct, omit_defaults=True, kw_only=True):
     staged_out: float = 0.0
     ended: float = 0.0
     """From the request to end it until it was over."""
+
+
+class SchemeDocument(Struct, omit_defaults=True, kw_only=True):
+    """What can be done with URLs of a scheme. `missing` says what lacks where nothing can."""
+
+    scheme: str
+    fetch: bool = False
+    push: bool = False
+    directories: bool = False
+    missing: str | None = None
+
+
+class StagingDocument(Struct, kw_only=True):
+    """How files come and go."""
+
+    ways: list[str]
+    """Of those of GES 3.6: ``stagein``, ``pushin``, ``stageout``, ``pullout`` and, within the job, ``runtime``."""
+    schemes: list[SchemeDocument]
+    checksums: list[str]
+
+
+class ActionsDocument(Struct, kw_only=True):
+    """What can be done to jobs of a resource."""
+
+    resource: str
+    system: str
+    actions: list[str]
+
+
+class ModelOffered(Struct, kw_only=True):
+    """An information model, and what it is taken from."""
+
+    name: str
+    source: str
+    xml: bool
+    """Whether activities can be had as XML of it."""
+
+
+class LanguageOffered(Struct, kw_only=True):
+    """A description language; ``/v1/languages`` says what is understood of it."""
+
+    name: str
+    media_types: list[str]
+
+
+class CapabilitiesDocument(Struct, kw_only=True):
+    """What can be asked of the service; its limits are in ``/v1``."""
+
+    languages: list[LanguageOffered]
+    models: list[ModelOffered]
+    verbosities: list[str]
+    service_models: list[str]
+    staging: StagingDocument
+    resources: list[ActionsDocument]

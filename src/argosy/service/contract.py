@@ -18,6 +18,7 @@ from argosy.store import Activity, Created, Event, Query, StoredCredential
 
 from .caller import Caller
 from .information.about import About
+from .information.capabilities import Capabilities
 from .information.inquiry import Extent
 from .information.published import Published
 from .moving import Transfer
@@ -174,6 +175,10 @@ class Operations(Notifications, SweepOperations, UsageOperations):
 
         `published` is how it is reached, with the whole URL of each interface. The document is read while it is sent.
         """
+
+    @abstractmethod
+    async def capabilities(self, caller: Caller) -> Capabilities:
+        """What can be asked of the service, apart from descriptions, which `argosy.languages` tells of."""
 
     @abstractmethod
     async def environments(self, caller: Caller) -> list[RuntimeEnvironment]:

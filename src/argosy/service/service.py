@@ -16,7 +16,6 @@ import msgspec
 from argosy.delegation import Keeper, Vault
 from argosy.identity.policy import Operation, Reach
 from argosy.languages import native
-from argosy.languages.glue2 import Document
 from argosy.languages.native import Description
 from argosy.languages.sweeps import Value
 from argosy.model import (
@@ -47,8 +46,8 @@ from .files_asked import check_files
 from .housekeeping import Housekeeping
 from .ids import new_id
 from .information.about import About, default_authority
-from .information.inquiry import Extent, Inquiry
-from .information.published import Published
+from .information.inquiry import Inquiry
+from .information.operations import InformationOperations
 from .lifecycle import (
     CREDENTIAL,
     Begun,
@@ -90,7 +89,7 @@ log = logging.getLogger(__name__)
 _AT_A_TIME = 50
 
 
-class ExecutionService(NotificationOperations, Usage, CredentialOperations, SweepService):
+class ExecutionService(NotificationOperations, Usage, CredentialOperations, InformationOperations, SweepService):
     """The operations over one store, one root of session directories and some resources."""
 
     def __init__(
@@ -152,7 +151,7 @@ class ExecutionService(NotificationOperations, Usage, CredentialOperations, Swee
         self._notifying = notifying or NotificationConfig()
         self.sender = Sender(store, self._outbound, self._notifying, source, fault)
         self.about = about or About(authority=default_authority(sessions_root))
-        self._inquiry = Inquiry(store, resources, self.about, environments)
+        self.inquiry = Inquiry(store, resources, self.about, environments, staging=self._staging.capabilities)
         worker = f"{socket.gethostname()}:{os.getpid()}:{new_id()[-8:]}"
         self._housekeeping = Housekeeping(
             store, self._engine, self._performer, self._sessions, resources, self._policy, worker, self._waiting, quotas
@@ -509,10 +508,6 @@ class ExecutionService(NotificationOperations, Usage, CredentialOperations, Swee
             for resource in self._resources.values()
             for share in resource.shares
         ]
-
-    async def information(self, caller: Caller, extent: Extent, published: Published) -> Document:
-        everybodys = _reach(caller, Operation.INFORMATION) is Reach.ANY
-        return await self._inquiry.document(None if everybodys else caller.name, extent, published)
 
     async def environments(self, caller: Caller) -> list[RuntimeEnvironment]:
         _reach(caller, Operation.ENVIRONMENTS)

@@ -11,7 +11,7 @@ from litestar import Litestar, Router
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 
-from argosy.languages import documents, native
+from argosy.languages import documents, looks, native
 from argosy.languages.sweeps import answers
 from argosy.languages.sweeps import document as sweep_document
 
@@ -22,6 +22,7 @@ _TYPES: list[Any] = [
     documents.ActivityDocument,
     documents.ActivityPage,
     documents.BatchElement,
+    looks.CapabilitiesDocument,
     documents.ChangeDocument,
     documents.ChangeElement,
     documents.DeadLetterDocument,

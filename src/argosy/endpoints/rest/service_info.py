@@ -13,10 +13,23 @@ from litestar.response import Stream
 
 from argosy.endpoints.peer import PEER
 from argosy.identity import SocketPeer
+from argosy.languages import registry
+from argosy.languages.looks import (
+    ActionsDocument,
+    CapabilitiesDocument,
+    LanguageOffered,
+    ModelOffered,
+    SchemeDocument,
+    StagingDocument,
+)
+from argosy.model.projections import MODELS
 from argosy.service.caller import Caller
 from argosy.service.contract import Operations
-from argosy.service.information.inquiry import Extent
+from argosy.service.information.capabilities import CHECKSUMS, Capabilities
+from argosy.service.information.inquiry import WAYS, Extent
+from argosy.service.information.monitoring import Verbosity
 from argosy.service.information.published import Published
+from argosy.service.information.statuses import has_xml
 
 from .negotiation import XML, preferred
 
@@ -46,7 +59,43 @@ def service_info_routes(operations: Operations) -> list[HTTPRouteHandler]:
         content = document.xml() if wanted == XML else document.json()
         return Stream(content, media_type=wanted, headers={"Vary": "Accept", "Cache-Control": "private, no-cache"})
 
-    return [service_information]
+    @get(
+        "/capabilities",
+        operation_id="get_capabilities",
+        summary="What can be asked of the service: languages, information models, staging, actions",
+        opt={"problems": (503,)},
+    )
+    async def capabilities(request: InformationRequest) -> CapabilitiesDocument:
+        return _capabilities(await operations.capabilities(request.user))
+
+    return [service_information, capabilities]
+
+
+def _capabilities(found: Capabilities) -> CapabilitiesDocument:
+    return CapabilitiesDocument(
+        languages=[LanguageOffered(name=one.name, media_types=list(one.media_types)) for one in registry.languages()],
+        models=[ModelOffered(name=one.name, source=one.source, xml=has_xml(one)) for one in MODELS.values()],
+        verbosities=[verbosity.value for verbosity in Verbosity],
+        service_models=["glue2"],
+        staging=StagingDocument(
+            ways=list(WAYS),
+            schemes=[
+                SchemeDocument(
+                    scheme=one.scheme,
+                    fetch=one.fetch,
+                    push=one.push,
+                    directories=one.directories,
+                    missing=one.missing,
+                )
+                for one in found.staging
+            ],
+            checksums=list(CHECKSUMS),
+        ),
+        resources=[
+            ActionsDocument(resource=one.resource, system=one.system, actions=list(one.actions))
+            for one in found.resources
+        ],
+    )
 
 
 def _here(operations: Operations, request: InformationRequest) -> Published:

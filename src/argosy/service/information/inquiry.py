@@ -16,10 +16,12 @@ from argosy.languages import registry
 from argosy.languages.glue2 import Document, Entity
 from argosy.model import ActivityState, RuntimeEnvironment
 from argosy.service.resources import Resource
+from argosy.staging import Capability
 from argosy.store import Activity, Query, Store
 
 from .about import About
 from .activities import activity_id, computing_activity, utc
+from .capabilities import Actions, Capabilities
 from .published import Interface, Published
 from .shares import Tally, jobs, of_resource
 
@@ -29,6 +31,9 @@ COUNTED = 5.0
 PAGE = 100
 #: How long what is published is to be believed, in seconds.
 VALIDITY = 300
+
+#: The ways for files to come and go that GES 3.6 knows; GLUE 2's Staging has no words for them.
+WAYS = ("stagein", "pushin", "stageout", "pullout", "runtime")
 
 #: GLUE 2's names for description languages (JobDescription_t), where they are other than ``argosy:NAME``.
 LANGUAGES = {"jsdl": "ogf:jsdl", "adl": "emi:adl", "xrsl": "nordugrid:xrsl"}
@@ -67,13 +72,16 @@ class Inquiry:
         environments: Sequence[RuntimeEnvironment] = (),
         *,
         draining: Callable[[], str | None] = lambda: None,
+        staging: Callable[[], Sequence[Capability]] = tuple,
     ) -> None:
-        """`draining` gives the administrator's words where no new activities are taken."""
+        """`draining` gives the administrator's words where no new activities are taken; `staging` tells what can be
+        done with which URLs now."""
         self._store = store
         self._resources = resources
         self._about = about
         self._environments = environments
         self._draining = draining
+        self._staging = staging
         self._started = time.time()
         self._tally: Tally = {}
         self._counted = float("-inf")
@@ -88,6 +96,14 @@ class Inquiry:
         elif extent is Extent.FULL:
             document.activities = self._activities(owner)
         return document
+
+    def capabilities(self) -> Capabilities:
+        """What can be asked of the service."""
+        resources = [
+            Actions(one.name, one.driver.name, tuple(sorted(str(verb) for verb in one.driver.controls)))
+            for one in self._resources.values()
+        ]
+        return Capabilities(tuple(resources), tuple(self._staging()))
 
     async def _counts(self) -> Tally:
         if time.monotonic() - self._counted > COUNTED:
@@ -211,8 +227,8 @@ class Inquiry:
             created=when,
             validity=VALIDITY,
             other_info=[f"authentication={way}" for way in published.authentication]
-            # GES 3.6 knows five ways for files to come and go; GLUE 2's Staging has no words for them.
-            + [f"staging={way}" for way in ("stagein", "stageout", "pushin", "pullout", "runtime")],
+            + [f"staging={way}" for way in WAYS]
+            + [f"staging-scheme={one.scheme}" for one in self._staging() if one.missing is None],
         )
 
     def _access(self, key: str) -> Entity:
