@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import httpx
 import pytest
@@ -65,6 +66,40 @@ def test_a_stream_begins_where_it_is_told_and_ends_with_its_activity(live: Live)
     assert stream(live, path + "?after=0", **{"Last-Event-ID": "2"}) == everything[2:]
     assert stream(live, path) == everything[4:]
     assert stream(live, f"/v1/events?activity={id}&after=0") == everything
+
+
+def test_a_stream_shows_only_the_states_and_kinds_that_are_asked_for(live: Live) -> None:
+    id = live.do(job, live.operations)
+    for state in (S.STAGING_IN, S.STAGED_IN, S.LRMS_RUNNING, S.FINISHED):
+        live.do(live.operations.advance, id, state)
+        live.do(live.operations.emit, id, "reason")
+    path = f"/v1/activities/{id}/stream?after=0"
+
+    def seen(query: str) -> list[tuple[str, str]]:
+        *frames, end = stream(live, path + query)
+        assert end.kind == "end"
+        return [(frame.kind, json.loads(frame.data)["state"]) for frame in frames]
+
+    assert seen("&state=final&kind=state") == [("state", "finished")]
+    assert seen("&state=running:stage-in&state=failed&kind=state") == [
+        ("state", "running:stage-in:staging"),
+        ("state", "running:stage-in:staged"),
+    ]
+    assert seen("&kind=created") == [("created", "pending")]
+    assert len(seen("&kind=*")) == 9
+    refused = httpx.get(live.addresses.url + path + "&state=nowhere", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert (refused.status_code, refused.json()["element"]) == (422, "state")
+
+
+async def test_what_is_not_shown_moves_the_place_to_go_on_from(operations: FakeOperations) -> None:
+    id = await job(operations)
+    operations.emit(id, "reason")
+    source = frames(operations.stream(CALLER, after=0), asyncio.Event(), wanted=lambda event: event.kind == "created")
+    assert await anext(source) == b": \n\n"
+    told = await anext(source)
+    assert told.startswith(b"id: 1\nevent: created\n")
+    assert told.endswith(b"\n\nid: 2\n\n")
+    await source.aclose()  # type: ignore[attr-defined]
 
 
 def test_a_stream_shows_what_happens_while_it_is_open_and_is_cut_when_the_server_stops(live: Live) -> None:

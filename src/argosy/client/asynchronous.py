@@ -214,10 +214,18 @@ class AsyncClient(AsyncAccounting, AsyncNotifying, AsyncSweepMethods):
                 return
             after = page.items[-1].seq
 
-    async def stream(self, ids: Sequence[str] = (), *, after: int | None = None) -> AsyncIterator[EventDocument]:
+    async def stream(
+        self,
+        ids: Sequence[str] = (),
+        *,
+        after: int | None = None,
+        states: Sequence[str] = (),
+        kinds: Sequence[str] = (),
+    ) -> AsyncIterator[EventDocument]:
         """What happens to your activities (to these only, where some are named), as it happens.
 
-        Those after `after` come first; None begins now. Ends when all that are named are final.
+        Those after `after` come first; None begins now. `states` (with what is below them, or ``final``) and `kinds`
+        of events are those that are told of. Ends when all that are named are final.
         """
         subscription = Subscription(after)
         patience = pauses(self._retries)
@@ -226,7 +234,7 @@ class AsyncClient(AsyncAccounting, AsyncNotifying, AsyncSweepMethods):
                 async with self._open(
                     "GET",
                     "/v1/events",
-                    params={"activity": list(ids)},
+                    params={"activity": list(ids), "state": list(states), "kind": list(kinds)},
                     headers=subscription.headers(),
                     timeout=httpx.Timeout(TIMEOUT, read=STREAM_TIMEOUT),
                 ) as response:

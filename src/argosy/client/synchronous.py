@@ -210,10 +210,18 @@ class Client(Accounting, Notifying, SweepMethods):
                 return
             after = page.items[-1].seq
 
-    def stream(self, ids: Sequence[str] = (), *, after: int | None = None) -> Iterator[EventDocument]:
+    def stream(
+        self,
+        ids: Sequence[str] = (),
+        *,
+        after: int | None = None,
+        states: Sequence[str] = (),
+        kinds: Sequence[str] = (),
+    ) -> Iterator[EventDocument]:
         """What happens to your activities (to these only, where some are named), as it happens.
 
-        Those after `after` come first; None begins now. Ends when all that are named are final.
+        Those after `after` come first; None begins now. `states` (with what is below them, or ``final``) and `kinds`
+        of events are those that are told of. Ends when all that are named are final.
         """
         subscription = Subscription(after)
         patience = pauses(self._retries)
@@ -222,7 +230,7 @@ class Client(Accounting, Notifying, SweepMethods):
                 with self._open(
                     "GET",
                     "/v1/events",
-                    params={"activity": list(ids)},
+                    params={"activity": list(ids), "state": list(states), "kind": list(kinds)},
                     headers=subscription.headers(),
                     timeout=httpx.Timeout(TIMEOUT, read=STREAM_TIMEOUT),
                 ) as response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Annotated
 
 from litestar import Request, get
@@ -13,8 +14,10 @@ from litestar.types import ASGIApp
 
 from argosy.languages.documents import EventPage
 from argosy.model import InvalidInput
+from argosy.model.notification import check_state, told
 from argosy.service.caller import Caller
 from argosy.service.contract import Operations
+from argosy.store import Event
 
 from . import render, waiting
 from .streaming import Answer
@@ -25,15 +28,27 @@ EVENT_STREAM = "text/event-stream"
 After = Annotated[
     int | None, QueryParameter(ge=0, description="Begin after this event's `seq`; Last-Event-ID does the same.")
 ]
+States = Annotated[
+    list[str] | None,
+    QueryParameter(
+        name="state", description="Only events that left it in this state or below it, or in a final one; repeatable."
+    ),
+]
+Kinds = Annotated[list[str] | None, QueryParameter(description="Only events of this kind; repeatable.")]
 
 
 def event_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRouteHandler]:
     """The routes of events."""
 
-    def stream(request: EventRequest, ids: list[str], after: int | None) -> ASGIApp:
+    def stream(
+        request: EventRequest, ids: list[str], after: int | None, states: list[str] | None, kinds: list[str] | None
+    ) -> ASGIApp:
+        for state in states or ():
+            check_state(state, "state")
         source = operations.stream(request.user, ids, after=_resume(request, after))
         headers = {"content-type": EVENT_STREAM, "cache-control": "no-store", "x-accel-buffering": "no"}
-        return Answer(200, headers, waiting.frames(source, closing))
+        chosen = partial(_wanted, states or [], kinds or [])
+        return Answer(200, headers, waiting.frames(source, closing, wanted=chosen))
 
     @get(
         "/activities/{id:str}/events",
@@ -56,9 +71,11 @@ def event_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRou
         summary="What happens to an activity, as it happens, until it is final (server-sent events)",
         opt={"answers": {200: EVENT_STREAM}, "problems": (404, 422, 503)},
     )
-    async def of_one(request: EventRequest, id: FromPath[str], after: After = None) -> ASGIApp:
+    async def of_one(
+        request: EventRequest, id: FromPath[str], after: After = None, states: States = None, kind: Kinds = None
+    ) -> ASGIApp:
         await waiting.status(operations, request.user, id)
-        return stream(request, [id], after)
+        return stream(request, [id], after, states, kind)
 
     @get(
         "/events",
@@ -70,12 +87,18 @@ def event_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRou
         request: EventRequest,
         activity: Annotated[list[str] | None, QueryParameter(description="Only of these; repeatable.")] = None,
         after: After = None,
+        states: States = None,
+        kind: Kinds = None,
     ) -> ASGIApp:
         for id in activity or ():
             await waiting.status(operations, request.user, id)
-        return stream(request, activity or [], after)
+        return stream(request, activity or [], after, states, kind)
 
     return [history, of_one, of_all]
+
+
+def _wanted(states: list[str], kinds: list[str], event: Event) -> bool:
+    return told(states, kinds, event.kind, event.state)
 
 
 def _resume(request: EventRequest, after: int | None) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import msgspec
 
@@ -62,16 +62,24 @@ async def changed(
 
 
 async def frames(
-    source: AsyncIterator[Sequence[Event]], closing: asyncio.Event, heartbeat: float = HEARTBEAT
+    source: AsyncIterator[Sequence[Event]],
+    closing: asyncio.Event,
+    heartbeat: float = HEARTBEAT,
+    wanted: Callable[[Event], bool] = lambda event: True,
 ) -> AsyncIterator[bytes]:
-    """Events as server-sent events. An ``end`` tells that there will be no more; without it the connection was cut."""
+    """Events as server-sent events. An ``end`` tells that there will be no more; without it the connection was cut.
+
+    Of those that are not wanted only the newest one's id is told, from which a stream that is taken up goes on.
+    """
     steps = _Steps(source, closing)
     try:
         yield _BEAT
         while True:
             events = await steps.next(heartbeat)
             if events:
-                yield b"".join(map(_frame, events))
+                chosen = [event for event in events if wanted(event)]
+                behind = b"" if chosen[-1:] == [events[-1]] else b"id: %d\n\n" % events[-1].seq
+                yield b"".join(map(_frame, chosen)) + behind
             elif steps.running:
                 yield _BEAT
             else:
