@@ -32,7 +32,7 @@ class Kept:
         import time
 
         self.keeper = Keeper(self.store, vault, renewer, clock=lambda: time.time() + self.now)
-        self.keeper.on_renewed.append(self.told.append)
+        self.keeper.on_renewed.append(lambda one: self.told.append(one.id))
         return self.keeper
 
 

@@ -63,7 +63,7 @@ class Held(str):
 
 #: Making a key takes long; one will do, and what was signed for it.
 KEY, REQUEST = proxies.request()
-CHAIN = proxies.sign(REQUEST, make_user(make_ca(**TODAY), **TODAY).file(), lifetime=60)
+CHAIN = proxies.sign(REQUEST, make_user(make_ca(**TODAY), **TODAY).file(), lifetime=86_400)
 
 
 @pytest.fixture(autouse=True)

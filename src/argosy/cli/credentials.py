@@ -85,7 +85,6 @@ def add(kind: str, path: str, user: str | None, replace: str | None, as_json: bo
 @click.option("--renew", "renewed", metavar="ID", help="Renew this one, which keeps its id; jobs that wait go on.")
 @click.option("--myproxy", help=_MYPROXY)
 @click.option("--myproxy-user", help="Its name there (default: you).")
-@_hosts
 @_name
 @json_option
 def delegate(proxy: str | None, expires: float, limited: bool, renewed: str | None, **options: Any) -> None:
@@ -98,7 +97,6 @@ def delegate(proxy: str | None, expires: float, limited: bool, renewed: str | No
     own = _secret(path).encode("latin-1")
     request = DelegationRequest(
         name=options["name"],
-        hosts=list(options["hosts"]),
         credential=renewed,
         renewal=_renewal(options["myproxy"], options["myproxy_user"]),
     )

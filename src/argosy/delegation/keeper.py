@@ -16,7 +16,15 @@ import msgspec
 
 from argosy.identity import Caller
 from argosy.languages.documents import NewCredential, Renewal
-from argosy.model import ArgosyError, Conflict, InvalidInput, InvalidStateException, LimitExceeded, NotFound
+from argosy.model import (
+    ArgosyError,
+    Conflict,
+    InvalidInput,
+    InvalidStateException,
+    LimitExceeded,
+    NotFound,
+    Unavailable,
+)
 from argosy.store import Store, StoredCredential
 
 from . import proxies
@@ -32,6 +40,8 @@ MOST = 100
 SIGNING = 3600.0
 #: What has expired is kept so long, so that it can be renewed under its name. Seconds.
 KEPT = 30 * 86_400.0
+#: Kinds that are not told apart by hosts, so that an activity can have one.
+_ONE_EACH = frozenset({"proxy", "token", "ssh-key"})
 #: Between looks at what is to be renewed, and after a failed try, doubled up to the most. Seconds.
 LOOK = 30.0
 AGAIN = 60.0
@@ -44,8 +54,8 @@ _decoder = msgspec.json.Decoder(Secret)
 _encoder = msgspec.json.Encoder()
 
 
-class Expired(ArgosyError):
-    """A credential has expired; with a new one what needs it goes on."""
+class Expired(Unavailable):
+    """A credential has expired, or is gone; with a new one what needs it goes on."""
 
     code = "credential-expired"
 
@@ -61,8 +71,8 @@ class Keeper:
         self._renewer = renewer or Renewer()
         self._clock = clock
         self._task: asyncio.Task[None] | None = None
-        self.on_renewed: list[Callable[[str], None]] = []
-        """Called in the event loop with the id of a credential that has got a new secret."""
+        self.on_renewed: list[Callable[[StoredCredential], None]] = []
+        """Called in the event loop with a credential that has got a new secret."""
 
     # -- what owners ask for ----------------------------------------------------------------------
 
@@ -101,7 +111,6 @@ class Keeper:
         caller: Caller,
         *,
         name: str = "",
-        hosts: Sequence[str] = (),
         renewal: Renewal | None = None,
         credential: str | None = None,
     ) -> tuple[StoredCredential, str]:
@@ -118,7 +127,7 @@ class Keeper:
             secret.key = key
             return await self._change(old, secret, old.rest | {"asked": now}, old.expires), asked
         secret = Secret(key=key)
-        rest = self._common(NewCredential(kind="proxy", name=name, hosts=list(hosts), renewal=renewal), secret)
+        rest = self._common(NewCredential(kind="proxy", name=name, renewal=renewal), secret)
         record = self._record(caller.name, "proxy", now, secret, rest | {"waiting": True, "asked": now}, now + SIGNING)
         if not await self._store.add_credential(record, MOST):
             raise LimitExceeded(f"you have {MOST} credentials; remove some")
@@ -143,7 +152,8 @@ class Keeper:
     # -- what is done for them --------------------------------------------------------------------
 
     async def check(self, owner: str, ids: Sequence[str], element: str = "credentials") -> None:
-        """Raise InvalidInput, with the element, unless all are the owner's and good now."""
+        """Raise InvalidInput, with the element, unless all are the owner's and good now, and go together."""
+        kinds: dict[str, str] = {}
         for index, id in enumerate(ids):
             found = await self._store.credential(id)
             at = f"{element}[{index}]"
@@ -153,6 +163,9 @@ class Keeper:
                 raise InvalidInput(f"the delegation {id} has not been signed yet", element=at)
             if found.expires is not None and found.expires <= self._clock():
                 raise InvalidInput(f"the credential {id} has expired; renew it first", element=at)
+            if found.kind in _ONE_EACH and found.kind in kinds:
+                raise InvalidInput(f"{kinds[found.kind]} is a {found.kind} too; name one of them", element=at)
+            kinds[found.kind] = id
 
     async def open(self, owner: str, ids: Sequence[str]) -> list[Opened]:
         """The credentials for something that is done for their owner. Raises Expired for one that has expired, or is
@@ -274,7 +287,7 @@ class Keeper:
             raise Conflict(f"the credential {old.id} has changed meanwhile; look at it again")
         if not rest.get("waiting") and secret.key is None:
             for told in self.on_renewed:
-                told(old.id)
+                told(new)
         return replace(new, version=old.version + 1)
 
     def _secret(self, record: StoredCredential) -> Secret:

@@ -87,6 +87,8 @@ def check(new: NewCredential, owner: str) -> tuple[Secret, dict[str, Any], float
     for index, host in enumerate(new.hosts):
         if not _HOST.fullmatch(host):
             raise InvalidInput("a host is NAME or NAME:PORT, or * for any", element=f"hosts[{index}]")
+    if new.kind in ("proxy", "ssh-key") and new.hosts:
+        raise InvalidInput("its key is shown to no host; leave out the hosts", element="hosts")
     if new.kind in ("s3", "password") and not new.hosts:
         raise InvalidInput("name the hosts that it is for, or * for any that a description names", element="hosts")
     shown: dict[str, Any] = {}

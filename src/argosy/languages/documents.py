@@ -470,7 +470,6 @@ class DelegationRequest(Struct, forbid_unknown_fields=True, omit_defaults=True, 
     """A proxy to be delegated; `credential` names one that is to be renewed, and keeps its id."""
 
     name: Annotated[str, Meta(max_length=200)] = ""
-    hosts: Annotated[list[str], Meta(max_length=100)] = []
     credential: str | None = None
     renewal: Renewal | None = None
 

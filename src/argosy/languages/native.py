@@ -133,6 +133,13 @@ class Description(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_onl
     held: Annotated[bool, Meta(description="Create it, and start it only when told.")] = False
     notify: Annotated[list[Notify], Meta(description="Whom to tell what happens to it.")] = []
     interactive: Annotated[bool, Meta(description="Files can be put into its directory while it runs.")] = False
+    credentials: Annotated[
+        list[Annotated[str, Meta(min_length=1, max_length=64)]],
+        Meta(max_length=20, description="Ids of yours, with which its files are moved; see GET /v1/credentials."),
+    ] = []
+    offer_credentials: Annotated[
+        bool, Meta(description="Give the job copies of the proxy and the token among them.")
+    ] = False
 
 
 _encoder = msgspec.json.Encoder(order="deterministic")
@@ -203,6 +210,8 @@ def to_model(wire: Description) -> ActivityDescription:
             tags=wire.tags,
             rerunnable=wire.rerunnable,
             held=wire.held,
+            credentials=wire.credentials,
+            offer_credentials=wire.offer_credentials,
             notify=[Callback(one.url, one.states, one.kinds, one.secret) for one in wire.notify],
             architecture=None if needs is None else needs.architecture,
             operating_system=None if needs is None else needs.operating_system,

@@ -79,9 +79,9 @@ class ActivityDescription:
     Paths in `spec` that are relative are within the session directory, which is the working directory where the
     specification names none. `share` is ``RESOURCE`` or ``RESOURCE/QUEUE``. `rerunnable` allows a
     requeue by the batch system to run the application again. `held`: create it, and start it only when told.
-    `interactive`: files can be put into its session directory also while the
-    job runs.
-    `notify`: whom to tell what happens to it.
+    `interactive`: files can be put into its session directory also while the job runs.
+    `notify`: whom to tell what happens to it. `credentials` are the ids of those that its owner has delegated and that
+    its files are moved with; `offer_credentials` gives the job copies of the proxy and the token among them.
 
     Where no share is named one is chosen: of those in `candidates` (as `share`; any where there are none) with this
     `architecture` (in the words of ``uname -m``), this `operating_system` (of ``uname -s``), all `labels` that the
@@ -102,6 +102,8 @@ class ActivityDescription:
     candidates: list[str] = field(default_factory=list)
     environments: list[EnvironmentRequest] = field(default_factory=list)
     interactive: bool = False
+    credentials: list[str] = field(default_factory=list)
+    offer_credentials: bool = False
 
     def check(self) -> None:
         """Raise InvalidInput naming the first field that is wrong."""

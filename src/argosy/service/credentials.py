@@ -36,7 +36,7 @@ class CredentialOperations(Operations):
     async def request_delegation(self, caller: Caller, asked: DelegationRequest) -> tuple[str, str]:
         demand(caller, Operation.REQUEST_DELEGATION)
         record, request = await self.keeper.request(
-            caller, name=asked.name, hosts=asked.hosts, renewal=asked.renewal, credential=asked.credential
+            caller, name=asked.name, renewal=asked.renewal, credential=asked.credential
         )
         return record.id, request
 

@@ -19,6 +19,7 @@ from argosy.store import Activity, Store, activity_of
 from .controls import Controls
 from .engine import Engine, Live
 from .lifecycle import Accepted, Away, Instruction, Never, Refused, Reported, TooLate
+from .offering import Offering
 from .policy import ServicePolicy
 from .requests import job_request
 from .resources import Resource
@@ -53,6 +54,7 @@ class Performer:
         self._resources = resources
         self._fault = fault
         self.waiting: WaitingRoom
+        self.offering: Offering
         self._engine: Engine | None = None
         self.stages = Stages(sessions, transfers, policy, self.description, fault)
         self._staging = staging(self.stages)
@@ -172,17 +174,24 @@ class Performer:
         try:
             descriptions = {live.record.id: await self.description(live) for live in lives}
             await asyncio.to_thread(self._sessions.make, list(descriptions))
+            told = await self._offered(lives, descriptions)
             # Those that were terminated or held meanwhile are not handed over any more.
-            wanted = [
+            still = [
                 live for live in lives if live.record.state is ActivityState.STAGED_IN and not held_here(live.record)
             ]
-            requests = [self._request(live.record, descriptions[live.record.id]) for live in wanted]
+            wanted = [live for live in still if isinstance(told[live.record.id], dict)]
+            requests = [
+                self._request(live.record, descriptions[live.record.id], told[live.record.id]) for live in wanted
+            ]
             self._fault("submit-before")
             answers = await resource.driver.submit(requests) if requests else []
         finally:
             self._submitting.difference_update(live.record.id for live in lives)
         self._fault("submit-after")
-        handed_over = {live.record.id for live in wanted}
+        for live in still:
+            if isinstance(error := told[live.record.id], Unavailable):
+                self._away(live, Instruction.SUBMIT, error.message)
+        handed_over = {live.record.id for live in still}
         for live in lives:
             if live.record.id not in handed_over:
                 self.engine.post(live.record.id, Never())
@@ -197,9 +206,24 @@ class Performer:
             else:
                 self.engine.post(id, Refused(answer.message))
 
-    def _request(self, record: Activity, description: ActivityDescription) -> JobRequest:
+    async def _offered(
+        self, lives: list[Live], descriptions: dict[str, ActivityDescription]
+    ) -> dict[str, dict[str, str] | Unavailable]:
+        """In which variables each job is told of its credentials, or why it does not have them now."""
+        told: dict[str, dict[str, str] | Unavailable] = {}
+        for live in lives:
+            try:
+                told[live.record.id] = await self.offering.prepare(live.record, descriptions[live.record.id])
+            except Unavailable as error:
+                told[live.record.id] = error
+        return told
+
+    def _request(self, record: Activity, description: ActivityDescription, told: object) -> JobRequest:
         environments = self._router.named(record.environments)
-        return job_request(record.tag, description, record.session, record.queue, environments)
+        request = job_request(record.tag, description, record.session, record.queue, environments)
+        if isinstance(told, dict) and told:
+            request.spec.environment = (request.spec.environment or {}) | told
+        return request
 
     async def _recover(self, resource: Resource, lives: list[Live]) -> None:
         found = await resource.driver.find([live.record.tag for live in lives])
@@ -250,6 +274,7 @@ class Performer:
 
     async def settled(self, activities: Sequence[Activity]) -> None:
         """Final states have been recorded."""
+        await self.offering.withdraw([activity.id for activity in activities])
         by_resource: dict[str, list[Handle]] = {}
         for activity in activities:
             if activity.native_id is not None and activity.resource in self._resources:

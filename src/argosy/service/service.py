@@ -40,6 +40,8 @@ from .changing import Changes
 from .commands import PATIENCE, limited_command, read_outcome
 from .contract import ChangeRequest, CommandOutcome, CreateRequest, FileInfo, OpenFile, ResourceShare
 from .credentials import CredentialOperations
+from .delegated import Delegated
+from .delegated import check as check_credentials
 from .engine import Engine
 from .environments import with_shares
 from .files_asked import check_files
@@ -49,7 +51,7 @@ from .information.about import About, default_authority
 from .information.inquiry import Inquiry
 from .information.operations import InformationOperations
 from .lifecycle import (
-    CREDENTIAL,
+    STAGING,
     Begun,
     CredentialRenewed,
     Decision,
@@ -66,6 +68,7 @@ from .matching import Requirements, Verdict, Waiting, Who
 from .moving import Transfer
 from .notifications import NotificationConfig, Sender
 from .notifications.operations import NotificationOperations, of_description
+from .offering import Offering
 from .performer import Performer
 from .policy import ServicePolicy
 from .quotas import Quotas
@@ -79,7 +82,7 @@ from .sessions import Sessions
 from .streams import Streams
 from .sweeps.operations import SweepService
 from .sweeps.runner import Maker, SweepRunner
-from .transfers import FindCredentials, Transfers, no_credentials
+from .transfers import FindCredentials, Transfers
 from .usage import Usage
 from .wishes import Wished
 
@@ -108,13 +111,13 @@ class ExecutionService(NotificationOperations, Usage, CredentialOperations, Info
         environments: Sequence[RuntimeEnvironment] = (),
         keeper: Keeper | None = None,
         staging: Staging | None = None,
-        credentials: FindCredentials = no_credentials,
+        credentials: FindCredentials | None = None,
     ) -> None:
         """`alone`: no other process uses the store, so whoever had activities in hand before is dead. `source` names
         this service in what it tells others.
 
-        `staging` moves files from and to URLs, and is closed with the service; `credentials` finds with what.
-        `keeper` has the users' credentials; without one they last as long as this service.
+        `staging` moves files from and to URLs, and is closed with the service; `credentials` finds with what: without
+        it, with what `keeper` has. That has the users' credentials; without one they last as long as this service.
         """
         if not resources:
             raise ValueError("a service needs at least one resource")
@@ -131,7 +134,8 @@ class ExecutionService(NotificationOperations, Usage, CredentialOperations, Info
         quotas = Quotas(
             store, sessions_root, self._policy, lambda of, words: self._engine.post(of, Noticed("quota", words))
         )
-        transfers = Transfers(store, self._sessions, self._staging, credentials, quotas, fault)
+        find = credentials or Delegated(self.keeper)
+        transfers = Transfers(store, self._sessions, self._staging, find, quotas, fault)
         self._performer = Performer(store, self._sessions, resources, self._policy, transfers, fault, self._router)
         self._engine = Engine(
             store,
@@ -143,6 +147,8 @@ class ExecutionService(NotificationOperations, Usage, CredentialOperations, Info
         )
         self._performer.engine = self._engine
         self._files = SessionFiles(store, self._sessions, self._engine, quotas, self._performer.perform)
+        self._performer.offering = self._offering = Offering(sessions_root, self.keeper, store)
+        self.keeper.on_renewed.append(lambda one: self.credentials_renewed(one.owner))
         self._waiting = WaitingRoom(self._router, self._engine, self._performer.description)
         self._performer.waiting = self._waiting
         self._streams = Streams(store)
@@ -175,6 +181,7 @@ class ExecutionService(NotificationOperations, Usage, CredentialOperations, Info
         self._changes.start()
         await self.sender.start()
         self.keeper.start()
+        self._offering.start()
         await self._housekeeping.start()
         await self._sweeps.start()
 
@@ -185,6 +192,7 @@ class ExecutionService(NotificationOperations, Usage, CredentialOperations, Info
         await self._sweeps.stop()
         await self.sender.stop()
         await self.keeper.stop()
+        await self._offering.stop()
         await self._housekeeping.stop()
         for resource in self._resources.values():
             await resource.driver.close()
@@ -204,6 +212,7 @@ class ExecutionService(NotificationOperations, Usage, CredentialOperations, Info
         who = Who(caller.name, tuple(sorted(caller.groups)))
         for index, request in enumerate(requests):
             try:
+                await check_credentials(self.keeper, caller.name, request.description)
                 new, description, decision = self._prepare(who, request)
             except ArgosyError as error:
                 answers.append(error)
@@ -496,7 +505,8 @@ class ExecutionService(NotificationOperations, Usage, CredentialOperations, Info
     def credentials_renewed(self, owner: str) -> None:
         """The owner has other credentials now: what waits for them goes on."""
         for live in self._engine.lives():
-            if live.record.owner == owner and live.record.waiting_for == CREDENTIAL:
+            # Whether it waits is decided when all that was posted before has been.
+            if live.record.owner == owner and live.record.state in STAGING:
                 self._engine.post(live.record.id, CredentialRenewed())
 
     # -- GES 3.4 ----------------------------------------------------------------------------------

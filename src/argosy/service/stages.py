@@ -119,6 +119,7 @@ class Stages:
         def tell(kind: str, message: str, detail: dict[str, Any]) -> None:
             self.engine.post(live.record.id, FileMoved(kind, message, detail))
 
+        renewals = self._transfers.renewals(live.record.owner)
         try:
             description = await self._describe(live)
             if stage.instruction is Instruction.CHECK_INPUT:
@@ -134,6 +135,11 @@ class Stages:
         except Exception as error:
             log.exception("a defect: the files of %s are not moved", live.record.id)
             failures = Failures(full=[f"internal error while doing {stage.instruction}: {error!r}"])
+        renewed = self._transfers.renewals(live.record.owner) != renewals
+        if renewed and failures.credential and not (failures.hard or failures.full):
+            # It was tried with the old one while the new one came: nobody will say again that there is one.
+            asyncio.get_running_loop().call_soon(self.engine.perform, stage.instruction, live)
+            return
         self._moved_or_not(live, stage, failures)
 
     def _moved_or_not(self, live: Live, stage: _Stage, failures: Failures) -> None:

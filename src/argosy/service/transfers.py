@@ -95,6 +95,11 @@ class Transfers:
         self._quotas = quotas
         self._fault = fault
 
+    def renewals(self, owner: str) -> int:
+        """Another number than before: the owner's credentials are others than before."""
+        count = getattr(self._credentials, "renewals", None)
+        return 0 if count is None else int(count(owner))
+
     # -- stage-in ---------------------------------------------------------------------------------
 
     async def stage_in(
@@ -107,7 +112,11 @@ class Transfers:
         failures = Failures()
         if not wanted:
             return failures
-        credentials = await self._credentials(activity, description)
+        try:
+            credentials = await self._credentials(activity, description)
+        except TransferFailed as error:
+            failures.add("credentials", error.message, error.fault)
+            return failures
 
         async def one(file: InputFile) -> None:
             try:
@@ -189,7 +198,11 @@ class Transfers:
         failures = Failures()
         if not wanted:
             return failures
-        credentials = await self._credentials(activity, description)
+        try:
+            credentials = await self._credentials(activity, description)
+        except TransferFailed as error:
+            failures.add("credentials", error.message, error.fault)
+            return failures
 
         async def one(item: tuple[OutputFile, list[tuple[int, str]]]) -> None:
             file, targets = item

@@ -65,6 +65,8 @@ class _Writer:
             ("post_launch", "JSDL runs one program"),
             ("rerunnable", "JSDL does not say whether a job may run again"),
             ("held", "JSDL jobs start by themselves"),
+            ("credentials", "credentials in descriptions are not taken by others"),
+            ("offer_credentials", "credentials in descriptions are not taken by others"),
             ("notify", "JSDL does not say whom to tell what happens"),
             ("interactive", "JSDL does not speak of files while a job runs"),
         ):
