@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from argosy.client import Client, Description, Input, Output
+from argosy.client import Client
 from argosy.languages import registry
 from argosy.languages.contract import check
-from argosy.model import ArgosyError, InvalidInput
+from argosy.model import ArgosyError
 from tests.languages.documents import arguments, assignment, definition, posix, sweep, values
 from tests.service.running import RunningService
 
@@ -51,24 +51,6 @@ def test_scripts_and_sweeps_run_as_their_authors_expect(service: RunningService,
             (0, "$HOME b  c\n"),
             (0, "${HOME} b  c\n"),
         ]
-
-
-def test_what_this_service_cannot_stage_yet_is_refused_by_name(service: RunningService) -> None:
-    service.start()
-    with service.client() as client:
-        for description, element in (
-            (Description(executable="x", inputs=[Input(path="a", sources=["https://h/a"])]), "inputs[0].sources"),
-            (Description(executable="x", inputs=[Input(path="a", creation="append")]), "inputs[0].creation"),
-            (
-                Description(executable="x", outputs=[Output(path="a", delete_on_termination=True)]),
-                "outputs[0].delete_on_termination",
-            ),
-            (Description(executable="x", outputs=[Output(path="a", targets=["s3://b/a"])]), "outputs[0].targets"),
-        ):
-            with pytest.raises(InvalidInput, match="not supported by this service yet") as error:
-                client.submit(description)
-            assert error.value.element == element
-        assert not list(client.list())
 
 
 @pytest.mark.kill

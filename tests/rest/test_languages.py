@@ -110,3 +110,39 @@ async def test_what_is_understood_is_published(http: httpx.AsyncClient) -> None:
     assert elements["jsdl:JobName"] == "optional"
     assert elements["ac:Credential"] == "unsupported"
     assert {"name": "executable", "support": "mandatory"}.items() <= found["json"]["elements"][0].items()
+
+
+async def test_one_language_is_published(http: httpx.AsyncClient) -> None:
+    everything = (await http.get("/v1/languages")).json()
+    for one in everything:
+        assert (await http.get(f"/v1/languages/{one['name']}")).json() == one
+    unknown = await http.get("/v1/languages/klingon")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "not-found")
+    assert "jsdl" in unknown.json()["detail"]
+
+
+async def test_what_is_marked_as_optional_is_skipped_and_noted(
+    http: httpx.AsyncClient, operations: FakeOperations
+) -> None:
+    good = {"executable": "x", "colour": 1, "optional": ["colour"]}
+    made = await http.post("/v1/activities", json=good)
+    assert (made.status_code, [note[:6] for note in made.json()["notes"]]) == (201, ["colour"])
+    refused = await http.post("/v1/activities", json=good | {"shape": 1})
+    assert (refused.status_code, refused.json()["element"]) == (422, "shape")
+    batch = [
+        {"description": good, "submission_id": "a"},
+        {"description": good | {"shape": 1}},
+        {"description": good | {"optional": ["x"]}},
+        {"description": good, "wrong": 1},
+        {"description": {"executable": "y", "optional": ["z"]}},
+    ]
+    answers = (await http.post("/v1/activities/batch", json=batch)).json()
+    assert [one.get("problem", {}).get("element") for one in answers] == [
+        None,
+        "[1].description.shape",
+        "[2].description.colour",
+        "[3].wrong",
+        None,
+    ]
+    assert [note[:6] for note in answers[0]["activity"]["notes"]] == ["colour"]
+    assert "notes" not in answers[4]["activity"]

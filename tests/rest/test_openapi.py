@@ -71,7 +71,12 @@ async def test_every_route_is_in_it_with_its_problems(document: dict[str, Any], 
     for method, path, operation in operations_of(document):
         faults = {status: answer for status, answer in operation["responses"].items() if status >= "400"}
         assert {"401", "500"} <= set(faults), (method, path)
-        names_one = "{id}" in path or path == "/v1/events" or (method, path) == ("post", "/v1/subscriptions")
+        names_one = (
+            "{id}" in path
+            or "{name}" in path
+            or path == "/v1/events"
+            or (method, path) == ("post", "/v1/subscriptions")
+        )
         assert ("404" in faults) == names_one, (method, path)
         for answer in faults.values():
             assert list(answer["content"]) == ["application/problem+json"]

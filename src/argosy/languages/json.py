@@ -9,8 +9,8 @@ import msgspec
 
 from argosy.model import InvalidInput
 
-from . import native
-from .contract import Element, Language, NotValid, Parsed, Support, Written
+from . import native, optional
+from .contract import Element, Language, Note, NotValid, Parsed, Support, Written
 from .native import Description
 from .sweeps import Expansion, Options, Value
 from .sweeps.document import SweepDescription, SweepNode, plan
@@ -36,8 +36,10 @@ class NativeJSON(Language):
         data = data.removeprefix(b"\xef\xbb\xbf")
         if data.lstrip()[:1] != b"[":
             if _is_sweep(data):
-                return Parsed.of(_decode_sweep(data))
-            return Parsed(iter((_decode(data),)))
+                sweep = _decode_sweep(data)
+                return Parsed.of(sweep, sweep.notes())
+            description, notes = _decode(data)
+            return Parsed(iter((description,)), 1, notes)
         try:
             raws = _raws.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -84,6 +86,13 @@ class JSONSweep(Expansion):
     def make(self, index: int, values: Mapping[str, Value]) -> Description:
         return self._template.make(index, values)
 
+    def notes(self) -> list[Note]:
+        """What of the description is skipped."""
+        try:
+            return self._template.skipped(self.values(0))
+        except InvalidInput:
+            return []  # making the first job says what is wrong
+
     def check(self) -> None:
         for axis in _axes(self.plan):
             if not self._template.typed(axis.name):
@@ -128,12 +137,12 @@ def _decode_sweep(data: bytes) -> JSONSweep:
 
 def _each(raws: list[msgspec.Raw]) -> Iterator[Description]:
     for index, raw in enumerate(raws):
-        yield _decode(bytes(raw), f"[{index}]")
+        yield _decode(bytes(raw), f"[{index}]")[0]
 
 
-def _decode(data: bytes, at: str = "") -> Description:
+def _decode(data: bytes, at: str = "") -> tuple[Description, list[Note]]:
     try:
-        return native.decode(data)
+        return optional.read(data)
     except InvalidInput as error:
         element = ".".join(part for part in (at, error.element or "") if part) or None
         raise NotValid(error.message, element=element) from None

@@ -131,6 +131,10 @@ class Description(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_onl
     tags: dict[str, str] = {}
     rerunnable: Annotated[bool, Meta(description="Whether a requeue by the batch system may run it again.")] = False
     held: Annotated[bool, Meta(description="Create it, and start it only when told.")] = False
+    optional: Annotated[
+        list[str],
+        Meta(max_length=100, description="Elements of this document to be skipped where they are not understood."),
+    ] = []
     notify: Annotated[list[Notify], Meta(description="Whom to tell what happens to it.")] = []
     interactive: Annotated[bool, Meta(description="Files can be put into its directory while it runs.")] = False
     credentials: Annotated[

@@ -45,7 +45,8 @@ Model = Annotated[str, QueryParameter(description=f"The information model: {', '
 #: What is told differently to different callers for each question, and changes with time.
 _VARY = {"Vary": "Accept", "Cache-Control": "private, no-cache"}
 
-description_decoder = msgspec.json.Decoder(Description)
+#: So many notes are told among the events of each of a document's jobs.
+_EACH = 10
 _ids_decoder = msgspec.json.Decoder(list[str])
 
 
@@ -86,13 +87,17 @@ def activity_routes(operations: Operations, closing: asyncio.Event) -> list[HTTP
             )
         elements = bodies.decode_batch(await request.body())
         good = [
-            CreateRequest(element.description, element.submission_id)
+            CreateRequest(element[0].description, element[0].submission_id, notes=tuple(element[1]))
             for element in elements
-            if isinstance(element, BatchElement)
+            if isinstance(element, tuple)
         ]
         created = iter(await operations.create(request.user, good) if good else ())
-        answers = [next(created) if isinstance(element, BatchElement) else element for element in elements]
-        return [_batch_result(index, answer) for index, answer in enumerate(answers)]
+        answers = [next(created) if isinstance(element, tuple) else element for element in elements]
+        results = [_batch_result(index, answer) for index, answer in enumerate(answers)]
+        for element, result in zip(elements, results, strict=True):
+            if isinstance(element, tuple) and element[1] and result.activity is not None:
+                result.activity.notes = element[1]
+        return results
 
     @get(
         "/activities",
@@ -252,7 +257,7 @@ async def create_one(
     key = bodies.check_key(key, "Idempotency-Key")
     notes: list[str] = []
     if language is None:
-        description = bodies.decode(body, description_decoder)
+        description, notes = bodies.decode_one(body)
     else:
         described, notes = await bodies.describe(language, body, strict=strict)
         if len(described) != 1:
@@ -260,7 +265,7 @@ async def create_one(
                 f"the document describes {len(described)} jobs; send it to {render.ROOT}batch, which answers for each"
             )
         (description,) = described
-    (created,) = await operations.create(caller, [CreateRequest(description, key)])
+    (created,) = await operations.create(caller, [CreateRequest(description, key, notes=tuple(notes))])
     made = _value(created)
     document = render.activity(made.activity)
     document.notes = notes
@@ -275,7 +280,12 @@ async def create_all(
     key = bodies.check_key(key, "Idempotency-Key")
     described, notes = await bodies.describe(language, body, strict=strict)
     requests = [
-        CreateRequest(description, None if key is None else bodies.check_key(f"{key}/{index}", "Idempotency-Key"))
+        CreateRequest(
+            description,
+            None if key is None else bodies.check_key(f"{key}/{index}", "Idempotency-Key"),
+            # They are of all jobs; where there are many, the first one has them.
+            notes=tuple(notes) if not index or len(notes) <= _EACH else (),
+        )
         for index, description in enumerate(described)
     ]
     results = [_batch_result(index, answer) for index, answer in enumerate(await operations.create(caller, requests))]

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from argosy.languages import registry
+from argosy.languages import optional, registry
 from argosy.languages.contract import MAX_BYTES, Language, check
 from argosy.languages.documents import BatchElement
 from argosy.languages.native import Description, invalid
@@ -33,6 +33,7 @@ _JSON = ("", "application/json")
 
 _raws: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[msgspec.Raw])
 _element = msgspec.json.Decoder(BatchElement)
+_description = msgspec.json.Decoder(Description)
 
 
 def check_type(content_type: str) -> None:
@@ -120,17 +121,65 @@ def decode(data: bytes, decoder: msgspec.json.Decoder[T]) -> T:
         raise Malformed(f"the body is not JSON: {error}") from None
 
 
-def decode_batch(data: bytes) -> list[BatchElement | InvalidInput]:
-    """The elements of a batch, each by itself: one that does not fit is an error in its place."""
-    elements: list[BatchElement | InvalidInput] = []
+def decode_one(data: bytes) -> tuple[Description, list[str]]:
+    """A description in our own JSON, and notes on what of it is skipped."""
+    try:
+        description = decode(data, _description)
+    except Malformed:
+        raise
+    except InvalidInput:
+        description, notes = optional.read(data)
+        return description, [str(note) for note in notes]
+    if description.optional:
+        description.optional = []  # all of it is understood
+    return description, []
+
+
+def decode_batch(data: bytes) -> list[tuple[BatchElement, list[str]] | InvalidInput]:
+    """The elements of a batch with their notes, each by itself: one that does not fit is an error in its place."""
+    elements: list[tuple[BatchElement, list[str]] | InvalidInput] = []
     raws = decode(data, _raws)
     for index, raw in enumerate(raws):
         try:
-            element = decode(bytes(raw), _element)
+            element, notes = _batch_element(bytes(raw))
             element.submission_id = check_key(element.submission_id, "submission_id")
         except InvalidInput as error:
             error.element = f"[{index}]" + (f".{error.element}" if error.element else "")
             elements.append(error)
         else:
-            elements.append(element)
+            elements.append((element, notes))
     return elements
+
+
+def _batch_element(data: bytes) -> tuple[BatchElement, list[str]]:
+    try:
+        element = decode(data, _element)
+    except InvalidInput:
+        found = _marked_batch_element(data)
+        if found is None:
+            raise
+        return found
+    element.description.optional = []
+    return element, []
+
+
+def _marked_batch_element(data: bytes) -> tuple[BatchElement, list[str]] | None:
+    """An element that cannot be read as it is, and marks something of its description as optional."""
+    if b'"optional"' not in data:
+        return None
+    parts = msgspec.json.decode(data)
+    if not isinstance(parts, dict):
+        return None
+    described = parts.get("description")
+    if not isinstance(described, dict) or not described.get("optional"):
+        return None
+    try:
+        description, notes = optional.convert(described)
+    except InvalidInput as error:
+        error.element = f"description.{error.element}" if error.element else "description"
+        raise
+    try:
+        element = msgspec.convert(parts | {"description": description}, BatchElement)
+    except msgspec.ValidationError as error:
+        raise invalid(error) from None
+    return element, [str(note) for note in notes]

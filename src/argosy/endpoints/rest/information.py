@@ -7,8 +7,10 @@ import time
 from litestar import Request, get
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from argosy.languages import registry
+from argosy.languages.contract import Language
 from argosy.languages.documents import (
     ElementDocument,
     EnvironmentDocument,
@@ -16,6 +18,7 @@ from argosy.languages.documents import (
     ServiceDocument,
     ShareDocument,
 )
+from argosy.model import NotFound
 from argosy.service.caller import Caller
 from argosy.service.contract import Operations
 
@@ -48,16 +51,30 @@ def information_routes(operations: Operations, *, name: str, version: str) -> li
         summary="The languages that descriptions are taken in, and what is understood of each",
     )
     async def languages() -> list[LanguageDocument]:
-        return [
-            LanguageDocument(
-                name=one.name,
-                media_types=list(one.media_types),
-                elements=[
-                    ElementDocument(name=element.name, support=str(element.support), meaning=element.meaning)
-                    for element in one.elements()
-                ],
-            )
-            for one in registry.languages()
-        ]
+        return [_language(one) for one in registry.languages()]
 
-    return [service, shares, environments, languages]
+    @get(
+        "/languages/{name:str}",
+        operation_id="get_language",
+        summary="One language: which of its elements are mandatory, optional (understood) and unsupported",
+        opt={"problems": (404,)},
+    )
+    async def language(name: FromPath[str]) -> LanguageDocument:
+        found = next((one for one in registry.languages() if one.name == name.lower()), None)
+        if found is None:
+            known = ", ".join(one.name for one in registry.languages())
+            raise NotFound(f"there is no language {name!r}; there are {known}")
+        return _language(found)
+
+    return [service, shares, environments, languages, language]
+
+
+def _language(one: Language) -> LanguageDocument:
+    return LanguageDocument(
+        name=one.name,
+        media_types=list(one.media_types),
+        elements=[
+            ElementDocument(name=element.name, support=str(element.support), meaning=element.meaning)
+            for element in one.elements()
+        ],
+    )

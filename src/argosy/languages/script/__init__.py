@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 
 import msgspec
@@ -20,7 +19,7 @@ from ..contract import Element, Language, NotValid, Parsed, Written
 from ..native import Description, Input
 from ..sweeps import Axis, Chain, Expansion, Options, Range, Value
 from . import gridengine, lsf, pbs, slurm, writing
-from .asked import UNKNOWN, Asked, Dialect, describe
+from .asked import Asked, Dialect, describe
 
 DIALECTS = (slurm.DIALECT, pbs.DIALECT, gridengine.DIALECT, lsf.DIALECT)
 #: What the script is called in the session directory.
@@ -40,7 +39,9 @@ class Script(Language):
         return data.startswith(b"#!") or _DIRECTIVE.search(data[:65_536]) is not None
 
     def parse(self, data: bytes, *, strict: bool = False) -> Parsed:
-        """Read a script. `strict`: what is not known in its directives is refused too."""
+        """Read a script. There is nothing that `strict` would add: what is not known is refused always, unless its
+        directive ends with ``# optional``."""
+        del strict
         if len(data) > _MOST:
             raise NotValid(f"the script has {len(data)} bytes; the most are {_MOST}")
         try:
@@ -50,8 +51,6 @@ class Script(Language):
         if "\r\n" in text:
             raise NotValid("the script has line ends of Windows, with which no shell runs it; convert it (dos2unix)")
         asked = _gather(text)
-        if strict:
-            asked.notes = [replace(note, refused=note.refused or note.message == UNKNOWN) for note in asked.notes]
         description = describe(asked)
         shell = asked.shell.split()[0] if asked.shell else None
         if shell is not None and not shell.startswith("/"):

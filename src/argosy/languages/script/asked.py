@@ -15,7 +15,9 @@ from ..native import Description, Resources
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)([kmgtp]?)(?:i?b)?", re.IGNORECASE | re.ASCII)
 #: What is said of a directive that nobody knows.
-UNKNOWN = "is not known and has no effect"
+UNKNOWN = "is not known"
+#: How the author of a script marks the options of a directive as optional.
+_MARK = re.compile(r"#\s*optional\s*\Z")
 _SPAN = re.compile(r"(\d{1,9})(?:-(\d{1,9})(?::(\d{1,9}))?)?", re.ASCII)
 
 
@@ -61,9 +63,13 @@ class Asked:
     #: The directive at hand: its text and its line.
     at: str = ""
     line: int = 0
+    optional: bool = False
+    """Its author has marked it so: what of it is not understood is skipped."""
 
     def note(self, message: str, *, refused: bool = False) -> None:
         """Note something about the directive at hand."""
+        if refused and self.optional:
+            refused, message = False, f"skipped, as it is marked as optional: {message}"
         self.notes.append(Note(self.at, message, self.line, refused))
 
     def wrong(self, message: str) -> NotValid:
@@ -209,6 +215,7 @@ class Dialect:
             words = shlex.split(text, comments=True)
         except ValueError as error:
             raise asked.wrong(f"{text!r} has an odd quote: {error}") from None
+        asked.optional = _MARK.search(text) is not None
         known = self.by_name()
         position = 0
         while position < len(words):
@@ -217,7 +224,9 @@ class Dialect:
             asked.at = f"{self.mark} {name}"
             option = known.get(name)
             if option is None:
-                asked.note(UNKNOWN)
+                asked.note(UNKNOWN, refused=True)
+                while position < len(words) and not words[position].startswith("-"):
+                    position += 1  # what follows is its value
                 continue
             if option.words and value is None:
                 taken = words[position : position + option.words]

@@ -15,7 +15,8 @@ from msgspec import inspect
 
 from argosy.model import InvalidInput
 
-from .. import native
+from .. import native, optional
+from ..contract import Note
 from ..native import Description
 from .document import INDEX
 from .plan import Value
@@ -32,18 +33,28 @@ class Template:
 
     def __init__(self, description: Mapping[str, Any], names: Sequence[str]) -> None:
         self._names = frozenset([*names, INDEX])
+        self._marked = bool(description.get("optional"))
         self._typed: dict[str, list[tuple[str, Any]]] = {}
         self._make = self._compile(dict(description), inspect.type_info(Description), "description", 0)
 
     def make(self, index: int, values: Mapping[str, Value]) -> Description:
         """The description of one job. Raises InvalidInput naming the element and the values."""
+        tree = self._tree(index, values)
         try:
-            return msgspec.convert(self._tree(index, values), Description)
+            if self._marked:
+                return optional.convert(tree)[0]
+            return msgspec.convert(tree, Description)
         except msgspec.ValidationError as error:
             found = native.invalid(error)
+        except InvalidInput as error:
+            found = error
         shown = told(values)
         element = f"description.{found.element}" if found.element else "description"
         raise InvalidInput(f"{found.message} (job {index}{f': {shown}' if shown else ''})", element=element)
+
+    def skipped(self, values: Mapping[str, Value]) -> list[Note]:
+        """What of the description is not understood, and marked as optional. Raises InvalidInput."""
+        return optional.convert(self._tree(0, values))[1] if self._marked else []
 
     def check(self, name: str, value: Value) -> None:
         """Raise InvalidInput where a value is not of the type that one of its places needs."""
