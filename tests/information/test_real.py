@@ -82,3 +82,38 @@ def test_what_can_be_asked_of_it(service: RunningService) -> None:
     told = service.client().information()["ComputingEndpoint"][0]["OtherInfo"]
     assert "staging-scheme=https" in told
     assert "staging=pushin" in told
+
+
+@pytest.fixture
+def cluster(slurm: object, tmp_path: Path) -> RunningService:
+    running = RunningService(tmp_path / "cluster")
+    running.directory.mkdir(mode=0o700)
+    (running.directory / "argosy.toml").write_text('[resources.cluster]\ntype = "slurm"\npoll = 1\n')
+    running.start()
+    yield running
+    running.end()
+
+
+@pytest.mark.slurm
+def test_a_slurm_cluster_is_told_as_it_is(cluster: RunningService) -> None:
+    client = cluster.client()
+    made = client.submit(Description(executable="true", share="cluster/debug"))
+    client.wait(made.id, 60)
+    document = check_json(client._http.get("/v1/service", params={"verbosity": "full"}).content)
+    check_xml("glue2.xsd", client.information_xml("full"))
+    assert document["ComputingManager"][0]["ProductName"] == "slurm"
+    shares = {share["MappingQueue"]: share for share in document["ComputingShare"]}
+    assert shares["debug"]["ServingState"] == "production"
+    assert shares["debug"]["RunningJobs"] >= 0
+    nodes = {one["ID"]: one for one in document["ExecutionEnvironment"]}
+    (kind,) = [nodes[id] for id in shares["debug"]["Associations"]["ResourceID"]]
+    assert (kind["OSFamily"], kind["TotalInstances"]) == ("linux", 4)
+    assert kind["OSVersion"] == platform.release()
+    assert kind["LogicalCPUs"] > 0
+    (activity,) = document["ComputingActivity"]
+    assert activity["Queue"] == "debug"
+    assert activity["Associations"]["ShareID"] == shares["debug"]["ID"]
+    assert activity["LocalIDFromManager"].isdigit()
+    full = client.status(made.id, verbosity="full")
+    assert full.spent is not None
+    assert full.spent.total >= full.spent.waited

@@ -105,6 +105,15 @@ def test_what_comes_after_a_restart_is_a_life_of_its_own() -> None:
     ]
 
 
+def test_a_job_that_is_restarted_is_none_that_was_requeued() -> None:
+    failed = (_S.PENDING, _S.STAGED_IN, _S.SUBMITTED, _S.LRMS_RUNNING, _S.FAILED)
+    assert states_of(DRMAA2, *failed, _S.STAGED_IN, _S.SUBMITTED)[-2:] == ["FAILED", "QUEUED"]
+    told = EMI_ES.history([*failed, _S.STAGING_IN, _S.FAILED], None)
+    assert told[-1][1].attributes == ("preprocessing-failure",)
+    delivered = EMI_ES.history([*_REQUEUED, _S.STAGING_OUT, _S.FAILED, _S.STAGING_OUT, _S.FAILED], 0)
+    assert delivered[-1][1].attributes == ("postprocessing-failure",)
+
+
 def test_what_was_too_short_to_be_seen_is_put_in() -> None:
     assert states_of(PSI_J, _S.PENDING, _S.STAGED_IN, _S.SUBMITTED, _S.FORWARDED, _S.FINISHED) == [
         "QUEUED",

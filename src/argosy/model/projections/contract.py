@@ -113,8 +113,12 @@ class InformationModel:
 
 
 def _facts_along(states: Iterable[ActivityState], exit_code: int | None) -> Iterable[Facts]:
-    submitted = started = ended = False
+    submitted = started = ended = over = False
     for state in states:
+        if over and not state.within("running:stage-out"):
+            # It was restarted, and begins anew; only what comes after the application goes on where it was.
+            submitted = started = ended = False
+        over = state.final
         submitted = submitted or state.in_lrms
         started = started or state in (_S.LRMS_RUNNING, _S.SUSPENDED, _S.LRMS_FINISHED)
         ended = ended or state is _S.LRMS_FINISHED

@@ -53,7 +53,7 @@ def computing_activity(activity: Activity, about: About, description: Descriptio
         "ComputingActivity",
         activity_id(about, activity.id),
         {
-            "Type": "single",
+            "Type": "single" if activity.sweep is None else "collectionelement",
             "IDFromEndpoint": f"urn:argosy:activity:{activity.id}",
             "LocalIDFromManager": activity.native_id,
             "JobDescription": LANGUAGE,
@@ -79,6 +79,7 @@ def computing_activity(activity: Activity, about: About, description: Descriptio
         {"EndpointID": [about.urn("ComputingEndpoint", "rest")]},
         name=activity.name,
         created=utc(activity.created),
+        other_info=[] if activity.sweep is None else [f"sweep={activity.sweep}"],
     )
     if activity.resource is not None:
         entity.associations["ShareID"] = [share_id(about, activity.resource, activity.queue)]
