@@ -190,7 +190,7 @@ def test_commands_and_options_are_those_there_are() -> None:
     text = page("docs/cli.md")
     there = dict(_commands(cli, click.Context(cli), ""))
     # The first words of each row.
-    group = "credential |files |notifications |sweep |token "
+    group = "admin |credential |files |notifications |sweep |token "
     told = {match[1] for match in re.finditer(rf"^\| `argosy ((?:{group})?[a-z]+)", text, re.MULTILINE)}
     assert told == set(there)
     options = {option for command in there.values() for each in command.params for option in each.opts}

@@ -40,6 +40,7 @@ NAMELESS = {
     Operation.CREATE,
     Operation.PAGE,
     Operation.STREAM,
+    Operation.COUNTS,
     Operation.SHARES,
     Operation.CAPABILITIES,
     Operation.ENVIRONMENTS,
@@ -52,6 +53,10 @@ NAMELESS = {
     Operation.USAGE,
     Operation.USAGE_RECORDS,
 }
+
+
+#: Operations upon the service: they are tried last, since they close it to new activities.
+UPON_THE_SERVICE = (Operation.OVERVIEW, Operation.DRAIN, Operation.ADMIT, Operation.STOP)
 
 
 class Held(str):
@@ -181,6 +186,11 @@ CALLS: dict[Operation, list[Call]] = {
         lambda s, c, at: _vector(s.purge(c, [at])),  # type: ignore[arg-type]
         lambda s, c, at: _vector(s.purge(c, [at], terminate=True)),  # type: ignore[arg-type]
     ],
+    Operation.COUNTS: [lambda s, c, at: s.counts(c)],
+    Operation.DRAIN: [lambda s, c, at: s.drain(c)],
+    Operation.ADMIT: [lambda s, c, at: s.admit(c)],
+    Operation.OVERVIEW: [lambda s, c, at: s.overview(c)],
+    Operation.STOP: [lambda s, c, at: s.stop(c, 0.0)],
     Operation.SHARES: [lambda s, c, at: s.shares(c)],
     Operation.CAPABILITIES: [lambda s, c, at: s.capabilities(c)],
     Operation.INFORMATION: [_informed],
@@ -298,6 +308,8 @@ async def test_what_is_allowed_upon_others_is_done(tmp_path: Path) -> None:
         for operation, role in itertools.product(ABOUT_ACTIVITIES, Role):
             if reach(operation, {role}, None) is not Reach.ANY:
                 continue
+            if operation in UPON_THE_SERVICE:
+                continue
             for call in CALLS[operation]:
                 theirs = await _held(service, ALICE)
                 if operation is Operation.PURGE and call is CALLS[operation][0]:
@@ -314,6 +326,8 @@ async def test_what_is_allowed_upon_others_is_done(tmp_path: Path) -> None:
 async def test_a_user_may_do_everything_with_what_is_its_own(tmp_path: Path) -> None:
     async with told_service(tmp_path) as (service, _):
         for operation in ABOUT_ACTIVITIES:
+            if TABLE[operation].user is Reach.NONE:
+                continue
             for call in CALLS[operation]:
                 mine = await _held(service, ALICE)
                 if operation is Operation.PURGE and call is CALLS[operation][0]:
@@ -327,6 +341,18 @@ async def test_a_user_may_do_everything_with_what_is_its_own(tmp_path: Path) -> 
                         await call(service, ALICE, mine)
                     continue
                 await call(service, ALICE, mine)
+
+
+async def test_who_may_run_the_service(tmp_path: Path) -> None:
+    async with told_service(tmp_path) as (service, _):
+        for operation, role in itertools.product(UPON_THE_SERVICE, (Role.OPERATOR, Role.ADMINISTRATOR)):
+            (call,) = CALLS[operation]
+            caller = Caller("boss", roles=frozenset({role}))
+            if reach(operation, {role}, None) is Reach.ANY:
+                await call(service, caller, "")
+            else:
+                with pytest.raises(NotAllowed):
+                    await call(service, caller, "")
 
 
 async def test_an_operator_s_purge_ends_nobody_s_job(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import posixpath
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ from argosy.model import (
 )
 from argosy.model.actions import Action
 from argosy.model.description import session_path
+from argosy.service.admission import Drain
 from argosy.service.caller import Caller
 from argosy.service.changing import StateConflict
 from argosy.service.contract import (
@@ -36,13 +38,15 @@ from argosy.service.contract import (
     ResourceShare,
 )
 from argosy.service.credentials import CredentialOperations
+from argosy.service.figures import Overview, ResourceFigures, Work
 from argosy.service.information.activities import computing_activity
 from argosy.service.information.capabilities import Actions, Capabilities
 from argosy.service.information.inquiry import Extent
 from argosy.service.information.published import Published
 from argosy.service.moving import Transfer
+from argosy.service.resources import LastError
 from argosy.staging import Capability
-from argosy.store import Activity, Created, Event, Query, StoredCredential, Wish
+from argosy.store import Activity, Created, Event, Query, StoredCredential, StoreFigures, Wish
 from tests.rest.fake_notifications import FakeNotifications
 from tests.rest.fake_usage import FakeUsage
 from tests.rest.no_sweeps import NoSweeps
@@ -92,6 +96,7 @@ class FakeOperations(NoSweeps, FakeNotifications, FakeUsage, CredentialOperation
         self.failure: BaseException | None = None
         self.purged: list[tuple[str, bool]] = []
         self.stopping = False
+        self.administered: list[tuple[object, ...]] = []
         self.asked: list[tuple[str, str | None, str | None, float]] = []
 
     # -- what tests do --------------------------------------------------------------------------------
@@ -110,7 +115,7 @@ class FakeOperations(NoSweeps, FakeNotifications, FakeUsage, CredentialOperation
     def write(self, id: str, path: str, data: bytes, *, executable: bool = False) -> None:
         self.files[id][path] = (data, executable)
 
-    def stop(self) -> None:
+    def end_streams(self) -> None:
         self.stopping = True
         self._wake()
 
@@ -174,6 +179,32 @@ class FakeOperations(NoSweeps, FakeNotifications, FakeUsage, CredentialOperation
             return self.activities[request.id]
 
         return [one(request) for request in requests]
+
+    async def counts(self, caller: Caller) -> dict[str, int]:
+        return dict(Counter(one.state.value for one in self.activities.values() if one.owner == caller.name))
+
+    async def drain(self, caller: Caller, message: str | None = None, retry_after: float = 300.0) -> None:
+        self.administered.append(("drain", message, retry_after))
+
+    async def admit(self, caller: Caller) -> None:
+        self.administered.append(("admit",))
+
+    async def stop(self, caller: Caller, within: float = 60.0) -> None:
+        self.administered.append(("stop", within))
+
+    async def overview(self, caller: Caller) -> Overview:
+        error = LastError(3.0, "submit", "slurmctld is away")
+        return Overview(
+            worker="here",
+            started=1.0,
+            now=5.0,
+            drain=Drain("root", 2.0, "new disks"),
+            stopping=False,
+            resources=[ResourceFigures("fake", "fake", True, None, {"pending": 1}, error)],
+            unplaced={},
+            work=Work(1, 2, {"submit": 3}, 4),
+            store=StoreFigures({"pending": 1}, 5, {"here": 6.0}, 4096),
+        )
 
     def _get(self, caller: Caller, id: str) -> Activity:
         record = self.activities.get(id)

@@ -14,6 +14,7 @@ from argosy.languages.native import Description
 from argosy.model import ArgosyError, Command, Completed, Outcome, Phase, RuntimeEnvironment, Share, Unavailable
 from argosy.service.caller import Caller
 from argosy.service.contract import CreateRequest
+from argosy.service.limits import Limits
 from argosy.service.policy import ServicePolicy
 from argosy.service.resources import Resource
 from argosy.service.service import ExecutionService
@@ -124,6 +125,7 @@ async def told_service(
     driver: ToldDriver | None = None,
     staging: Staging | None = None,
     credentials: FindCredentials = no_credentials,
+    limits: Limits | None = None,
     **policy: float,
 ) -> AsyncIterator[tuple[ExecutionService, ToldDriver]]:
     driver = driver or ToldDriver()
@@ -133,6 +135,7 @@ async def told_service(
         str(directory / "sessions"),
         {"told": Resource("told", driver)},
         ServicePolicy(**times),
+        limits=limits,
         alone=True,
         staging=staging,
         credentials=credentials,

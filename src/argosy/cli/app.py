@@ -43,6 +43,7 @@ _SECTIONS: dict[str, list[tuple[str, str, str]]] = {
         ("stop", "service:stop", "Stop the service."),
         ("notifications", "notifications:notifications", "Have URLs told what happens to jobs."),
         ("credential", "credentials:credential", "Let the service act for you elsewhere."),
+        ("admin", "admin:admin", "For those who run the service: drain it, see what it does."),
         ("token", "tokens:token", "Make, list and revoke API tokens."),
         ("version", "service:version", "Show versions."),
     ],
@@ -69,7 +70,8 @@ Exit codes: 0 done; 1 failed or refused; 2 wrong usage; 3 no service can be reac
 
 \b
 Environment: ARGOSY_HOME is the service's private directory (default ~/.local/share/argosy);
-ARGOSY_URL with ARGOSY_TOKEN_FILE (or ARGOSY_CERTIFICATE, a proxy) names a service elsewhere, ARGOSY_CA_FILE its CA.
+ARGOSY_URL with ARGOSY_TOKEN_FILE (or ARGOSY_CERTIFICATE, a proxy) names a service elsewhere,
+ARGOSY_CA_FILE its CA.
 """
 
 

@@ -23,19 +23,20 @@ from argosy.languages.documents import (
     NewCredential,
     Result,
     ServiceDocument,
+    ServiceStatus,
     ShareDocument,
     TransferDocument,
 )
 from argosy.languages.looks import CapabilitiesDocument
 from argosy.languages.native import Description
-from argosy.model import NotFound
+from argosy.model import ArgosyError, NotFound
 
 from . import calls
 from .accounting import AsyncAccounting
 from .calls import Call, Describable
 from .connection import STREAM_TIMEOUT, TIMEOUT, settings, where
 from .discovery import Endpoint, discover
-from .errors import from_response, may_repeat, pauses, unreachable
+from .errors import from_response, may_repeat, pauses, unreachable, worth_waiting_for
 from .notifying import AsyncNotifying
 from .sse import Parser, Subscription
 from .sweeps import AsyncSweepMethods
@@ -53,7 +54,8 @@ class AsyncClient(AsyncAccounting, AsyncNotifying, AsyncSweepMethods):
     """A connection to the service, found by `discover` where no endpoint is given. Close it, or use it in an
     `async with`.
 
-    Requests that can safely be repeated are, `retries` times, where the connection fails.
+    Requests that can safely be repeated are, `retries` times, where the connection fails. Where the service says when
+    to ask again (for a limit, or while it cannot answer), that is waited for, `patience` seconds a request in all.
     """
 
     def __init__(
@@ -61,10 +63,12 @@ class AsyncClient(AsyncAccounting, AsyncNotifying, AsyncSweepMethods):
         endpoint: Endpoint | None = None,
         *,
         retries: int = 3,
+        patience: float = 30.0,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.endpoint = endpoint or discover()
         self._retries = retries
+        self._patience = patience
         if transport is None and self.endpoint.socket is not None:
             transport = httpx.AsyncHTTPTransport(uds=self.endpoint.socket)
         self._http = httpx.AsyncClient(transport=transport, **settings(self.endpoint))
@@ -296,6 +300,26 @@ class AsyncClient(AsyncAccounting, AsyncNotifying, AsyncSweepMethods):
         """The runtime environments that descriptions can ask for."""
         return await self._do(calls.environments())
 
+    async def counts(self) -> dict[str, int]:
+        """How many activities you have in each state."""
+        return await self._do(calls.counts())
+
+    async def drain(self, message: str | None = None, *, retry_after: float = 300.0) -> None:
+        """Have the service take no new activities, until `admit`; for administrators."""
+        await self._do(calls.drain(message, retry_after))
+
+    async def admit(self) -> None:
+        """Have the service take new activities again; for administrators."""
+        await self._do(calls.admit())
+
+    async def service_status(self) -> ServiceStatus:
+        """What the service is doing; for those who run it."""
+        return await self._do(calls.service_status())
+
+    async def stop_service(self, *, within: float = 60.0) -> None:
+        """Have the service finish what it is doing, for `within` seconds at most, and stop; for administrators."""
+        await self._do(calls.stop_service(within))
+
     async def service(self) -> ServiceDocument:
         """The service itself."""
         return await self._do(calls.service())
@@ -416,9 +440,16 @@ class AsyncClient(AsyncAccounting, AsyncNotifying, AsyncSweepMethods):
 
     async def _repeat(self, send: Callable[[], Awaitable[T]], *, idempotent: bool = True) -> T:
         patience = pauses(self._retries)
+        left = self._patience
         while True:
             try:
                 return await send()
+            except ArgosyError as error:
+                after = worth_waiting_for(error, idempotent=idempotent, left=left)
+                if after is None:
+                    raise
+                left -= after
+                await asyncio.sleep(after)
             except httpx.TransportError as error:
                 if not may_repeat(error, idempotent=idempotent):
                     raise unreachable(error, where(self.endpoint)) from None

@@ -262,6 +262,28 @@ def finish_delegation(id: str, chain: str) -> Call[documents.CredentialDocument]
     )
 
 
+def counts() -> Call[dict[str, int]]:
+    return Call("GET", "/v1/activities/counts", dict[str, int])
+
+
+def drain(message: str | None, retry_after: float) -> Call[None]:
+    body = documents.DrainDocument(message=message, retry_after=retry_after)
+    return Call("POST", "/v1/admin/drain", None, content=msgspec.json.encode(body))
+
+
+def admit() -> Call[None]:
+    return Call("POST", "/v1/admin/resume", None)
+
+
+def service_status() -> Call[documents.ServiceStatus]:
+    return Call("GET", "/v1/admin/status", documents.ServiceStatus)
+
+
+def stop_service(within: float) -> Call[None]:
+    body = documents.StopDocument(within=within)
+    return Call("POST", "/v1/admin/stop", None, content=msgspec.json.encode(body))
+
+
 def service() -> Call[documents.ServiceDocument]:
     return Call("GET", "/v1", documents.ServiceDocument)
 

@@ -81,10 +81,25 @@ def from_problem(problem: Problem) -> ArgosyError:
 def from_response(response: httpx.Response) -> ArgosyError:
     """The error that an answer of 400 or more is about; its body must have been read."""
     try:
-        return from_problem(_decoder.decode(response.content))
+        error = from_problem(_decoder.decode(response.content))
     except msgspec.MsgspecError:
         kind = _BY_STATUS.get(response.status_code, ArgosyError)
-        return kind(f"{response.request.url} answered {response.status_code} {response.reason_phrase}")
+        error = kind(f"{response.request.url} answered {response.status_code} {response.reason_phrase}")
+    after = response.headers.get("retry-after", "")
+    if after.isascii() and after.isdigit() and len(after) < 10:  # it may be a date too, which our service never sends
+        error.retry_after = float(after)
+    return error
+
+
+def worth_waiting_for(error: ArgosyError, *, idempotent: bool, left: float) -> float | None:
+    """How long to wait before the same request is sent again, where the service said so and `left` seconds are enough.
+
+    What was refused for a limit has not been done; of what was unavailable that is not known.
+    """
+    after = error.retry_after
+    if after is None or after > left or not (isinstance(error, LimitExceeded) or idempotent):
+        return None
+    return after if isinstance(error, (LimitExceeded, Unavailable)) else None
 
 
 def unreachable(error: httpx.TransportError, where: str) -> ServiceUnreachable:

@@ -22,19 +22,20 @@ from argosy.languages.documents import (
     NewCredential,
     Result,
     ServiceDocument,
+    ServiceStatus,
     ShareDocument,
     TransferDocument,
 )
 from argosy.languages.looks import CapabilitiesDocument
 from argosy.languages.native import Description
-from argosy.model import NotFound
+from argosy.model import ArgosyError, NotFound
 
 from . import calls
 from .accounting import Accounting
 from .calls import Call, Describable
 from .connection import STREAM_TIMEOUT, TIMEOUT, settings, where
 from .discovery import Endpoint, discover
-from .errors import from_response, may_repeat, pauses, unreachable
+from .errors import from_response, may_repeat, pauses, unreachable, worth_waiting_for
 from .notifying import Notifying
 from .sse import Parser, Subscription
 from .sweeps import SweepMethods
@@ -51,7 +52,8 @@ KeptCredentials = list[CredentialDocument]
 class Client(Accounting, Notifying, SweepMethods):
     """A connection to the service, found by `discover` where no endpoint is given. Close it, or use it in a `with`.
 
-    Requests that can safely be repeated are, `retries` times, where the connection fails.
+    Requests that can safely be repeated are, `retries` times, where the connection fails. Where the service says when
+    to ask again (for a limit, or while it cannot answer), that is waited for, `patience` seconds a request in all.
     """
 
     def __init__(
@@ -59,10 +61,12 @@ class Client(Accounting, Notifying, SweepMethods):
         endpoint: Endpoint | None = None,
         *,
         retries: int = 3,
+        patience: float = 30.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.endpoint = endpoint or discover()
         self._retries = retries
+        self._patience = patience
         if transport is None and self.endpoint.socket is not None:
             transport = httpx.HTTPTransport(uds=self.endpoint.socket)
         self._http = httpx.Client(transport=transport, **settings(self.endpoint))
@@ -290,6 +294,26 @@ class Client(Accounting, Notifying, SweepMethods):
         """The runtime environments that descriptions can ask for."""
         return self._do(calls.environments())
 
+    def counts(self) -> dict[str, int]:
+        """How many activities you have in each state."""
+        return self._do(calls.counts())
+
+    def drain(self, message: str | None = None, *, retry_after: float = 300.0) -> None:
+        """Have the service take no new activities, until `admit`; for administrators."""
+        self._do(calls.drain(message, retry_after))
+
+    def admit(self) -> None:
+        """Have the service take new activities again; for administrators."""
+        self._do(calls.admit())
+
+    def service_status(self) -> ServiceStatus:
+        """What the service is doing; for those who run it."""
+        return self._do(calls.service_status())
+
+    def stop_service(self, *, within: float = 60.0) -> None:
+        """Have the service finish what it is doing, for `within` seconds at most, and stop; for administrators."""
+        self._do(calls.stop_service(within))
+
     def service(self) -> ServiceDocument:
         """The service itself."""
         return self._do(calls.service())
@@ -407,9 +431,16 @@ class Client(Accounting, Notifying, SweepMethods):
 
     def _repeat(self, send: Callable[[], T], *, idempotent: bool = True) -> T:
         patience = pauses(self._retries)
+        left = self._patience
         while True:
             try:
                 return send()
+            except ArgosyError as error:
+                after = worth_waiting_for(error, idempotent=idempotent, left=left)
+                if after is None:
+                    raise
+                left -= after
+                time.sleep(after)
             except httpx.TransportError as error:
                 if not may_repeat(error, idempotent=idempotent):
                     raise unreachable(error, where(self.endpoint)) from None

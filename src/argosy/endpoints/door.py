@@ -10,7 +10,9 @@ from argosy.identity import Evidence
 from argosy.model import ArgosyError
 from argosy.service.audit import Trail
 from argosy.service.caller import Caller
+from argosy.service.limits import Limits
 
+from .limiting import Callers
 from .peer import evidence
 
 #: From a request's headers (names in lower case) to who sent it; None for nobody we know.
@@ -23,9 +25,15 @@ class Door:
     """The service's own token first, then the ways of authentication that are switched on."""
 
     def __init__(
-        self, authenticate: Authenticate, identify: Identify | None = None, trail: Trail | None = None
+        self,
+        authenticate: Authenticate,
+        identify: Identify | None = None,
+        trail: Trail | None = None,
+        limits: Limits | None = None,
     ) -> None:
         """`trail` is told of those who are not let in; those who are stand in the lines of what they do."""
+        #: What each caller may ask of all endpoints at once.
+        self.callers = Callers(limits or Limits())
         self._authenticate = authenticate
         self._identify = identify
         self._trail = trail

@@ -27,6 +27,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from argosy._version import __version__
+from argosy.identity import Role
 from argosy.identity.gate import open_gate
 from argosy.model import Conflict, Unavailable
 from argosy.service.assemble import assemble
@@ -46,6 +47,8 @@ from .tls import Certificate, ServerTLS
 
 log = logging.getLogger(__name__)
 
+#: Whoever has the token in the private directory is the service's own user.
+_OWNER = frozenset({Role.USER, Role.ADMINISTRATOR})
 #: How often it is looked whether a detached service serves yet, in seconds.
 _LOOK = 0.05
 
@@ -127,11 +130,17 @@ async def run_service(config: ServiceConfig, *, announce: bool = True) -> None:
         service = assemble(config, Faults(os.environ.get("ARGOSY_FAULT")))
         await service.open()
         try:
-            door = Door(bearer(token, Caller(owner)), None if gate is None else gate.identify, trail)
+            door = Door(
+                bearer(token, Caller(owner, roles=_OWNER)),
+                None if gate is None else gate.identify,
+                trail,
+                config.limits,
+            )
             operations = audited(service, trail)
             others = open_endpoints(config.endpoints, Surroundings(operations, door.caller, tuple(config.resources)))
             app = Marked(Mounted(make_app(operations, door, version=__version__), others))
             stop = asyncio.Event()
+            service.on_stop = stop.set
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, stop.set)

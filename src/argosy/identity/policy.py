@@ -42,6 +42,11 @@ class Operation(StrEnum):
     TRANSFERS = "transfers"
     TERMINATE = "terminate"
     PURGE = "purge"
+    COUNTS = "counts"
+    DRAIN = "drain"
+    ADMIT = "admit"
+    OVERVIEW = "overview"
+    STOP = "stop"
     SHARES = "shares"
     INFORMATION = "information"
     CAPABILITIES = "capabilities"
@@ -107,6 +112,8 @@ _CANCEL = frozenset({Scope.CANCEL})
 _CHANGE = frozenset({Scope.CREATE, Scope.MODIFY})
 _OWN = (Reach.OWN, Reach.OWN, Reach.OWN)
 _OPERATED = (Reach.OWN, Reach.ANY, Reach.ANY)
+_RUN = (Reach.NONE, Reach.ANY, Reach.ANY)
+_RULED = (Reach.NONE, Reach.NONE, Reach.ANY)
 _ADMINISTERED = (Reach.OWN, Reach.OWN, Reach.ANY)
 
 TABLE: Mapping[Operation, Rule] = {
@@ -122,6 +129,11 @@ TABLE: Mapping[Operation, Rule] = {
     Operation.TRANSFERS: Rule(_READ, *_OPERATED),
     Operation.TERMINATE: Rule(_CANCEL, *_OPERATED),
     Operation.PURGE: Rule(_CANCEL, *_ADMINISTERED),
+    Operation.COUNTS: Rule(_READ, *_OWN),
+    Operation.DRAIN: Rule(_MODIFY, *_RUN),
+    Operation.ADMIT: Rule(_MODIFY, *_RUN),
+    Operation.OVERVIEW: Rule(_READ, *_RUN),
+    Operation.STOP: Rule(_MODIFY, *_RULED),
     Operation.SHARES: Rule(_READ, *_OWN),
     Operation.INFORMATION: Rule(_READ, *_OPERATED),
     Operation.CAPABILITIES: Rule(_READ, *_OWN),

@@ -396,6 +396,112 @@ class LanguageDocument(Struct, omit_defaults=True, kw_only=True):
     elements: list[ElementDocument]
 
 
+class LimitsDocument(Struct, kw_only=True):
+    """What one caller may have at once; 0 is no limit, but for `body` and `vector`, which are of one request."""
+
+    body: int
+    """Bytes of a JSON body or a description."""
+    vector: int
+    """Elements in one request."""
+    unfinished: int
+    """Activities that have not ended."""
+    sessions: int
+    """Session directories: activities that were not purged."""
+    rate: float
+    """Requests a second, on average."""
+    burst: int
+    """Requests that may come at once after a pause."""
+    requests: int
+    """Requests under way."""
+    streams: int
+    """Event streams and long polls."""
+
+
+class DrainDocument(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """That no new activities are to be taken: what callers are told, and after how many seconds to ask again."""
+
+    message: Annotated[str, Meta(max_length=1000)] | None = None
+    retry_after: Annotated[float, Meta(ge=1, le=86_400)] = 300.0
+
+
+class StopDocument(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """How long a service that is to stop may take to finish what it is doing, in seconds."""
+
+    within: Annotated[float, Meta(ge=0, le=3600)] = 60.0
+
+
+class DrainedDocument(Struct, omit_defaults=True, kw_only=True):
+    """That no new activities are taken: who said so, and when."""
+
+    by: str
+    since: str
+    message: str | None = None
+    retry_after: float
+
+
+class ErrorDocument(Struct, omit_defaults=True, kw_only=True):
+    """What went wrong last with a resource."""
+
+    time: str
+    doing: str
+    words: str
+
+
+class ResourceStatus(Struct, omit_defaults=True, kw_only=True):
+    """One resource, for those who run the service."""
+
+    resource: str
+    system: str
+    opened: bool
+    why_unknown: str | None = None
+    unfinished: dict[str, int] = {}
+    last_error: ErrorDocument | None = None
+
+
+class WorkStatus(Struct, kw_only=True):
+    """What is being done at this moment, in numbers of activities."""
+
+    waiting: int
+    """Happenings that wait to be decided on."""
+    recording: int
+    """Changes that wait to be on disk."""
+    performing: dict[str, int]
+    """By what is done: ``submit``, ``watch``, ``cancel``, ``control``, ``check-input``, ..."""
+    trying_again: int
+    """To be tried again later."""
+
+
+class WorkerStatus(Struct, kw_only=True):
+    """A process of the service, and until when it counts as alive."""
+
+    name: str
+    until: str
+
+
+class ServiceStatus(Struct, omit_defaults=True, kw_only=True):
+    """What the service is doing, for those who run it."""
+
+    worker: str
+    started: str
+    uptime: float
+    """Seconds."""
+    drained: DrainedDocument | None = None
+    stopping: bool = False
+    activities: dict[str, int]
+    """By state."""
+    resources: list[ResourceStatus]
+    unplaced: dict[str, int] = {}
+    """Unfinished activities that have no resource yet, by state."""
+    work: WorkStatus
+    chores: int
+    """What is left to do after purges."""
+    streams: int
+    """Event streams and long polls that are open."""
+    workers: list[WorkerStatus]
+    store_bytes: int
+    """On disk."""
+
+
 class ServiceDocument(Struct, omit_defaults=True, kw_only=True):
     """The service itself."""
 
@@ -403,6 +509,9 @@ class ServiceDocument(Struct, omit_defaults=True, kw_only=True):
     version: str
     time: str
     shares: list[ShareDocument]
+    limits: LimitsDocument | None = None
+    notice: str | None = None
+    """Why no new activities are taken now, where they are not."""
 
 
 class Renewal(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):

@@ -21,14 +21,16 @@ from typing import ClassVar
 
 
 class ArgosyError(Exception):
-    """Base of all errors. `element` is the path of the field at fault, e.g. ``resources.memory``."""
+    """Base of all errors. `element` is the path of the field at fault, e.g. ``resources.memory``; `retry_after` the
+    seconds after which the same request may succeed, where that can be said."""
 
     code: ClassVar[str] = "error"
 
-    def __init__(self, message: str, *, element: str | None = None) -> None:
+    def __init__(self, message: str, *, element: str | None = None, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.element = element
+        self.retry_after = retry_after
 
 
 class InvalidInput(ArgosyError):

@@ -53,6 +53,7 @@ def assemble(config: ServiceConfig, faults: Faults) -> ExecutionService:
         resources,
         config.policy,
         faults,
+        limits=config.limits,
         alone=True,
         outbound=outbound,
         staging=Staging(config.staging, outbound, str(directory / "staging"), faults),

@@ -21,6 +21,9 @@
     myproxy = ["myproxy.example.org"]         # servers at which they may be renewed
     issuers = ["https://issuer.example.org"]
 
+    [limits]                    # what one caller may have at once: the fields of argosy.service.limits.Limits
+    unfinished = 10000
+
     [resources.local]
     type = "local"
     slots = 4                   # CPU cores for jobs; default: all that this process may use
@@ -96,6 +99,7 @@ from argosy.outbound import OutboundConfig
 from argosy.staging import StagingConfig
 
 from .information.about import About
+from .limits import Limits
 from .notifications.settings import NotificationConfig
 from .policy import ServicePolicy
 from .share_config import EnvironmentConfig, SharesConfig, environments
@@ -141,6 +145,7 @@ class AuditConfig(Struct, forbid_unknown_fields=True, kw_only=True, frozen=True)
 
 class _File(Struct, forbid_unknown_fields=True, kw_only=True):
     service: dict[str, Any] = {}
+    limits: Limits = Limits()
     tls: dict[str, Any] = {}
     information: About = About()
     credentials: CredentialsConfig = msgspec.field(default_factory=CredentialsConfig)
@@ -161,6 +166,7 @@ class ServiceConfig(Struct, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 0
     policy: ServicePolicy
+    limits: Limits = Limits()
     resources: dict[str, ResourceConfig]
     sessions: str
     identity: dict[str, Any] = {}
@@ -224,6 +230,7 @@ def load_config(
         host=listens,
         port=port if port is not None else network["port"],
         policy=_policy(service, path),
+        limits=read.limits,
         resources=resources,
         sessions=sessions,
         identity=_identity(read.identity, certificate),

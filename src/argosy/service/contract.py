@@ -17,6 +17,7 @@ from argosy.model import ArgosyError, RuntimeEnvironment, Share
 from argosy.store import Activity, Created, Event, Query, StoredCredential
 
 from .caller import Caller
+from .figures import Overview
 from .information.about import About
 from .information.capabilities import Capabilities
 from .information.inquiry import Extent
@@ -91,6 +92,11 @@ class OpenFile:
 class Operations(Notifications, SweepOperations, UsageOperations):
     """The service. Raises and answers the errors of `argosy.model.errors` only."""
 
+    @property
+    def notice(self) -> str | None:
+        """Why no new activities are taken now, where they are not; for everybody to see."""
+        return None
+
     @abstractmethod
     async def create(self, caller: Caller, requests: Sequence[CreateRequest]) -> list[Created | ArgosyError]:
         """Record activities and begin to work on them. A bad one is refused with its element and recorded nowhere."""
@@ -149,6 +155,30 @@ class Operations(Notifications, SweepOperations, UsageOperations):
     async def purge(self, caller: Caller, ids: Sequence[str], *, terminate: bool = False) -> list[ArgosyError | None]:
         """Remove activities and all that belongs to them. One that has not ended is refused, or with `terminate` ended
         first (this call waits for it)."""
+
+    # -- running the service ----------------------------------------------------------------------
+
+    @abstractmethod
+    async def counts(self, caller: Caller) -> dict[str, int]:
+        """How many activities the caller has in each state."""
+
+    @abstractmethod
+    async def drain(self, caller: Caller, message: str | None = None, retry_after: float = 300.0) -> None:
+        """Take no new activities, across restarts too, until `admit`. Callers are told the message, and to ask again
+        after so many seconds. Everything else goes on."""
+
+    @abstractmethod
+    async def admit(self, caller: Caller) -> None:
+        """Take new activities again."""
+
+    @abstractmethod
+    async def overview(self, caller: Caller) -> Overview:
+        """What the service is doing."""
+
+    @abstractmethod
+    async def stop(self, caller: Caller, within: float = 60.0) -> None:
+        """Begin to stop gently: take no new activities, finish what is being recorded, submitted and transferred, but
+        stop after `within` seconds in any case. Jobs go on."""
 
     @abstractmethod
     async def run_command(

@@ -77,6 +77,7 @@ class Engine:
         self._drafts: list[_Draft] = []
         self._drafted = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
+        self._recording = 0
         self._settling: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
@@ -96,6 +97,11 @@ class Engine:
     def get(self, id: str) -> Live | None:
         """An activity that this worker has."""
         return self._lives.get(id)
+
+    def backlog(self) -> tuple[int, int]:
+        """How many happenings wait to be decided on, and how many changes to be recorded or are."""
+        waiting = sum(len(live.inbox) for live in self._lives.values())
+        return waiting, len(self._drafts) + self._recording
 
     def lives(self) -> Iterable[Live]:
         """All activities that this worker has."""
@@ -191,7 +197,9 @@ class Engine:
             if not self._drafts:
                 self._drafted.clear()
             if drafts:
+                self._recording = len(drafts)
                 await self._record(drafts)
+                self._recording = 0
 
     async def _record(self, drafts: list[_Draft]) -> None:
         changes = [Change(draft.record, tuple(draft.events)) for draft in drafts]

@@ -100,6 +100,7 @@ class Housekeeping:
             except ArgosyError as error:
                 resource.why_closed = error.message
                 log.warning("%s cannot be used now: %s", resource.name, error)
+                resource.failed("opening it", error.message)
             except Exception as error:
                 resource.why_closed = f"internal error: {error!r}"
                 log.exception("a defect: %s cannot be used now", resource.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
@@ -59,7 +60,7 @@ class Performer:
         self.stages = Stages(sessions, transfers, policy, self.description, fault)
         self._staging = staging(self.stages)
         self._gathered: dict[tuple[Instruction, str], list[Live]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], tuple[Instruction, int]] = {}
         self._submitting: set[str] = set()
         self._controls = Controls(resources, policy, fault)
 
@@ -87,13 +88,13 @@ class Performer:
         if not lives:
             return
         if instruction in self._staging:
-            self._start(self._check_files(instruction, lives))
+            self._start(self._check_files(instruction, lives), instruction, len(lives))
             return
         if instruction is Instruction.MATCH:
-            self._start(self._guarded(instruction, lives, self.waiting.match(lives)))
+            self._start(self._guarded(instruction, lives, self.waiting.match(lives)), instruction, len(lives))
             return
         if instruction is Instruction.CONTROL:
-            self._start(self._controls.work(self.engine, name, lives))
+            self._start(self._controls.work(self.engine, name, lives), instruction, len(lives))
             return
         resource = self._resources.get(name)
         if resource is None or not resource.opened:
@@ -110,12 +111,19 @@ class Performer:
         if instruction is Instruction.SUBMIT:
             # Before anything else can run: a cancel that comes from now on waits for the answer.
             self._submitting.update(live.record.id for live in lives)
-        self._start(self._guarded(instruction, lives, work[instruction](resource, lives)))
+        self._start(self._guarded(instruction, lives, work[instruction](resource, lives)), instruction, len(lives))
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, None], instruction: Instruction, count: int) -> None:
         task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = (instruction, count)
+        task.add_done_callback(lambda done: self._tasks.pop(done, None))
+
+    def under_way(self) -> dict[str, int]:
+        """How many activities something is being done for, by what it is."""
+        counts: Counter[str] = Counter()
+        for instruction, count in self._tasks.values():
+            counts[instruction.value] += count
+        return dict(counts)
 
     async def _guarded(self, instruction: Instruction, lives: list[Live], work: Coroutine[Any, Any, None]) -> None:
         try:
@@ -143,6 +151,8 @@ class Performer:
     def _away(self, live: Live, instruction: Instruction, words: str) -> None:
         """An outside fault: say so in the activity's history, and try again later."""
         id = live.record.id
+        if (resource := self._resources.get(live.record.resource or "")) is not None:
+            resource.failed(str(instruction), words)
         if instruction is Instruction.SUBMIT:
             instruction = Instruction.RECOVER  # it may have been accepted: ask first
         if self.engine.again(live, instruction):

@@ -40,8 +40,6 @@ class ServicePolicy:
     """Between looks at the queues."""
     match_again: float = 10.0
     """The same while an activity waits for a share that takes it."""
-    vector_limit: int = 10_000
-    """The most elements in one request."""
     sweep_limit: int = 1_000_000
     """The most jobs in a sweep."""
     sweep_window: int = 1000

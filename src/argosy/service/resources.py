@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass, field
 
 from argosy.executors.contract import Driver
@@ -13,6 +14,15 @@ from .matching import Candidate, Standing
 from .share_config import SharesConfig, configured, names, of_queue
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LastError:
+    """What went wrong with a resource: when (seconds since the epoch), while doing what, and in which words."""
+
+    time: float
+    doing: str
+    words: str
 
 
 @dataclass(slots=True)
@@ -33,6 +43,7 @@ class Resource:
     looks: int = 0
     """How often it was looked at."""
     _warned: set[str] = field(default_factory=set)
+    last_error: LastError | None = None
 
     async def refresh(self) -> None:
         """Look at the shares. What was seen last stays where nobody answers."""
@@ -42,6 +53,7 @@ class Resource:
             if self.why_unknown is None:
                 log.warning("the queues of %s cannot be seen: %s", self.name, error)
             self.why_unknown = error.message
+            self.failed("looking at its queues", error.message)
         else:
             self.shares = [configured(share, of_queue(self.config, share.name)) for share in seen]
             self.why_unknown = None
@@ -93,6 +105,10 @@ class Resource:
             )
         found.sort(key=lambda candidate: candidate.standing)
         return found
+
+    def failed(self, doing: str, words: str) -> None:
+        """Remember what went wrong last."""
+        self.last_error = LastError(time.time(), doing, words)
 
 
 def _standing(share: Share, automatic: bool | None, has_default: bool) -> Standing:

@@ -35,6 +35,9 @@ from argosy.outbound import OutboundPolicy
 from argosy.staging import Staging, StagingConfig
 from argosy.store import Activity, Created, Event, NewActivity, Query, Store, Sweep
 
+from .administering import AdministrationOperations
+from .administration import Administration
+from .admission import Admission, Drained
 from .caller import Caller
 from .changing import Changes
 from .commands import PATIENCE, limited_command, read_outcome
@@ -64,6 +67,7 @@ from .lifecycle import (
     tell,
     wait,
 )
+from .limits import Limits
 from .matching import Requirements, Verdict, Waiting, Who
 from .moving import Transfer
 from .notifications import NotificationConfig, Sender
@@ -92,7 +96,17 @@ log = logging.getLogger(__name__)
 _AT_A_TIME = 50
 
 
-class ExecutionService(NotificationOperations, Usage, CredentialOperations, InformationOperations, SweepService):
+_Prepared = tuple[int, NewActivity, ActivityDescription, Decision]
+
+
+class ExecutionService(
+    NotificationOperations,
+    Usage,
+    CredentialOperations,
+    InformationOperations,
+    SweepService,
+    AdministrationOperations,
+):
     """The operations over one store, one root of session directories and some resources."""
 
     def __init__(
@@ -103,6 +117,7 @@ class ExecutionService(NotificationOperations, Usage, CredentialOperations, Info
         policy: ServicePolicy | None = None,
         fault: Callable[[str], None] = lambda point: None,
         *,
+        limits: Limits | None = None,
         alone: bool = False,
         outbound: OutboundPolicy | None = None,
         notifying: NotificationConfig | None = None,
@@ -162,6 +177,9 @@ class ExecutionService(NotificationOperations, Usage, CredentialOperations, Info
         self._housekeeping = Housekeeping(
             store, self._engine, self._performer, self._sessions, resources, self._policy, worker, self._waiting, quotas
         )
+        self._admission = Admission(store, limits or Limits())
+        self._administration = Administration(store, self._engine, self._performer, resources, self._admission, worker)
+        self.on_stop = lambda: None
         self._worker = worker
         self._alone = alone
         self._maker = Maker(self._look_at, self._prepare_for_sweep, self._make_sessions)
@@ -176,6 +194,7 @@ class ExecutionService(NotificationOperations, Usage, CredentialOperations, Info
         await self._store.open()
         if self._alone:
             await self._store.retire_all()
+        await self._admission.open()
         self._engine.start()
         self._streams.start()
         self._changes.start()
@@ -187,6 +206,7 @@ class ExecutionService(NotificationOperations, Usage, CredentialOperations, Info
 
     async def close(self) -> None:
         """Stop. Jobs go on; the next service takes up everything where it was."""
+        await self._administration.close()
         self._streams.stop()
         self._changes.stop()
         await self._sweeps.stop()
@@ -208,8 +228,8 @@ class ExecutionService(NotificationOperations, Usage, CredentialOperations, Info
         _reach(caller, Operation.CREATE)
         self._check_vector(requests)
         answers: list[Created | ArgosyError | None] = []
-        prepared: list[tuple[int, NewActivity, ActivityDescription, Decision]] = []
         who = Who(caller.name, tuple(sorted(caller.groups)))
+        prepared: list[_Prepared] = []
         for index, request in enumerate(requests):
             try:
                 await check_credentials(self.keeper, caller.name, request.description)
@@ -221,8 +241,12 @@ class ExecutionService(NotificationOperations, Usage, CredentialOperations, Info
             prepared.append((index, new, description, decision))
             if len(prepared) % _AT_A_TIME == 0:
                 await asyncio.sleep(0)  # others have their turn
+        prepared = await self._admitted(caller, prepared, answers)
         self._fault("create-before")
-        results = await self._store.create([new for _, new, _, _ in prepared]) if prepared else []
+        try:
+            results = await self._store.create([new for _, new, _, _ in prepared]) if prepared else []
+        finally:
+            self._admission.done(caller.name, len(prepared))
         self._fault("create-after")
         await self._make_sessions(
             [result.activity.id for result in results if isinstance(result, Created) and not result.existed]
@@ -232,6 +256,18 @@ class ExecutionService(NotificationOperations, Usage, CredentialOperations, Info
             if isinstance(result, Created) and not result.existed:
                 self._begin(result.activity, description, decision, who)
         return [answer for answer in answers if answer is not None]
+
+    async def _admitted(
+        self, caller: Caller, prepared: list[_Prepared], answers: list[Created | ArgosyError | None]
+    ) -> list[_Prepared]:
+        """Those that are taken; the others are answered. Raises Drained where none is, for being drained."""
+        refusals = await self._admission.admit(caller.name, [new for _, new, _, _ in prepared])
+        drained = [refusal for refusal in refusals if isinstance(refusal, Drained)]
+        if drained and len(drained) == len(answers):
+            raise drained[0]
+        for (index, _, _, _), refusal in zip(prepared, refusals, strict=True):
+            answers[index] = refusal
+        return [one for one, refusal in zip(prepared, refusals, strict=True) if refusal is None]
 
     async def _make_sessions(self, ids: Sequence[str]) -> None:
         """Make the session directories of activities that are recorded."""
@@ -546,8 +582,8 @@ class ExecutionService(NotificationOperations, Usage, CredentialOperations, Info
         await self._files.delete(await self._one(caller, Operation.DELETE_FILE, id), path)
 
     def _check_vector(self, items: Sequence[object]) -> None:
-        if len(items) > self._policy.vector_limit:
-            raise LimitExceeded(f"{len(items)} elements in one request; the most are {self._policy.vector_limit}")
+        if len(items) > self.limits.vector:
+            raise LimitExceeded(f"{len(items)} elements in one request; the most are {self.limits.vector}")
 
 
 def _no_such(id: str) -> NotFound:

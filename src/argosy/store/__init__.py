@@ -1,5 +1,6 @@
 """Durable records."""
 
+from .administration import StoreFigures
 from .contract import Store
 from .notifications import Delivery, NotificationStore, Subscription
 from .records import Activity, Change, Chore, Created, Event, NewActivity, Query, StoredCredential, Wish, activity_of
@@ -19,6 +20,7 @@ __all__ = [
     "NotificationStore",
     "Query",
     "Store",
+    "StoreFigures",
     "StoredCredential",
     "Subscription",
     "Sweep",

@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 
 from argosy.model import ActivityState, Conflict
 
+from .administration import AdministrationStore
 from .notifications import NotificationStore
 from .records import Activity, Change, Chore, Created, Event, NewActivity, Query, StoredCredential
 from .sweeps import SweepStore
 from .usage import UsageStore
 
 
-class Store(NotificationStore, SweepStore, UsageStore):
+class Store(NotificationStore, SweepStore, UsageStore, AdministrationStore):
     """Durable records. When a call that writes has returned, what it wrote survives a crash of the machine.
 
     Each element of a vector is one transaction as far as anybody can see: it is recorded whole, with its events and

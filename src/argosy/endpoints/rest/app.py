@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -12,15 +13,17 @@ from litestar.datastructures import State
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.handlers import HTTPRouteHandler
-from litestar.types import HTTPScope, Receive, Scope, Send
+from litestar.types import HTTPScope, Message, Receive, Scope, Send
 
 from argosy.endpoints.door import Door, read_headers
+from argosy.endpoints.limiting import Callers
 from argosy.model import ArgosyError, InvalidInput
+from argosy.service.caller import Caller
 from argosy.service.contract import Operations
 
 from . import openapi
 from .activities import activity_routes
-from .bodies import MAX_JSON
+from .administration import administration_routes
 from .changes import change_routes
 from .credentials import credential_routes
 from .events import event_routes
@@ -56,8 +59,10 @@ class RestApp:
     ) -> None:
         self._operations = operations
         self._door = door
+        self._callers = door.callers
+        self._max_body = door.callers.limits.body
         self._closing = asyncio.Event()
-        self.litestar = _litestar(operations, self._closing, name=name, version=version)
+        self.litestar = _litestar(operations, self._closing, self._callers, name=name, version=version)
 
     def close(self) -> None:
         """End event streams and long polls, so that the server can stop. To be called in the event loop."""
@@ -84,18 +89,47 @@ class RestApp:
             if caller is None:
                 await _send_problem(of_status(401), scope, send)
                 return
-            hot = hot_path(scope)
-            if hot is not None:
-                try:
-                    await hot(self._operations, caller, headers, scope, receive, send)
-                except ArgosyError as error:
-                    await _send_problem(error, scope, send)
-                except Exception as error:  # logged, and answered without a word of it
-                    await _send_problem(unexpected(error), scope, send)
+            stream = _is_stream(scope)
+            send = self._telling(caller.name, send)
+            try:
+                self._callers.enter(caller.name, stream=stream)
+            except ArgosyError as error:
+                await _send_problem(error, scope, send)
                 return
-            scope["user"] = caller
-            scope["auth"] = None
+            try:
+                await self._known(caller, headers, scope, receive, send)
+            finally:
+                self._callers.leave(caller.name, stream=stream)
+            return
         await self.litestar(scope, receive, send)
+
+    async def _known(
+        self, caller: Caller, headers: Mapping[str, str], scope: HTTPScope, receive: Receive, send: Send
+    ) -> None:
+        hot = hot_path(scope)
+        if hot is not None:
+            try:
+                await hot(self._operations, caller, headers, scope, receive, send, self._max_body)
+            except ArgosyError as error:
+                await _send_problem(error, scope, send)
+            except Exception as error:  # logged, and answered without a word of it
+                await _send_problem(unexpected(error), scope, send)
+            return
+        scope["user"] = caller
+        scope["auth"] = None
+        await self.litestar(scope, receive, send)
+
+    def _telling(self, name: str, send: Send) -> Send:
+        """With each answer the caller is told what is left of its rate."""
+        if not self._callers.limits.rate:
+            return send
+
+        async def telling(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *self._callers.headers(name)]
+            await send(message)
+
+        return telling
 
 
 def make_app(operations: Operations, door: Door, *, version: str, name: str = "Argosy") -> RestApp:
@@ -103,12 +137,21 @@ def make_app(operations: Operations, door: Door, *, version: str, name: str = "A
     return RestApp(operations, door, name=name, version=version)
 
 
-def _litestar(operations: Operations, closing: asyncio.Event, *, name: str, version: str) -> Litestar:
+def _is_stream(scope: HTTPScope) -> bool:
+    """Whether a request may wait for a long time, doing nothing: an event stream, or a long poll."""
+    if scope["method"] != "GET":
+        return False
+    path = scope["path"]
+    return path == "/v1/events" or path.endswith("/stream") or b"wait=" in scope["query_string"]
+
+
+def _litestar(operations: Operations, closing: asyncio.Event, callers: Callers, *, name: str, version: str) -> Litestar:
     def handlers() -> list[HTTPRouteHandler]:
         return [
-            *information_routes(operations, name=name, version=version),
+            *information_routes(operations, callers.limits, name=name, version=version),
             *service_info_routes(operations),
             *credential_routes(operations),
+            *administration_routes(operations, callers),
             *activity_routes(operations, closing),
             *restart_routes(operations),
             *transfer_routes(operations),
@@ -132,7 +175,7 @@ def _litestar(operations: Operations, closing: asyncio.Event, *, name: str, vers
         route_handlers=[Router("/v1", route_handlers=[*handlers(), openapi_json])],
         exception_handlers={ArgosyError: _refused, HTTPException: _http_fault, Exception: _unexpected},
         openapi_config=None,
-        request_max_body_size=MAX_JSON,
+        request_max_body_size=callers.limits.body,
         logging_config=None,
         debug=False,
     )

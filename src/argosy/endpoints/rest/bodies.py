@@ -19,8 +19,6 @@ from .problems import HttpError, Malformed, of_status
 
 T = TypeVar("T")
 
-#: The longest JSON body that is taken, in bytes.
-MAX_JSON = 16 * 1024 * 1024
 #: The longest Idempotency-Key or submission id, in characters.
 MAX_KEY = 255
 #: The most jobs that a document in another language may come to.

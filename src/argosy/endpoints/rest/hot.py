@@ -19,9 +19,10 @@ from .problems import of_status
 from .streaming import request_body, send_whole
 
 _encoder = msgspec.json.Encoder()
-_RESERVED = frozenset({"batch", "status"})
+_RESERVED = frozenset({"batch", "status", "counts"})
 
-Hot = Callable[[Operations, Caller, Mapping[str, str], HTTPScope, Receive, Send], Awaitable[None]]
+#: The last is the longest body that is taken, in bytes.
+Hot = Callable[[Operations, Caller, Mapping[str, str], HTTPScope, Receive, Send, int], Awaitable[None]]
 
 
 def hot_path(scope: HTTPScope) -> Hot | None:
@@ -37,7 +38,13 @@ def hot_path(scope: HTTPScope) -> Hot | None:
 
 
 async def _create(
-    operations: Operations, caller: Caller, headers: Mapping[str, str], scope: HTTPScope, receive: Receive, send: Send
+    operations: Operations,
+    caller: Caller,
+    headers: Mapping[str, str],
+    scope: HTTPScope,
+    receive: Receive,
+    send: Send,
+    most: int,
 ) -> None:
     language = bodies.language_of(headers.get("content-type", ""))
     strict = b"strict=true" in scope["query_string"].split(b"&")
@@ -45,7 +52,7 @@ async def _create(
     size = 0
     async for part in request_body(receive):
         size += len(part)
-        if size > bodies.MAX_JSON:
+        if size > most:
             raise of_status(413)
         parts.append(part)
     key = headers.get("idempotency-key")
@@ -55,9 +62,15 @@ async def _create(
 
 
 async def _status(
-    operations: Operations, caller: Caller, headers: Mapping[str, str], scope: HTTPScope, receive: Receive, send: Send
+    operations: Operations,
+    caller: Caller,
+    headers: Mapping[str, str],
+    scope: HTTPScope,
+    receive: Receive,
+    send: Send,
+    most: int,
 ) -> None:
-    del receive
+    del receive, most
     record = await waiting.status(operations, caller, scope["path"][len(render.ROOT) :])
     etag = f'"{record.version}"'
     answer = {"content-type": "application/json", "etag": etag, "cache-control": "private, no-cache"}

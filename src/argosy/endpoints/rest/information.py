@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import msgspec
 from litestar import Request, get
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
@@ -15,26 +16,33 @@ from argosy.languages.documents import (
     ElementDocument,
     EnvironmentDocument,
     LanguageDocument,
+    LimitsDocument,
     ServiceDocument,
     ShareDocument,
 )
 from argosy.model import NotFound
 from argosy.service.caller import Caller
 from argosy.service.contract import Operations
+from argosy.service.limits import Limits
 
 from . import render
 
 InformationRequest = Request[Caller, None, State]
 
 
-def information_routes(operations: Operations, *, name: str, version: str) -> list[HTTPRouteHandler]:
+def information_routes(operations: Operations, limits: Limits, *, name: str, version: str) -> list[HTTPRouteHandler]:
     """The routes of the service itself."""
 
     @get("/", operation_id="get_service", summary="The service", opt={"problems": (503,)})
     async def service(request: InformationRequest) -> ServiceDocument:
         offered = await operations.shares(request.user)
         return ServiceDocument(
-            name=name, version=version, time=render.utc(time.time()), shares=[render.share(one) for one in offered]
+            name=name,
+            version=version,
+            time=render.utc(time.time()),
+            shares=[render.share(one) for one in offered],
+            limits=msgspec.convert(msgspec.to_builtins(limits), LimitsDocument),
+            notice=operations.notice,
         )
 
     @get("/shares", operation_id="list_shares", summary="Where jobs may go", opt={"problems": (503,)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from http import HTTPStatus
 
@@ -115,6 +116,8 @@ def answer(error: ArgosyError, instance: str | None = None) -> tuple[int, dict[s
         headers |= {name.lower(): value for name, value in error.headers.items()}
     if status is HTTPStatus.UNAUTHORIZED:
         headers["www-authenticate"] = "Bearer"
-    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+    if error.retry_after is not None:
+        headers["retry-after"] = str(max(1, math.ceil(error.retry_after)))
+    elif status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers["retry-after"] = "5"
     return int(status), headers, msgspec.json.encode(problem(error, instance))

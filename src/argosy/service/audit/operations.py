@@ -31,6 +31,10 @@ class _Audited:
         self.about = operations.about
         self.trail = trail
 
+    @property
+    def notice(self) -> str | None:
+        return self.inner.notice
+
 
 def _method(name: str, streaming: bool) -> Any:
     template = getattr(Operations, name)
@@ -76,6 +80,8 @@ def _line(name: str, caller: Caller, arguments: Sequence[Any], named: dict[str, 
         line["on"] = ids[:_NAMED]
     if len(ids) > _NAMED:
         line["count"] = len(ids)
+    if name == "change" and isinstance(about, Sequence):
+        line["actions"] = sorted({str(one.action or one.state) for one in about})
     if len(arguments) > 1 and isinstance(arguments[1], str) and name.endswith("_file"):
         line["path"] = arguments[1]
     return line

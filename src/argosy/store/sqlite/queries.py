@@ -6,7 +6,7 @@ import re
 from importlib.resources import files
 
 #: In ``sql/sqlite``.
-FILES = ("queries.sql", "sweeps.sql", "notifications.sql", "usage.sql")
+FILES = ("queries.sql", "sweeps.sql", "notifications.sql", "usage.sql", "administration.sql")
 
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 

@@ -13,6 +13,7 @@ from argosy.store.contract import Store
 from argosy.store.records import Activity, Change, Chore, Created, Event, NewActivity, Query, StoredCredential
 
 from . import operations
+from .administration import SQLiteAdministration
 from .connections import open_writer
 from .ledger import SQLiteLedger
 from .listing import HIGHEST, LOWEST, concrete, listing
@@ -32,7 +33,7 @@ _AT_ONCE = 4
 _CLOCK_SLACK = 60.0
 
 
-class SQLiteStore(SQLiteNotifications, SQLiteSweeps, SQLiteLedger, Store):
+class SQLiteStore(SQLiteNotifications, SQLiteSweeps, SQLiteLedger, SQLiteAdministration, Store):
     """Records in the SQLite database `path`, which is made where it is not there (mode 0600, its directory 0700).
 
     All methods belong to one event loop. `fault` is called in the writer's thread at named points: ``before-commit``,
