@@ -18,6 +18,7 @@ from argosy.model import Conflict, InvalidInput, InvalidStateException, LimitExc
 from argosy.model.sweep import SweepState
 from argosy.store import NewSweep, Store, Sweep, SweepDocument, SweepEvent, SweepQuery
 
+from ..admission import Admission
 from ..caller import Caller
 from ..ids import new_id
 from ..policy import ServicePolicy
@@ -39,10 +40,13 @@ class SweepService(SweepOperations):
     _store: Store
     _policy: ServicePolicy
     _worker: str
+    _admission: Admission
     _maker: Maker
 
     async def create_sweep(self, caller: Caller, request: SweepRequest) -> SweepCreated:
         demand(caller, Operation.CREATE_SWEEP)
+        if (refusal := self._admission.refusal()) is not None:
+            raise refusal
         expansion, notes, probes = await asyncio.to_thread(_read, request.document, self._policy.sweep_limit)
         options = _merged(request.options, expansion.options)
         window = options.window or self._policy.sweep_window
