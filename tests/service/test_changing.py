@@ -185,6 +185,14 @@ def _long(share: str, tmp_path: Path) -> Description:
     )
 
 
+def _beat(client: Client, id: str) -> bytes:
+    """What it wrote last; nothing where it has written nothing yet."""
+    try:
+        return client.read_file(id, "beat")
+    except NotFound:
+        return b""
+
+
 def _state(client: Client, id: str, wanted: str) -> None:
     until_outside(lambda: client.status(id).state == wanted, 60)
 
@@ -194,16 +202,17 @@ def test_suspend_and_resume_a_job_that_runs(service: RunningService, share: str,
     with service.client() as client:
         id = client.submit(_long(share, tmp_path)).id
         _state(client, id, "running:lrms:running")
+        until_outside(lambda: _beat(client, id), 20)
         stopped = client.change(id, "suspend", wait=60)
         assert stopped.state == "running:lrms:suspended", list(client.events(id))
     service.kill()
     service.start()
     with service.client() as client:
         assert client.status(id).state == "running:lrms:suspended"
-        before = client.read_file(id, "beat")
+        before = _beat(client, id)
         going = client.change(id, state="running:lrms:running", wait=60)
         assert going.state == "running:lrms:running"
-        until_outside(lambda: client.read_file(id, "beat") not in (before, b""), 20)
+        until_outside(lambda: _beat(client, id) not in (before, b""), 20)
         client.terminate(id)
         assert client.wait(id, 60).state == "terminated"
 
