@@ -24,7 +24,7 @@ def cell(model: InformationModel, state: ActivityState) -> str:
 
 
 def test_the_states_side_by_side() -> None:
-    table = PAGE.read_text().partition("### The states side by side")[2]
+    table = PAGE.read_text().partition("### The states side by side")[2].partition("\n## ")[0]
     rows = [[part.strip() for part in line.split("|")[1:-1]] for line in table.splitlines() if line.startswith("|")]
     models = list(MODELS.values())
     assert rows[0] == ["GES", *(model.name for model in models[1:])]

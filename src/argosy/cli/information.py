@@ -88,8 +88,10 @@ def _pair(one: int | None, other: int | None) -> str:
 
 
 def _node(node: Mapping[str, Any]) -> str:
+    only = len(node["Associations"].get("ShareID", [])) == 1
     facts = [
-        f"{node['TotalInstances']} x" if node.get("TotalInstances") else None,
+        # Of nodes that several queues have it is not told here how many are whose.
+        f"{node['TotalInstances']} x" if node.get("TotalInstances") and only else None,
         f"{node['LogicalCPUs']} CPUs" if node.get("LogicalCPUs") else None,
         f"{node['MainMemorySize'] / 1000:.0f} GB" if node["MainMemorySize"] < 999_999_999 else None,
         None if node["Platform"] == "UNDEFINEDVALUE" else node["Platform"],

@@ -48,4 +48,6 @@ class About(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 def default_authority(directory: str) -> str:
     """For the service of a private directory: a host can have several."""
     host = socket.getfqdn()
+    if host.partition(".")[0] == "localhost":  # a name that every host has
+        host = socket.gethostname()
     return f"{host}:{hashlib.sha256(f'{host}:{directory}'.encode()).hexdigest()[:10]}"
