@@ -20,6 +20,7 @@ from argosy.service.matching import (
     Waiting,
     Who,
     choose,
+    judge_all,
     rank,
     split_share,
 )
@@ -39,7 +40,7 @@ def wish(
 
 def routed(wanted: Requirements, candidates: list[Candidate] = SLURM, who: Who = ME, **given: int) -> Verdict | Waiting:
     free = {tuple(name.split("__")): cores for name, cores in given.items()}
-    chosen = choose(wanted, rank(wanted, candidates, who, free))
+    chosen = choose(wanted, rank(wanted, judge_all(wanted, candidates, who), free))
     return chosen if isinstance(chosen, Waiting) else chosen[0]
 
 
@@ -240,11 +241,11 @@ def test_every_job_is_sent_waits_or_is_refused(candidates: list[Candidate], shar
     if refused is not None:
         assert refused.element
         return
-    verdicts = rank(wanted, candidates, ME, {})
+    verdicts = judge_all(wanted, candidates, ME)
     if isinstance(found, Waiting):
         assert all(verdict.fit is not Fit.NOW for verdict in verdicts)
         return
     assert found.candidate.away is None
     assert found.candidate.allow is None
     assert found.candidate.share is None or found.candidate.share.available
-    assert found.key() == min(verdict.key() for verdict in verdicts)
+    assert found.key(wanted, {}) == min(verdict.key(wanted, {}) for verdict in verdicts)

@@ -1,6 +1,7 @@
 """Where a job can go: a pure function of what it needs, what there is, and who asks.
 
-`rank` gives each candidate a verdict: it fits now, it may fit later, or never. `choose` takes the best, in this order:
+`judge_all` gives each candidate a verdict: it fits now, it may fit later, or never. `rank` sorts those, in this
+order, and `choose` takes the best:
 
 1. fits now;
 2. the lowest `preference` of the resource's configuration;
@@ -16,7 +17,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar
 
 from argosy.identity.members import Names
 from argosy.model import (
@@ -152,6 +152,10 @@ class Candidate:
         return f"{self.resource}/{self.share.name}" if self.share is not None and self.share.name else self.resource
 
 
+#: Free cores that were given away since the shares were looked at, by resource and queue.
+Given = Mapping[tuple[str, str], int]
+
+
 class Fit(IntEnum):
     """Whether a candidate takes a job."""
 
@@ -164,25 +168,24 @@ class Fit(IntEnum):
 class Verdict:
     """What became of one candidate: whether it takes the job, or which element keeps it from that, and in which words.
 
-    `wait` is the expected wait in seconds, infinite where nothing tells; `environments` are the ids of those chosen,
-    `left_out` the names of optional ones that are not to be had.
+    `environments` are the ids of those chosen, `left_out` the names of optional ones that are not to be had.
     """
 
     candidate: Candidate
     fit: Fit
     words: str = ""
     element: str | None = None
-    wait: float = math.inf
     environments: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     problems: int = 0
     denied: bool = False
     queue: str | None = None
 
-    def key(self) -> tuple[float, ...]:
+    def key(self, needed: Requirements, given: Given) -> tuple[float, ...]:
         """What candidates are sorted by."""
         candidate = self.candidate
-        return (self.fit, candidate.preference, candidate.standing, candidate.doubtful, self.wait)
+        wait = expected_wait(needed, candidate, given) if self.fit is Fit.NOW else math.inf
+        return (self.fit, candidate.preference, candidate.standing, candidate.doubtful, wait)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,24 +201,19 @@ class Who:
 
     name: str
     groups: tuple[str, ...] = ()
-    nobody: ClassVar[Who]
 
 
-Who.nobody = Who("")
-
-#: Free cores that were given away since the shares were looked at, by resource and queue.
-Given = Mapping[tuple[str, str], int]
-
-
-def rank(needed: Requirements, candidates: Sequence[Candidate], who: Who, given: Given) -> list[Verdict]:
-    """The candidates that the job may mean, the best first. Raises InvalidInput where it names a share that is not
-    there."""
+def judge_all(needed: Requirements, candidates: Sequence[Candidate], who: Who) -> list[Verdict]:
+    """A verdict on each candidate that the job may mean. Raises InvalidInput where it names one that is not there."""
     meant = [candidate for candidate in candidates if _is_meant(needed, candidate)]
     if not meant:
         raise _unknown(needed, candidates)
-    verdicts = [judge(needed, candidate, who, given) for candidate in meant]
-    verdicts.sort(key=Verdict.key)
-    return verdicts
+    return [judge(needed, candidate, who) for candidate in meant]
+
+
+def rank(needed: Requirements, verdicts: Sequence[Verdict], given: Given) -> list[Verdict]:
+    """The verdicts, the best first."""
+    return sorted(verdicts, key=lambda verdict: verdict.key(needed, given))
 
 
 def choose(needed: Requirements, verdicts: Sequence[Verdict]) -> list[Verdict] | Waiting:
@@ -230,7 +228,7 @@ def choose(needed: Requirements, verdicts: Sequence[Verdict]) -> list[Verdict] |
     raise refusal(needed, verdicts)
 
 
-def judge(needed: Requirements, candidate: Candidate, who: Who, given: Given) -> Verdict:
+def judge(needed: Requirements, candidate: Candidate, who: Who) -> Verdict:
     """What becomes of one candidate."""
     problems = _problems(needed, candidate, who)
     first = next(problems, None)
@@ -256,8 +254,7 @@ def judge(needed: Requirements, candidate: Candidate, who: Who, given: Given) ->
             why_not = f"{candidate.name}: none of its nodes is up"
     if why_not is not None:
         return Verdict(candidate, Fit.LATER, why_not, environments=chosen, left_out=left_out, queue=queue)
-    wait = expected_wait(needed, candidate, given)
-    return Verdict(candidate, Fit.NOW, wait=wait, environments=chosen, left_out=left_out, queue=queue)
+    return Verdict(candidate, Fit.NOW, environments=chosen, left_out=left_out, queue=queue)
 
 
 def expected_wait(needed: Requirements, candidate: Candidate, given: Given) -> float:

@@ -11,11 +11,14 @@ from argosy.model import ActivityDescription, ActivityState, ArgosyError, Invali
 from .engine import Engine, Live
 from .environments import check_requests
 from .lifecycle import Happening, Matched, Unmatched
-from .matching import Candidate, Fit, Requirements, Verdict, Waiting, Who, choose, rank
+from .matching import Candidate, Fit, Requirements, Verdict, Waiting, Who, choose, judge_all, rank
 from .resources import Resource
 
 #: How many waiting activities are sent off in one go.
 _AT_A_TIME = 200
+
+#: How many verdicts are remembered, of jobs that need the same, until the shares are looked at again.
+_REMEMBERED = 1000
 
 #: Raises InvalidInput for what the resource's batch system can never be asked.
 CheckSystem = Callable[[Verdict], None]
@@ -30,12 +33,14 @@ class Router:
         self._by_id = {one.id: one for one in self.environments}
         self._looks: list[tuple[int, bool, str | None]] = []
         self._candidates: list[Candidate] = []
+        self._judged: dict[tuple[Requirements, Who], list[Verdict]] = {}
 
     def candidates(self) -> list[Candidate]:
         """All shares, in the configured order."""
         looks = [resource.look for resource in self._resources.values()]
         if looks != self._looks:
             self._looks = looks
+            self._judged.clear()
             self._candidates = [
                 candidate for one in self._resources.values() for candidate in one.candidates(self.environments)
             ]
@@ -56,11 +61,22 @@ class Router:
             for queue, cores in resource.given.items()
         }
 
+    def _ranked(self, needed: Requirements, who: Who) -> list[Verdict]:
+        candidates = self.candidates()
+        key = (needed, who)
+        verdicts = self._judged.get(key)
+        if verdicts is None:
+            verdicts = judge_all(needed, candidates, who)
+            if len(self._judged) >= _REMEMBERED:
+                self._judged.clear()
+            self._judged[key] = verdicts
+        return verdicts if len(verdicts) == 1 else rank(needed, verdicts, self.given())
+
     def route(self, description: ActivityDescription, who: Who, check: CheckSystem) -> Verdict | Waiting:
         """Where a new activity goes. Raises InvalidInput or NotAllowed, naming the element, where that is nowhere."""
         check_requests(description.environments)
         needed = Requirements.of(description)
-        verdicts = rank(needed, self.candidates(), who, self.given())
+        verdicts = self._ranked(needed, who)
         chosen = choose(needed, verdicts)
         fitting = [verdict for verdict in verdicts if verdict.fit is not Fit.NEVER]
         refused: InvalidInput | None = None
@@ -96,7 +112,7 @@ class Router:
         """Where an activity goes that was taken on earlier. What cannot be any more, the configuration having changed,
         waits too: it may be again."""
         try:
-            chosen = choose(needed, rank(needed, self.candidates(), who, self.given()))
+            chosen = choose(needed, self._ranked(needed, who))
         except ArgosyError as error:
             return Waiting(error.message)
         return chosen if isinstance(chosen, Waiting) else chosen[0]
