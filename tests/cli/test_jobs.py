@@ -159,6 +159,20 @@ def test_options_become_a_description(argosy: Command, live: Live) -> None:
     assert description.arguments == ["--flag"]
 
 
+def test_what_a_share_must_have_becomes_a_description(argosy: Command, live: Live) -> None:
+    asked = ["--arch", "aarch64", "--label", "infiniband", "--with", "python>=3.10, <4;threads=2", "--with", "mpi"]
+    done = argosy("submit", *asked, "--", "true")
+    assert done.code == 0, done.err
+    description = live.operations.descriptions[done.out.strip()]
+    assert description.resources is not None
+    assert (description.resources.architecture, description.resources.labels) == ("aarch64", ["infiniband"])
+    first, second = description.environments
+    assert (first.name, first.version, first.parameters) == ("python", ">=3.10, <4", {"threads": "2"})
+    assert (second.name, second.version, second.parameters) == ("mpi", "", {})
+    for wrong in ("", ">=3", "mpi;transport"):
+        assert argosy("submit", "--with", wrong, "--", "true").code == 2
+
+
 def test_submit_takes_a_description(argosy: Command, live: Live) -> None:
     Path("job.json").write_text('{"executable": "prog", "tags": {"a": "b"}}')
     one = argosy("submit", "-f", "job.json", "--key", "k")

@@ -159,6 +159,14 @@ def test_files(argosy: Command, live: Live) -> None:
     assert sorted(path.name for path in Path().iterdir()) == ["here", "in.dat"]
 
 
+def test_environments(argosy: Command, live: Live) -> None:
+    out = argosy("environments").out
+    assert "python" in out
+    assert "threads=1|2" in out
+    (told,) = map(json.loads, argosy("environments", "--json").out.splitlines())
+    assert (told["name"], told["version"], told["shares"]) == ("python", "3.11", ["fake/debug"])
+
+
 def test_shares_and_version(argosy: Command, live: Live) -> None:
     out = argosy("shares").out
     assert "fake/debug (default)" in out

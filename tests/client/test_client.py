@@ -44,6 +44,9 @@ def test_life_of_an_activity(client: Client, live: Live) -> None:
     client.purge(made.id)
     with pytest.raises(NotFound):
         client.status(made.id)
+    assert [(e.name, e.version, e.parameters[0].allowed) for e in client.environments()] == [
+        ("python", "3.11", ["1", "2"])
+    ]
     assert [s.share for s in client.shares()] == ["fake/debug", "fake/long"]
     assert client.service().version == "0.test"
 

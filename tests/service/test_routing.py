@@ -71,6 +71,14 @@ async def test_a_share_is_for_those_who_are_allowed(tmp_path: Path) -> None:
         assert error.element == "share"
 
 
+async def test_commands_on_a_resource_are_for_those_who_may_use_it(tmp_path: Path) -> None:
+    config = SharesConfig(allow=Allow(users=("alice",)))
+    async with routed_service(tmp_path, {"a": driver(OPEN)}, configs={"a": config}) as service:
+        assert (await service.run_command(ALICE, "a", "true")).exit_code == 0
+        with pytest.raises(NotAllowed):
+            await service.run_command(BOB, "a", "true")
+
+
 async def test_one_that_nothing_takes_now_waits_and_goes_when_something_does(tmp_path: Path) -> None:
     drivers = {"a": driver(CLOSED), "b": driver(replace(OPEN, nodes_up=0))}
     async with routed_service(tmp_path, drivers) as service:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from argosy.executors.contract import Driver
-from argosy.model import InvalidInput, RuntimeEnvironment, Share, Unavailable
+from argosy.model import InvalidInput, NotAllowed, RuntimeEnvironment, Share, Unavailable
 
 from .environments import installed
 from .matching import Candidate, Standing
@@ -63,6 +64,12 @@ class Resource:
                 log.warning("the configuration tells of %s/%s, but there is no such queue", self.name, queue)
                 self._warned.add(queue)
         self.looks += 1
+
+    def check_allowed(self, name: str, groups: Collection[str]) -> None:
+        """Raise NotAllowed where the resource as a whole is not for a caller."""
+        allow = names(self.config.allow)
+        if allow is not None and not allow.include(name, groups):
+            raise NotAllowed(f"{self.name} is not for {name}; its administrator can allow it", element="share")
 
     @property
     def look(self) -> tuple[int, bool, str | None]:

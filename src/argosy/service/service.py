@@ -532,6 +532,7 @@ class ExecutionService(
         _reach(caller, Operation.RUN_COMMAND)
         asked = limited_command(command, directory, limit)
         found = find_resource(self._resources, resource)
+        found.check_allowed(caller.name, caller.groups)
         return read_outcome(await found.driver.run(asked, timeout=limit + PATIENCE))
 
     async def transfers(self, caller: Caller, id: str) -> list[Transfer]:
