@@ -90,7 +90,7 @@ def test_status_in_detail(argosy: Command, live: Live) -> None:
     assert [line.split()[1] for line in both.out.splitlines() if line.startswith("id ")] == [other, id]
     partly = argosy("status", "x" * 32, id)
     assert partly.code == 1
-    assert f"id         {id}" in partly.out
+    assert f"id           {id}" in partly.out
     assert "there is no activity" in partly.err
 
 
