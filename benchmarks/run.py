@@ -18,6 +18,7 @@ from pathlib import Path
 import growth
 import importing
 import local_library
+import notifying
 import plots
 import psij_library
 import rest
@@ -35,6 +36,7 @@ MEASUREMENTS: dict[str, Callable[[Options], Found]] = {
     "rest": rest.measure,
     "service": whole.measure,
     "growth": growth.measure,
+    "notifying": notifying.measure,
 }
 
 

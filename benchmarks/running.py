@@ -63,11 +63,13 @@ class Server:
 
 
 @contextlib.contextmanager
-def service(directory: Path, *, slots: int | None = None) -> Iterator[Server]:
+def service(directory: Path, *, slots: int | None = None, config: str | None = None) -> Iterator[Server]:
     """A service over an empty directory; it and its reapers are ended at the end."""
     directory.mkdir(mode=0o700)
     if slots is not None:
         (directory / "argosy.toml").write_text(f'[resources.local]\ntype = "local"\nslots = {slots}\n')
+    if config is not None:
+        (directory / "argosy.toml").write_text(config)
     announced = directory / "endpoint.json"
     process = _start(["-c", _SERVICE, str(directory)], directory / "log")
     server: Server | None = None

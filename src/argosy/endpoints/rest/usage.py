@@ -96,7 +96,7 @@ def usage_routes(operations: Operations) -> list[HTTPRouteHandler]:
             return whole(UsagePage(items=[_record(one) for one in found], next=following))
         # What is wrong with the query is found with the first page, before the answer begins.
         pages = operations.all_usage_records(request.user, query)
-        first: Sequence[UsageRecord] = await anext(pages, ())
+        first = await anext(pages, None) or []
         if answer == "csv":
             return Answer(200, {"content-type": CSV}, _pages(first, pages, _csv_head(_COLUMNS), _csv_page, b""))
         head, tail = usage_record.HEAD, usage_record.TAIL
