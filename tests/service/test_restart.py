@@ -9,6 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from argosy.client import Client, Description
 from argosy.executors.contract import Report
@@ -24,15 +26,23 @@ from argosy.service.lifecycle import (
     OutputChecked,
     Refused,
     Reported,
-    RestartAsked,
     TerminateAsked,
     TooLate,
     decide,
+    resume,
 )
-from argosy.service.restart import why_not
+from argosy.service.restart import RestartAsked, why_not
+from argosy.service.staging_events import (
+    CredentialRenewed,
+    CredentialWanted,
+    FileMoved,
+    Noticed,
+    StagingFailed,
+)
 from argosy.store import Activity
 from tests.service.driving import ALICE, BOB, create, record, told_service, until
 from tests.service.running import RunningService
+from tests.service.test_lifecycle import happenings
 
 S = ActivityState
 ASKED = RestartAsked("alice", "w")
@@ -183,3 +193,47 @@ def _restarted_once(client: Client, id: str, runs: Path) -> None:
     (result,) = client.restart_many([id])
     assert result.problem is not None
     assert result.problem.code == "invalid-state"
+
+
+more = st.one_of(
+    happenings,
+    st.builds(lambda over: RestartAsked("alice", "w", over), st.booleans()),
+    st.just(FileMoved("fetched", "f", {})),
+    st.just(StagingFailed("404")),
+    st.just(CredentialWanted("expired")),
+    st.just(CredentialRenewed()),
+    st.just(Noticed("quota", "much")),
+    st.builds(
+        lambda outcome, tag: Reported(Report(tag, "9", Phase.ENDED, 1.0, outcome=outcome, exit_code=0)),
+        st.sampled_from(Outcome),
+        st.sampled_from(["a", "a-2", "a-3"]),
+    ),
+    st.builds(Accepted, st.sampled_from(["7", "8"])),
+)
+
+
+@given(happened=st.lists(more, max_size=40), needs=st.builds(Needs, st.booleans(), st.booleans()))
+def test_whatever_happens_a_new_job_comes_only_after_the_old_one_is_over(happened: list[object], needs: Needs) -> None:
+    record = Activity("a", "alice", S.PENDING, 1, 0.0, 0.0, resource="told")
+    for now, one in enumerate([Begun(), *happened]):
+        decision = decide(record, one, needs, float(now), 10.0)
+        after = decision.activity
+        path = [(record.state, ""), *((event.state, event.kind) for event in decision.events)]
+        for (old, _), (new, kind) in pairwise(path):
+            assert old is new or (may_restart if kind == RESTARTED else may_follow)(old, new), path
+        if after.tag != record.tag:
+            assert isinstance(one, RestartAsked)
+            assert record.outcome is not None
+            assert one.over or record.outcome not in (Outcome.LOST, Outcome.DUPLICATE)
+            assert after.earlier == (*record.earlier, record.native_id)
+        if after.state.final:
+            assert after.expires is not None
+            assert after.waiting_for is None
+            assert resume(after) is None
+        elif after.state is not S.HELD:
+            assert resume(after) is not None
+            assert after.expires is None
+        if Instruction.SUBMIT in decision.instructions:
+            assert after.state is S.STAGED_IN
+            assert after.native_id is None
+        record = after

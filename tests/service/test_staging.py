@@ -293,6 +293,9 @@ class Mover:
     def check(self, *args: object, **more: object) -> None:
         pass
 
+    def capabilities(self) -> list[object]:
+        return []
+
     async def fetch(self, request: Fetch, progress: Any = None) -> Fetched:
         self.asked.append(request)
         if self.failure is not None:

@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from argosy.model import ActivityDescription, Conflict, Unavailable
 from argosy.store import Activity, Change, Event, Store
 
-from .lifecycle import Begun, Decision, Happening, Instruction, Needs, RestartAsked, decide, resume
+from .lifecycle import Begun, Decision, Happening, Instruction, Needs, decide, resume
 from .policy import ServicePolicy
+from .restart import RestartAsked
 from .wishes import pending
 
 log = logging.getLogger(__name__)

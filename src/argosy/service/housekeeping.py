@@ -17,13 +17,14 @@ from argosy.model import ActivityState, ArgosyError
 from argosy.store import Activity, Chore, Store
 
 from .engine import Engine
-from .lifecycle import CREDENTIAL, Needs, TooLate, needs_of
+from .lifecycle import Needs, TooLate, needs_of
 from .performer import Performer
 from .policy import ServicePolicy
 from .quotas import Quotas
 from .resources import Resource
 from .routing import WaitingRoom
 from .sessions import Sessions
+from .staging_events import CREDENTIAL
 
 log = logging.getLogger(__name__)
 

@@ -22,15 +22,20 @@ from argosy.model.actions import Action
 from argosy.model.activity import RESTARTED, may_follow, may_restart
 from argosy.store import Activity, Event
 
-from . import restart, wishes
+from . import restart, staging_events, wishes
+from .restart import RestartAsked
+from .staging_events import (
+    STAGING,
+    CredentialRenewed,
+    CredentialWanted,
+    FileMoved,
+    Noticed,
+    StageHappening,
+    StagingFailed,
+)
 from .wishes import WishAnswered, Wished
 
 _S = ActivityState
-
-#: What `Activity.waiting_for` says of a stage that cannot go on without another credential.
-CREDENTIAL = "credential"
-#: The states in which files are moved.
-STAGING = frozenset({_S.STAGING_IN, _S.STAGING_OUT})
 
 
 class Instruction(StrEnum):
@@ -143,56 +148,10 @@ class OutputChecked:
 
 
 @dataclass(frozen=True, slots=True)
-class FileMoved:
-    """A file has arrived, or could not be delivered: `kind` is that of the event which tells of it."""
-
-    kind: str
-    message: str
-    detail: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Noticed:
-    """Something that its owner should know, and that changes nothing: the event's kind, and the words."""
-
-    kind: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class StagingFailed:
-    """The stage under way cannot succeed, in these words."""
-
-    words: str
-
-
-@dataclass(frozen=True, slots=True)
-class CredentialWanted:
-    """The stage under way cannot go on without another credential, in these words."""
-
-    words: str
-
-
-@dataclass(frozen=True, slots=True)
-class CredentialRenewed:
-    """There is another credential; a stage that waits for one can go on."""
-
-
-@dataclass(frozen=True, slots=True)
 class TerminateAsked:
     """Its owner, or somebody who may, wants it ended."""
 
     by: str
-
-
-@dataclass(frozen=True, slots=True)
-class RestartAsked:
-    """Its owner wants a failed one to go on from the stage that failed. `worker` has it in hand from now on; `over`:
-    whoever asks vouches that a job that was lost sight of is over."""
-
-    by: str
-    worker: str
-    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,11 +172,7 @@ Happening = (
     | Never
     | Reported
     | OutputChecked
-    | FileMoved
-    | Noticed
-    | StagingFailed
-    | CredentialWanted
-    | CredentialRenewed
+    | StageHappening
     | TerminateAsked
     | RestartAsked
     | TooLate
@@ -308,10 +263,8 @@ def decide(activity: Activity, happened: Happening, needs: Needs, now: float, re
         case Begun(by):
             if activity.state is _S.HELD:
                 decision.move(_S.PENDING, now, by=by)
-            if decision.activity.state is _S.PENDING and decision.activity.resource is None:
-                decision.instructions.append(Instruction.MATCH)
-            elif decision.activity.state is _S.PENDING:
-                _stage_in(decision, needs, now)
+            if decision.activity.state is _S.PENDING:
+                _begin(decision, needs, now)
         case Matched():
             if activity.state is _S.PENDING and activity.resource is None:
                 _matched(decision, happened, now)
@@ -343,20 +296,8 @@ def decide(activity: Activity, happened: Happening, needs: Needs, now: float, re
         case OutputChecked(missing):
             if activity.state is _S.STAGING_OUT:
                 _staged_out(decision, missing, now)
-        case FileMoved(kind, message, detail):
-            if activity.state in STAGING:
-                decision.note(kind, now, message, detail=detail)
-        case Noticed(kind, message):
-            decision.note(kind, now, message)
-        case StagingFailed(words):
-            if activity.state in STAGING:
-                decision.move(_S.FAILED, now, words)
-        case CredentialWanted(words):
-            _wait_for_credential(decision, words, now)
-        case CredentialRenewed():
-            if activity.state in STAGING and activity.waiting_for == CREDENTIAL:
-                decision.activity = activity.but(waiting_for=None, reason=None, changed=now)
-                decision.note("released", now)
+        case FileMoved() | Noticed() | StagingFailed() | CredentialWanted() | CredentialRenewed():
+            if staging_events.happened(decision, happened, now):
                 decision.instructions.append(_STAGING_INSTRUCTIONS[activity.state])
     if wishes.follow(decision, activity, now):
         decision.instructions.append(Instruction.CONTROL)
@@ -383,6 +324,13 @@ def resume(activity: Activity) -> Instruction | Begun | None:
 
 
 # -- the stages ----------------------------------------------------------------------------------------
+
+
+def _begin(decision: Decision, needs: Needs, now: float) -> None:
+    if decision.activity.resource is None:
+        decision.instructions.append(Instruction.MATCH)
+    else:
+        _stage_in(decision, needs, now)
 
 
 def wait(decision: Decision, reason: str, now: float) -> None:
@@ -438,28 +386,17 @@ def _intend(decision: Decision, now: float) -> None:
 
 
 def _restart(decision: Decision, asked: RestartAsked, needs: Needs, now: float) -> None:
-    old = decision.activity
-    if restart.why_not(old, over=asked.over) is not None:
+    plan = restart.restarted(decision, asked, now)
+    if plan is None:
         return
-    plan = restart.plan(old)
-    fields: dict[str, Any] = {
-        "final_at": None,
-        "expires": None,
-        "failed_in": None,
-        "terminate_by": None,
-        "worker": asked.worker,
-    }
-    fields |= {"restarts": old.restarts + 1} | plan.fields
-    detail = {"restart": old.restarts + 1} | ({"after": list(fields["earlier"])} if plan.submits else {})
-    decision.move(plan.state, now, kind=RESTARTED, by=asked.by, detail=detail, **fields)
     if plan.submits:
         _intend(decision, now)
-    elif plan.state is _S.PENDING:
-        _stage_in(decision, needs, now)
-    else:
-        instruction = resume(decision.activity)
-        assert isinstance(instruction, Instruction)
-        decision.instructions.append(instruction)
+        return
+    step = resume(decision.activity)
+    if isinstance(step, Instruction):
+        decision.instructions.append(step)
+    elif step is not None:
+        _begin(decision, needs, now)
 
 
 def _accepted(decision: Decision, native_id: str, now: float) -> None:
@@ -489,13 +426,6 @@ def _terminate(decision: Decision, by: str, now: float) -> None:
 def _batch_system_has_it(activity: Activity) -> bool:
     """Whether it has, or may have, heard of the job and is not done with it."""
     return activity.intended is not None and activity.ended is None
-
-
-def _wait_for_credential(decision: Decision, words: str, now: float) -> None:
-    activity = decision.activity
-    if activity.state in STAGING and (activity.waiting_for, activity.reason) != (CREDENTIAL, words):
-        decision.activity = activity.but(waiting_for=CREDENTIAL, reason=words, changed=now)
-        decision.note("held", now, words, detail={"for": CREDENTIAL})
 
 
 _PHASES = {

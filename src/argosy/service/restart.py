@@ -7,10 +7,14 @@ that each runs at most once; it is made only where the job before it is known to
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from argosy.model import ActivityState, Outcome
+from argosy.model.activity import RESTARTED
 from argosy.store import Activity
+
+if TYPE_CHECKING:
+    from .lifecycle import Decision
 
 _S = ActivityState
 
@@ -20,6 +24,16 @@ _UNCERTAIN = frozenset({Outcome.LOST, Outcome.DUPLICATE})
 _BEFORE = frozenset({_S.PENDING, _S.HELD})
 #: Failed in one of these, its job has ended by itself and is not run again.
 _AFTER = frozenset({_S.LRMS_FINISHED, _S.STAGING_OUT, _S.STAGED_OUT})
+
+
+@dataclass(frozen=True, slots=True)
+class RestartAsked:
+    """Its owner wants a failed one to go on from the stage that failed. `worker` has it in hand from now on; `over`:
+    whoever asks vouches that a job that was lost sight of is over."""
+
+    by: str
+    worker: str
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +77,19 @@ def plan(activity: Activity) -> Plan:
         ("native_id", "submitted", "started", "ended", "exit_code", "signal", "usage", "outcome")
     )
     return Plan(_S.STAGED_IN, again | {"hosts": (), "earlier": (*activity.earlier, activity.native_id)}, submits=True)
+
+
+def restarted(decision: Decision, asked: RestartAsked, now: float) -> Plan | None:
+    """Take a failed activity back to where it goes on; None, and nothing changed, where it cannot be restarted."""
+    old = decision.activity
+    if why_not(old, over=asked.over) is not None:
+        return None
+    found = plan(old)
+    fields: dict[str, Any] = dict.fromkeys(("final_at", "expires", "failed_in", "terminate_by", "wish"))
+    fields |= {"worker": asked.worker, "restarts": old.restarts + 1} | found.fields
+    detail = {"restart": old.restarts + 1} | ({"after": list(fields["earlier"])} if found.submits else {})
+    decision.move(found.state, now, kind=RESTARTED, by=asked.by, detail=detail, **fields)
+    return found
 
 
 def _job_failed(activity: Activity) -> bool:

@@ -54,13 +54,9 @@ from .information.about import About, default_authority
 from .information.inquiry import Inquiry
 from .information.operations import InformationOperations
 from .lifecycle import (
-    STAGING,
     Begun,
-    CredentialRenewed,
     Decision,
     Matched,
-    Noticed,
-    RestartAsked,
     TerminateAsked,
     decide,
     needs_of,
@@ -79,10 +75,11 @@ from .quotas import Quotas
 from .reaching import demand as _reach
 from .requests import job_request
 from .resources import Resource, find_resource
-from .restart import why_not
+from .restart import RestartAsked, why_not
 from .routing import Router, WaitingRoom
 from .session_files import SessionFiles
 from .sessions import Sessions
+from .staging_events import STAGING, CredentialRenewed, Noticed
 from .streams import Streams
 from .sweeps.operations import SweepService
 from .sweeps.runner import Maker, SweepRunner

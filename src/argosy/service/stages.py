@@ -17,17 +17,15 @@ from argosy.model import ActivityDescription, ActivityState, ArgosyError
 from .engine import Engine, Live
 from .lifecycle import (
     Away,
-    CredentialWanted,
-    FileMoved,
     InputChecked,
     Instruction,
     Never,
     OutputChecked,
-    StagingFailed,
 )
 from .moving import Moving, Transfer
 from .policy import ServicePolicy
 from .sessions import Sessions
+from .staging_events import CredentialWanted, FileMoved, StagingFailed
 from .transfers import Failures, Transfers, words_of
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from argosy.model import ActivityDescription, ArgosyError, InputFile, OutputFile
+from argosy.model import ActivityDescription, ArgosyError, InputFile, NotFound, OutputFile
 from argosy.staging import Credentials, Fault, Fetch, Fetched, Progress, Push, Pushed, TransferFailed
 from argosy.store import Activity, Store
 
@@ -114,8 +114,10 @@ class Transfers:
             return failures
         try:
             credentials = await self._credentials(activity, description)
-        except TransferFailed as error:
-            failures.add("credentials", error.message, error.fault)
+        except (TransferFailed, NotFound) as error:
+            # One that was removed may be replaced, as one that has expired.
+            fault = error.fault if isinstance(error, TransferFailed) else Fault.CREDENTIAL
+            failures.add("credentials", error.message, fault)
             return failures
 
         async def one(file: InputFile) -> None:
@@ -200,8 +202,10 @@ class Transfers:
             return failures
         try:
             credentials = await self._credentials(activity, description)
-        except TransferFailed as error:
-            failures.add("credentials", error.message, error.fault)
+        except (TransferFailed, NotFound) as error:
+            # One that was removed may be replaced, as one that has expired.
+            fault = error.fault if isinstance(error, TransferFailed) else Fault.CREDENTIAL
+            failures.add("credentials", error.message, fault)
             return failures
 
         async def one(item: tuple[OutputFile, list[tuple[int, str]]]) -> None:
