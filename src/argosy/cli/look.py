@@ -16,7 +16,7 @@ from .exits import FAILED, OK
 from .looks import show_more, told, told_as
 from .sweeps import full_sweep_id
 from .tables import printable, table
-from .units import ago, size, span, utc
+from .units import Moment, ago, size, span, utc
 
 
 @click.command(
@@ -25,13 +25,19 @@ from .units import ago, size, span, utc
 Examples:
   argosy list --state running --state pending
   argosy list --tag project=weather --limit 100
+  argosy list --state final --since 2h
   argosy list --json | jq -r 'select(.exit_code != 0) | .id'
 """,
 )
-@click.option("--state", "states", multiple=True, metavar="STATE", help="E.g. running, or running:lrms:queued.")
+@click.option(
+    "--state", "states", multiple=True, metavar="STATE", help="E.g. running, running:lrms:queued, active, final."
+)
 @click.option("--tag", "tags", multiple=True, metavar="K=V", help="Only those with this tag.")
 @click.option("--name", help="Only those of this name.")
 @click.option("--to", "resource", metavar="RESOURCE", help="Only those of this resource.")
+@click.option("--since", type=Moment(), metavar="TIME", help="Created then or later: 2h (ago), or RFC 3339.")
+@click.option("--until", type=Moment(), metavar="TIME", help="Created before then.")
+@click.option("--owner", metavar="NAME", help="For operators: those of somebody else; * is everybody's.")
 @click.option("--sweep", metavar="SWEEP", help="Only those of this sweep; see `argosy sweep list`.")
 @click.option("--limit", type=click.IntRange(1), default=25, show_default=True, help="At most so many.")
 @json_option
@@ -40,6 +46,9 @@ def list_(
     tags: tuple[str, ...],
     name: str | None,
     resource: str | None,
+    since: str | None,
+    until: str | None,
+    owner: str | None,
     sweep: str | None,
     limit: int,
     as_json: bool,
@@ -51,6 +60,9 @@ def list_(
             tags=pairs("--tag", tags),
             name=name,
             resource=resource,
+            created_from=since,
+            created_before=until,
+            owner=owner,
             sweep=None if sweep is None else full_sweep_id(client, sweep),
             page_size=min(limit, 200),
         )
@@ -60,14 +72,18 @@ def list_(
             print_json(record)
         return
     if not records:
-        filtered = states or tags or name or resource or sweep
+        filtered = states or tags or name or resource or sweep or since or until or owner
         click.echo("No job is like that." if filtered else "No jobs yet. Start one with: argosy run -- hostname")
         return
     rows = [
         [r.id, r.name or "-", r.state, "-" if r.exit_code is None else str(r.exit_code), r.share or "-", ago(r.created)]
         for r in records
     ]
-    table(["ID", "NAME", "STATE", "EXIT", "SHARE", "CREATED"], rows)
+    headings = ["ID", "NAME", "STATE", "EXIT", "SHARE", "CREATED"]
+    if owner is not None:
+        headings.append("OWNER")
+        rows = [[*row, record.owner] for row, record in zip(rows, records, strict=True)]
+    table(headings, rows)
 
 
 @click.command(

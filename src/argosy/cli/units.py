@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import click
 
@@ -54,6 +54,24 @@ class Lifetime(click.ParamType):  # type: ignore[type-arg]
         if match is None or int(match[1]) == 0:
             self.fail(f"{value!r} is no such time; write e.g. 12h, 30d or 1y", param, ctx)
         return float(int(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400, "y": 365 * 86_400}[match[2]])
+
+
+class Moment(click.ParamType):  # type: ignore[type-arg]
+    """A time: ``2h`` or ``7d`` ago, or RFC 3339."""
+
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """In RFC 3339."""
+        text = str(value).strip()
+        if re.fullmatch(r"\d{1,6}[smhdy]", text, re.ASCII):
+            ago = Lifetime().convert(text, param, ctx)
+            return (datetime.now(UTC) - timedelta(seconds=ago)).isoformat(timespec="milliseconds")
+        try:
+            when = datetime.fromisoformat(text)
+        except ValueError:
+            self.fail(f"{text!r} is no time; write e.g. 2h (ago), 7d or 2024-05-01T12:00:00Z", param, ctx)
+        return (when if when.tzinfo else when.astimezone()).isoformat(timespec="milliseconds")
 
 
 def instant(text: str) -> datetime:

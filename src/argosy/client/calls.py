@@ -147,6 +147,7 @@ def page(
     limit: int,
     cursor: str | None,
     sweep: str | None = None,
+    owner: str | None = None,
 ) -> Call[documents.ActivityPage]:
     params = {
         "state": list(states) or None,
@@ -158,6 +159,7 @@ def page(
         "limit": limit,
         "cursor": cursor,
         "sweep": sweep,
+        "owner": owner,
     }
     return Call("GET", "/v1/activities", documents.ActivityPage, params=params)
 

@@ -136,13 +136,18 @@ class Client(Accounting, Notifying, SweepMethods):
         created_from: str | None = None,
         created_before: str | None = None,
         sweep: str | None = None,
+        owner: str | None = None,
         page_size: int = 200,
     ) -> Iterator[ActivityDocument]:
-        """Your activities, newest first, fetched page by page as they are asked for. Times are RFC 3339."""
+        """Your activities, newest first, fetched page by page as they are asked for. Times are RFC 3339.
+
+        `states` may be ``active`` and ``final`` too. Operators may name another `owner`; ``*`` is everybody."""
         cursor = None
         while True:
             page = self._do(
-                calls.page(states, tags or {}, name, resource, created_from, created_before, page_size, cursor, sweep)
+                calls.page(
+                    states, tags or {}, name, resource, created_from, created_before, page_size, cursor, sweep, owner
+                )
             )
             yield from page.items
             cursor = page.next

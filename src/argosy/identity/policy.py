@@ -123,7 +123,7 @@ TABLE: Mapping[Operation, Rule] = {
     Operation.CHANGE: Rule(_MODIFY, *_OPERATED),
     Operation.STATUS: Rule(_READ, *_OPERATED),
     Operation.DESCRIPTION: Rule(_READ, *_ADMINISTERED),
-    Operation.PAGE: Rule(_READ, *_OWN),
+    Operation.PAGE: Rule(_READ, *_OPERATED),
     Operation.EVENTS: Rule(_READ, *_OPERATED),
     Operation.STREAM: Rule(_READ, *_OWN),
     Operation.TRANSFERS: Rule(_READ, *_OPERATED),

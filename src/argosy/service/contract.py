@@ -27,6 +27,9 @@ from .notifications.contract import Notifications
 from .sweeps.contract import SweepOperations
 from .usage import UsageOperations
 
+#: As the owner in a query: all that the caller may see.
+EVERYBODY = "*"
+
 
 @dataclass(frozen=True, slots=True)
 class CreateRequest:
@@ -126,7 +129,8 @@ class Operations(Notifications, SweepOperations, UsageOperations):
 
     @abstractmethod
     async def page(self, caller: Caller, query: Query) -> tuple[list[Activity], str | None]:
-        """A page of the caller's activities, newest first, and the cursor of the next. `query.owner` is ignored."""
+        """A page of activities, newest first, and the cursor of the next: the caller's own where `query.owner` is None;
+        somebody's, or `EVERYBODY`'s, as far as the caller reaches."""
 
     @abstractmethod
     async def events(self, caller: Caller, id: str, *, after: int = 0, limit: int = 1000) -> list[Event]:

@@ -30,6 +30,9 @@ from .notifications import subscription
 
 T = TypeVar("T")
 
+#: Words for several states: those that are not final, and those that are.
+_GROUPS = {"active": ("pending", "running"), "final": ("finished", "failed", "terminated")}
+
 ApiRequest = Request[Caller, None, State]
 Text = Annotated[str | None, QueryParameter()]
 Key = Annotated[str | None, HeaderParameter(name="Idempotency-Key")]
@@ -102,19 +105,23 @@ def activity_routes(operations: Operations, closing: asyncio.Event) -> list[HTTP
     @get(
         "/activities",
         operation_id="list_activities",
-        summary="The caller's activities, newest first",
+        summary="Activities, newest first",
         opt={"problems": (422, 503)},
     )
     async def page(
         request: ApiRequest,
         states: Annotated[
-            list[str] | None, QueryParameter(name="state", description="E.g. running, or running:lrms; repeatable.")
+            list[str] | None,
+            QueryParameter(name="state", description="E.g. running, running:lrms, active, final; repeatable."),
         ] = None,
         tags: Annotated[
             list[str] | None, QueryParameter(name="tag", description="KEY:VALUE; repeatable, all must hold.")
         ] = None,
         name: Text = None,
         resource: Text = None,
+        owner: Annotated[
+            str | None, QueryParameter(description="For operators: of this owner; * is everybody's. Default: yours.")
+        ] = None,
         sweep: Annotated[str | None, QueryParameter(description="Only the activities of this sweep.")] = None,
         created_from: Instant = None,
         created_before: Instant = None,
@@ -126,6 +133,7 @@ def activity_routes(operations: Operations, closing: asyncio.Event) -> list[HTTP
             tags=_tags(tags or ()),
             name=name,
             resource=resource,
+            owner=owner,
             sweep=sweep,
             created_from=instant(created_from, "created_from"),
             created_before=instant(created_before, "created_before"),
@@ -321,11 +329,14 @@ def _batch_result(index: int, answer: Created | ArgosyError) -> Result:
 
 
 def _states(states: list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    found: dict[str, None] = {}
     for state in states:
-        if not any(known.within(state) for known in ActivityState):
-            known = ", ".join(sorted({s.partition(":")[0] for s in ActivityState}))
+        meant = _GROUPS.get(state, (state,))
+        if not all(any(known.within(one) for known in ActivityState) for one in meant):
+            known = ", ".join(sorted({s.partition(":")[0] for s in ActivityState} | set(_GROUPS)))
             raise InvalidInput(f"{state!r} is no state; write one of {known}, or a sub-state", element="state")
-    return tuple(states)
+        found |= dict.fromkeys(meant)
+    return tuple(found)
 
 
 def _tags(tags: list[str] | tuple[str, ...]) -> tuple[tuple[str, str], ...]:
