@@ -13,8 +13,10 @@ from lxml import etree
 
 from argosy.endpoints.door import Door
 from argosy.endpoints.rest import bearer, make_app
+from argosy.identity.policy import Role
 from argosy.languages import glue2
 from argosy.model import NodeKind, RuntimeEnvironment, Share, Unavailable
+from argosy.service.caller import Caller
 from argosy.service.information import inquiry
 from argosy.service.information.about import About, Storage
 from argosy.service.information.inquiry import Extent
@@ -228,11 +230,21 @@ async def test_who_may_use_a_share_is_told_without_the_names_of_users(tmp_path: 
 
 
 async def test_a_drained_service_says_so(tmp_path: Path) -> None:
-    async with told_service(tmp_path) as (service, _):
-        asked = inquiry.Inquiry(service._store, service._resources, service.about, draining=lambda: "until Monday")
-        document = check_json(await read((await asked.document(None, Extent.BASIC, Published())).json()))
-        (endpoint,) = document["ComputingEndpoint"]
-        assert (endpoint["ServingState"], endpoint["DowntimeInfo"]) == ("draining", "until Monday")
+    async with serving(tmp_path) as (service, http):
+        administrator = Caller("root", roles=frozenset({Role.ADMINISTRATOR}))
+
+        async def endpoint() -> tuple[str, str | None]:
+            (found,) = check_json((await http.get("/v1/service")).content)["ComputingEndpoint"]
+            return found["ServingState"], found.get("DowntimeInfo")
+
+        await service.drain(administrator, "closed until Monday")
+        state, words = await endpoint()
+        assert state == "draining"
+        assert words is not None
+        assert "closed until Monday" in words
+        check_xml("glue2.xsd", (await http.get("/v1/service", headers=_XML)).content)
+        await service.admit(administrator)
+        assert await endpoint() == ("production", None)
 
 
 async def test_ids_are_the_same_each_time_and_after_a_restart(tmp_path: Path) -> None:

@@ -79,6 +79,12 @@ class Admission:
         await self._store.set_setting(_DRAIN, None)
         self.drain = None
 
+    @property
+    def words(self) -> str | None:
+        """Why no new activities are taken; None where they are."""
+        refusal = self.refusal()
+        return None if refusal is None else refusal.message
+
     def refusal(self) -> Drained | None:
         """Why no new activities are taken, where they are not."""
         if self.stopping:

@@ -169,7 +169,14 @@ class ExecutionService(
         self._notifying = notifying or NotificationConfig()
         self.sender = Sender(store, self._outbound, self._notifying, source, fault)
         self.about = about or About(authority=default_authority(sessions_root))
-        self.inquiry = Inquiry(store, resources, self.about, environments, staging=self._staging.capabilities)
+        self.inquiry = Inquiry(
+            store,
+            resources,
+            self.about,
+            environments,
+            draining=lambda: self._admission.words,
+            staging=self._staging.capabilities,
+        )
         worker = f"{socket.gethostname()}:{os.getpid()}:{new_id()[-8:]}"
         self._housekeeping = Housekeeping(
             store, self._engine, self._performer, self._sessions, resources, self._policy, worker, self._waiting, quotas
