@@ -35,7 +35,8 @@ def request(address: str, token: str, method: str, path: str, body: object = Non
     lines = [
         f"{method} {path} HTTP/1.1",
         f"Host: {address}",
-        f"Authorization: Bearer {token}",
+        # What is no token is a header of its own: "PROXY: ...".
+        token if ": " in token else f"Authorization: Bearer {token}",
         "Content-Type: application/json",
         f"Content-Length: {len(content)}",
     ]

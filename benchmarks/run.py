@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import growth
+import identity
 import importing
 import local_library
 import notifying
@@ -34,6 +35,7 @@ MEASUREMENTS: dict[str, Callable[[Options], Found]] = {
     "psij": psij_library.measure,
     "tracking": tracking.measure,
     "rest": rest.measure,
+    "identity": identity.measure,
     "service": whole.measure,
     "growth": growth.measure,
     "notifying": notifying.measure,

@@ -9,6 +9,7 @@ ca_directory = "/etc/grid-security/certificates"
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
@@ -21,7 +22,7 @@ from argosy.model import InvalidInput
 
 from .caller import Caller
 from .contract import Authenticator, Evidence, Refused, read_options
-from .members import Members, Names
+from .members import Members, Names, admitted
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,8 @@ class Gate:
     def __init__(self, authenticators: Sequence[Authenticator], members: Members) -> None:
         """They are asked in this order, and the first that finds a credential of its kind decides."""
         self._authenticators = tuple(authenticators)
-        self._members = members
+        # The same people come again and again, and there may be many patterns.
+        self._roles = functools.lru_cache(4096)(members.roles)
 
     async def identify(self, evidence: Evidence) -> Caller | None:
         """Who it is; None where no credential was sent that anybody here knows.
@@ -60,7 +62,7 @@ class Gate:
                 log.info("refused (%s): %s", refused.reason, refused.message)
                 raise
             if caller is not None:
-                return self._members.admit(caller, granted=one.grants)
+                return admitted(caller, self._roles(caller.name, caller.groups, one.grants))
         return None
 
     async def close(self) -> None:

@@ -39,15 +39,24 @@ class Members:
     operators: Names = Names()
     administrators: Names = Names()
 
+    def roles(self, name: str, groups: frozenset[str], granted: bool = False) -> frozenset[Role]:
+        """The roles of somebody; `granted` makes anybody a user."""
+        found = set()
+        if granted or name == self.owner or self.users.include(name, groups):
+            found.add(Role.USER)
+        if self.operators.include(name, groups):
+            found.add(Role.OPERATOR)
+        if self.administrators.include(name, groups):
+            found.add(Role.ADMINISTRATOR)
+        return frozenset(found)
+
     def admit(self, caller: Caller, *, granted: bool = False) -> Caller:
-        """The caller with its roles. Raises NotAllowed for one who is no user; `granted` makes anybody a user."""
-        roles = set()
-        if granted or caller.name == self.owner or self.users.include(caller.name, caller.groups):
-            roles.add(Role.USER)
-        if self.operators.include(caller.name, caller.groups):
-            roles.add(Role.OPERATOR)
-        if self.administrators.include(caller.name, caller.groups):
-            roles.add(Role.ADMINISTRATOR)
-        if not roles:
-            raise NotAllowed(f"{shown(caller.name, 600)} is no user of this service; its owner can allow it")
-        return replace(caller, roles=frozenset(roles))
+        """The caller with its roles. Raises NotAllowed for one who is no user."""
+        return admitted(caller, self.roles(caller.name, caller.groups, granted))
+
+
+def admitted(caller: Caller, roles: frozenset[Role]) -> Caller:
+    """The caller with these roles. Raises NotAllowed where it has none."""
+    if not roles:
+        raise NotAllowed(f"{shown(caller.name, 600)} is no user of this service; its owner can allow it")
+    return caller if roles == caller.roles else replace(caller, roles=roles)

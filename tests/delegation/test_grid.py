@@ -1,0 +1,223 @@
+"""With the grid's own programs: proxies of grid-proxy-init in handshakes, GridFTP, and renewal from MyProxy."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+from argosy.client import Client, Endpoint
+from argosy.delegation import Vault
+from argosy.delegation.proxies import sign
+from argosy.delegation.renewal import Renewer
+from argosy.identity import Caller
+from argosy.languages.documents import NewCredential, Renewal
+from argosy.model import Unavailable
+from tests.delegation.conftest import Kept
+from tests.identity.pki import header
+from tests.servers import daemons
+from tests.servers.simpleca import SimpleCA, ensure_simpleca
+from tests.servers.slurm import NotHere
+from tests.service.running import RunningService, until
+
+ALICE = "/O=Grid/OU=argosy/CN=Alice Example"
+
+
+class Grid:
+    """A CA, a service that trusts it, and storage for its user."""
+
+    def __init__(self, ca: SimpleCA, storage: daemons.Daemon, service: RunningService) -> None:
+        self.ca = ca
+        self.storage = storage
+        self.service = service
+
+    @property
+    def url(self) -> str:
+        import json
+
+        return str(json.loads((self.service.directory / "endpoint.json").read_text())["url"])
+
+    def file(self, name: str, *options: str) -> Path:
+        path = self.ca.path / f"sent-{name}"
+        path.write_bytes(self.ca.proxy(*options))
+        path.chmod(0o600)
+        return path
+
+    def client(self, proxy: Path) -> Client:
+        (anchor,) = self.ca.certificates.glob("*.0")
+        return Client(Endpoint(self.url, "", ca_file=str(anchor), certificate=str(proxy)))
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
+    with ExitStack() as stack:
+        try:
+            ensure_simpleca()
+            ca = SimpleCA(stack.enter_context(daemons.directory()))
+            ca.user("user", "Alice Example")
+            names = "subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n"
+            ca.certificate("host", "localhost", names)
+            storage = stack.enter_context(daemons.gridftp(pki=ca.path, users=[ALICE]))
+        except NotHere as error:
+            (pytest.fail if os.environ.get("CI") else pytest.skip)(str(error))
+        home = tmp_path_factory.mktemp("grid") / "home"
+        home.mkdir(mode=0o700)
+        (home / "argosy.toml").write_text(
+            f"""
+            [resources.local]
+            type = "local"
+            [tls]
+            cert = "{ca.path}/host.cert"
+            key = "{ca.path}/host.key"
+            client_ca = "{ca.certificates}"
+            [identity]
+            users = ["{ALICE}"]
+            [identity.x509]
+            [outbound]
+            allow = ["127.0.0.0/8", "localhost"]
+            [staging]
+            ca_directory = "{ca.certificates}"
+            """
+        )
+        service = RunningService(home)
+        service.start()
+        stack.callback(service.end)
+        yield Grid(ca, storage, service)
+
+
+@pytest.mark.parametrize("options", [["-rfc"], ["-draft"], ["-old"], ["-rfc", "-path-length", "0"]])
+def test_proxies_of_every_kind_in_the_handshake(grid: Grid, options: list[str]) -> None:
+    with grid.client(grid.file("-".join(options), *options)) as client:
+        assert client.submit({"executable": "/bin/true", "held": True}).owner == ALICE
+
+
+def test_a_limited_one_is_refused_with_the_reason(grid: Grid) -> None:
+    (anchor,) = grid.ca.certificates.glob("*.0")
+    proxy = grid.file("limited", "-limited")
+    done = subprocess.run(
+        ["curl", "-sS", "--cacert", anchor, "-E", proxy, f"{grid.url}/v1/activities"],
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert "limited one, which may not run jobs" in done.stdout, done.stderr
+
+
+def test_gridftp_with_a_delegated_proxy(grid: Grid) -> None:
+    """From a proxy to a proxy of it, whose key the service made, and with that to the storage and back."""
+    mine = grid.file("mine", "-rfc")
+    source = grid.storage.data / "in.dat"
+    source.write_bytes(b"kept by GridFTP")
+    source.chmod(0o644)
+    with grid.client(mine) as client:
+        kept = client.delegate(lambda asked: sign(asked, mine.read_bytes(), lifetime=3600))
+        assert kept.subject == ALICE
+        done = client.wait(
+            client.submit(
+                {
+                    "executable": "/bin/cp",
+                    "arguments": ["in.dat", "out.dat"],
+                    "inputs": [{"path": "in.dat", "sources": [f"{grid.storage.url}/in.dat"]}],
+                    "outputs": [{"path": "out.dat", "targets": [f"{grid.storage.url}/out.dat"]}],
+                    "credentials": [kept.id],
+                }
+            ).id,
+            90,
+        )
+    assert done.state == "finished", done.reason
+    assert (grid.storage.data / "out.dat").read_bytes() == b"kept by GridFTP"
+
+
+def test_the_proxy_of_a_request_is_a_credential_too(grid: Grid) -> None:
+    (anchor,) = grid.ca.certificates.glob("*.0")
+    headers = {"PROXY": header(grid.ca.proxy("-rfc"))}
+    import ssl
+
+    context = ssl.create_default_context(cafile=str(anchor))
+    with httpx.Client(verify=context, base_url=grid.url, trust_env=False) as client:
+        made = client.post("/v1/credentials", json={"kind": "proxy", "from_request": True}, headers=headers)
+        assert (made.status_code, made.json()["subject"]) == (201, ALICE)
+
+
+@pytest.fixture
+def myproxy(grid: Grid) -> Iterator[str]:
+    found = shutil.which("myproxy-server", path=os.environ["PATH"] + ":/usr/sbin")
+    if found is None or shutil.which("myproxy-init") is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("there is no MyProxy server")
+    with daemons.directory() as where:
+        store = where / "store"
+        store.mkdir(mode=0o700)
+        config = where / "config"
+        config.write_text(
+            'accepted_credentials "*"\nauthorized_retrievers "*"\ndefault_retrievers "*"\n'
+            'authorized_renewers "*"\ndefault_renewers "none"\n'
+        )
+        config.chmod(0o600)
+        port = daemons.free_port()
+        environ = {
+            "X509_CERT_DIR": str(grid.ca.certificates),
+            "X509_USER_CERT": str(grid.ca.path / "host.cert"),
+            "X509_USER_KEY": str(grid.ca.path / "host.key"),
+            "X509_USER_PROXY": "/nonexistent",
+        }
+        # In the foreground it would serve one connection alone.
+        command = [found, "-c", config, "-s", store, "-p", str(port), "-l", "127.0.0.1", "-P", where / "pid"]
+        subprocess.run(command, env=os.environ | environ, check=True, timeout=30)
+        until(lambda: (where / "pid").exists() and _answers(port), 20)
+        try:
+            stored = subprocess.run(
+                ["myproxy-init", "-s", "localhost", "-p", str(port), "-l", "alice", "-S", "-c", "24", "-t", "12",
+                 "-C", grid.ca.path / "user.cert", "-y", grid.ca.path / "user.key"],
+                input="a-passphrase\n", capture_output=True, text=True, timeout=60, check=False,
+                env=os.environ | {"X509_CERT_DIR": str(grid.ca.certificates), "HOME": str(grid.ca.path)},
+            )  # fmt: skip
+            assert stored.returncode == 0, stored.stdout + stored.stderr
+            yield f"localhost:{port}"
+        finally:
+            os.kill(int((where / "pid").read_text()), signal.SIGTERM)
+
+
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 5).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+@pytest.mark.anyio
+async def test_a_proxy_is_renewed_from_a_myproxy_server(grid: Grid, myproxy: str, kept: Kept) -> None:
+    kept.open(Vault([bytes(32)]), Renewer(myproxy=[myproxy], ca_directory=str(grid.ca.certificates)))
+    caller = Caller(ALICE)
+    renewal = Renewal(myproxy=myproxy, username="alice", passphrase="a-passphrase")
+    pem = grid.ca.proxy("-rfc", "-valid", "0:30").decode()
+    made = await kept.keeper.add(caller, NewCredential(kind="proxy", pem=pem, renewal=renewal))
+    assert made.renew_at is not None
+    kept.now = 25 * 60
+    await kept.keeper.renew_due()
+    renewed = await kept.keeper.look(caller, made.id)
+    assert "renewal_error" not in renewed.rest, renewed.rest
+    assert renewed.expires is not None
+    assert made.expires is not None
+    assert renewed.expires > made.expires + 3600
+    assert kept.told == [made.id]
+    (opened,) = await kept.keeper.open(ALICE, [made.id])
+    assert opened.secret.pem != pem
+    # A wrong passphrase is told in the server's own words, and never itself.
+    wrong = Renewal(myproxy=myproxy, username="alice", passphrase="not-the-passphrase")
+    other = await kept.keeper.add(caller, NewCredential(kind="proxy", pem=pem, renewal=wrong))
+    kept.now = 29 * 60
+    await kept.keeper.renew_due()
+    said = (await kept.keeper.look(caller, other.id)).rest["renewal_error"]
+    assert "gives no proxy" in said
+    assert "not-the-passphrase" not in said
+    renewer = Renewer(myproxy=["localhost:1"])
+    secret = opened.secret
+    with pytest.raises(Unavailable):
+        await renewer.renew("proxy", secret, Renewal(myproxy="localhost:1", username="alice"))
