@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from argosy.languages.documents import UsageSumDocument
+from argosy.languages.documents_usage import UsageSumDocument
 
 from .common import connect, full_id, json_option, print_json
 from .exits import OK

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from argosy.languages.documents import UsageRecordDocument, UsageSummary
+from argosy.languages.documents_usage import UsageRecordDocument, UsageSummary
 
 from . import calls
 from .calls import Call

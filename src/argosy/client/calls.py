@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from argosy.languages import documents, looks
+from argosy.languages import documents, documents_notifications, documents_usage, looks
 from argosy.languages.native import Description, invalid
 
 T = TypeVar("T")
@@ -292,9 +292,9 @@ def service() -> Call[documents.ServiceDocument]:
 
 def usage(
     by: Sequence[str], since: str | None, until: str | None, user: str | None, resource: str | None
-) -> Call[documents.UsageSummary]:
+) -> Call[documents_usage.UsageSummary]:
     params = {"by": list(by) or None, "from": since, "until": until, "user": user, "resource": resource}
-    return Call("GET", "/v1/usage", documents.UsageSummary, params=params | {"format": "json"})
+    return Call("GET", "/v1/usage", documents_usage.UsageSummary, params=params | {"format": "json"})
 
 
 def usage_records(
@@ -305,7 +305,7 @@ def usage_records(
     activity: str | None,
     limit: int,
     cursor: str | None,
-) -> Call[documents.UsagePage]:
+) -> Call[documents_usage.UsagePage]:
     params = {
         "from": since,
         "until": until,
@@ -316,10 +316,10 @@ def usage_records(
         "cursor": cursor,
         "format": "json",
     }
-    return Call("GET", "/v1/usage/records", documents.UsagePage, params=params)
+    return Call("GET", "/v1/usage/records", documents_usage.UsagePage, params=params)
 
 
-def subscribe(new: documents.NewSubscriptionDocument) -> Call[documents.SubscriptionDocument]:
+def subscribe(new: documents_notifications.NewSubscriptionDocument) -> Call[documents.SubscriptionDocument]:
     return Call(
         "POST",
         "/v1/subscriptions",
@@ -329,17 +329,24 @@ def subscribe(new: documents.NewSubscriptionDocument) -> Call[documents.Subscrip
     )
 
 
-def subscriptions(activity: str | None, limit: int, cursor: str | None) -> Call[documents.SubscriptionPage]:
+def subscriptions(
+    activity: str | None, limit: int, cursor: str | None
+) -> Call[documents_notifications.SubscriptionPage]:
     params = {"activity": activity, "limit": limit, "cursor": cursor}
-    return Call("GET", "/v1/subscriptions", documents.SubscriptionPage, params=params)
+    return Call("GET", "/v1/subscriptions", documents_notifications.SubscriptionPage, params=params)
 
 
 def unsubscribe(id: str) -> Call[None]:
     return Call("DELETE", f"/v1/subscriptions/{quote(id, safe='')}", None, idempotent=False)
 
 
-def dead_letters(limit: int, cursor: str | None) -> Call[documents.DeadLetterPage]:
-    return Call("GET", "/v1/notifications/dead", documents.DeadLetterPage, params={"limit": limit, "cursor": cursor})
+def dead_letters(limit: int, cursor: str | None) -> Call[documents_notifications.DeadLetterPage]:
+    return Call(
+        "GET",
+        "/v1/notifications/dead",
+        documents_notifications.DeadLetterPage,
+        params={"limit": limit, "cursor": cursor},
+    )
 
 
 def resend(numbers: Sequence[int]) -> Call[list[documents.Problem | None]]:

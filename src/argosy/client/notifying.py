@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from argosy.languages.documents import (
-    DeadLetterDocument,
-    NewSubscriptionDocument,
-    Problem,
-    SubscriptionDocument,
-)
+from argosy.languages.documents import Problem, SubscriptionDocument
+from argosy.languages.documents_notifications import DeadLetterDocument, NewSubscriptionDocument
 
 from . import calls
 from .calls import Call

@@ -10,12 +10,11 @@ from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 
-from argosy.languages.documents import (
+from argosy.languages.documents import Problem, SubscriptionDocument
+from argosy.languages.documents_notifications import (
     DeadLetterDocument,
     DeadLetterPage,
     NewSubscriptionDocument,
-    Problem,
-    SubscriptionDocument,
     SubscriptionPage,
 )
 from argosy.model import InvalidInput

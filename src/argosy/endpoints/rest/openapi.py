@@ -11,7 +11,7 @@ from litestar import Litestar, Router
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 
-from argosy.languages import documents, looks, native
+from argosy.languages import documents, documents_notifications, documents_usage, looks, native
 from argosy.languages.sweeps import answers
 from argosy.languages.sweeps import document as sweep_document
 
@@ -25,8 +25,8 @@ _TYPES: list[Any] = [
     looks.CapabilitiesDocument,
     documents.ChangeDocument,
     documents.ChangeElement,
-    documents.DeadLetterDocument,
-    documents.DeadLetterPage,
+    documents_notifications.DeadLetterDocument,
+    documents_notifications.DeadLetterPage,
     documents.CredentialDocument,
     documents.DelegationDocument,
     documents.DelegationRequest,
@@ -37,7 +37,7 @@ _TYPES: list[Any] = [
     documents.FileDocument,
     documents.FilePage,
     documents.LanguageDocument,
-    documents.NewSubscriptionDocument,
+    documents_notifications.NewSubscriptionDocument,
     documents.NewCredential,
     documents.Problem,
     documents.Result,
@@ -48,12 +48,12 @@ _TYPES: list[Any] = [
     documents.StopDocument,
     documents.ShareDocument,
     documents.SubscriptionDocument,
-    documents.SubscriptionPage,
+    documents_notifications.SubscriptionPage,
     documents.TransferDocument,
-    documents.UsagePage,
-    documents.UsageRecordDocument,
-    documents.UsageSumDocument,
-    documents.UsageSummary,
+    documents_usage.UsagePage,
+    documents_usage.UsageRecordDocument,
+    documents_usage.UsageSumDocument,
+    documents_usage.UsageSummary,
     native.Description,
     answers.SweepDocument,
     answers.SweepEventDocument,

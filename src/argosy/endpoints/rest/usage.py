@@ -15,7 +15,7 @@ from litestar.params import QueryParameter
 from litestar.types import ASGIApp
 
 from argosy.languages import usage_record
-from argosy.languages.documents import UsagePage, UsageRecordDocument, UsageSumDocument, UsageSummary
+from argosy.languages.documents_usage import UsagePage, UsageRecordDocument, UsageSumDocument, UsageSummary
 from argosy.model import InvalidInput
 from argosy.service.caller import Caller
 from argosy.service.contract import Operations
