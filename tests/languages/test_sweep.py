@@ -158,3 +158,12 @@ def test_a_hundred_thousand_jobs_take_no_memory() -> None:
 
 def test_counting_needs_no_counting() -> None:
     assert parsed(sweep(assignment(FIRST, loop(1, 10**17)))).count == 10**17
+
+
+@pytest.mark.parametrize("binding", ['ns="" prefix="p"', 'ns="urn:x" prefix="1"', 'ns="urn:x" prefix="a:b"'])
+def test_a_prefix_that_is_none_is_refused_with_its_place(binding: str) -> None:
+    one = assignment(FIRST, values("x")).replace("<sweep:Match>", f"<sweep:NamespaceBinding {binding}/><sweep:Match>")
+    for strict in (True, False):
+        with pytest.raises((NotValid, Unsupported)) as caught:
+            parsed(sweep(one), strict=strict)
+        assert "NamespaceBinding" in str(caught.value.element)

@@ -20,6 +20,7 @@ from ..sweeps.plan import counted
 from .names import local, path, tag
 from .reading import Reading, wrong
 
+_PREFIX = re.compile(r"[A-Za-z_][\w.-]*")
 _NAME = r"(?:[\w.-]+:)?(?:[\w.-]+|\*)"
 _PREDICATE = r"\[(?:\d{1,9}|@(?:[\w.-]+:)?[\w.-]+\s*=\s*(?:'[^']*'|\"[^\"]*\"))\]"
 _STEP = rf"(?:{_NAME}(?:{_PREDICATE})*|text\(\)|@{_NAME})"
@@ -200,7 +201,10 @@ def _slots(reading: Reading, element: etree._Element) -> list[Slot]:
     match: list[etree._Element] = []
     for child in element:
         if child.tag == tag("sweep:NamespaceBinding"):
-            prefixes[(child.get("prefix") or "").strip()] = (child.get("ns") or "").strip()
+            prefix, uri = (child.get("prefix") or "").strip(), (child.get("ns") or "").strip()
+            if prefix and not (_PREFIX.fullmatch(prefix) and uri):
+                raise wrong(child, f"{prefix!r} for {uri!r} is no prefix for a namespace")
+            prefixes[prefix] = uri
         elif child.tag == tag("sweep:Match"):
             match.append(child)
         else:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import posixpath
 import re
 
+from msgspec import Struct
+
 from argosy.batch.contract import Submission
 from argosy.batch.script import command_text
 from argosy.batch.slurm.directives import Option, options
@@ -14,8 +16,38 @@ from argosy.model.shell import expand, quote
 
 from .. import native
 from ..contract import Note, Written
-from ..native import Description
+from ..native import Description, Resources
 
+#: What directives, or the commands of the script, say of a job; or what is told of by itself.
+_SAID = frozenset(
+    [
+        "executable",
+        "arguments",
+        "name",
+        "directory",
+        "environment",
+        "inherit_environment",
+        "stdin",
+        "stdout",
+        "stderr",
+        "launcher",
+        "resources",
+        "duration",
+        "account",
+        "reservation",
+        "custom",
+        "share",
+        "inputs",
+        "outputs",
+        "rerunnable",
+        "held",
+        "optional",
+    ]
+)
+_SAID_OF_RESOURCES = frozenset(
+    ["nodes", "processes", "processes_per_node", "cores_per_process", "gpus_per_process", "memory", "exclusive"]
+)
+_MIB = 1 << 20
 _DIRECTIVE = re.compile(r"#SBATCH[ \t]")
 
 
@@ -73,6 +105,12 @@ def _own_script(description: Description) -> str | None:
     return None
 
 
+def _unsaid(of: Struct, said: frozenset[str]) -> list[str]:
+    """The fields that are given and that nothing in a script says, whatever fields there come to be."""
+    usual = type(of)(**({"executable": "-"} if isinstance(of, Description) else {}))
+    return [name for name in of.__struct_fields__ if name not in said and getattr(of, name) != getattr(usual, name)]
+
+
 def _lost(description: Description, model: ActivityDescription) -> list[Note]:
     own = _own_script(description)
     found = []
@@ -84,11 +122,11 @@ def _lost(description: Description, model: ActivityDescription) -> list[Note]:
             found.append(Note(f"inputs[{index}]", "a script brings no files along"))
     for index, _ in enumerate(description.outputs):
         found.append(Note(f"outputs[{index}]", "a script does not say which files it leaves"))
-    found += [
-        Note(name, "a script has no place for it")
-        for name in ("tags", "pre_launch", "post_launch")
-        if getattr(description, name)
-    ]
+    found += [Note(name, "a script has no place for it") for name in _unsaid(description, _SAID)]
+    needs = description.resources or Resources()
+    found += [Note(f"resources.{name}", "a script has no word for it") for name in _unsaid(needs, _SAID_OF_RESOURCES)]
+    if needs.memory is not None and needs.memory % (_MIB * (needs.nodes or 1)):
+        found.append(Note("resources.memory", "Slurm counts whole MiB on each node"))
     found += [
         Note(f"custom.{name}", "it is for another batch system")
         for name in description.custom
