@@ -103,8 +103,9 @@ TEXTS = (
     ),
     *("LINUX", "HOME", "//p:Argument", "]]>", "١٢"),
 )
+_NAMES = ("Exact", "Argument", "Sweep", "Value", "Bogus", "URI")
 TAGS = [
-    *(f"{{{uri}}}{name}" for uri in NAMESPACES.values() for name in ["Exact", "Argument", "Sweep", "Value", "Bogus", "URI"]),
+    *(f"{{{uri}}}{name}" for uri in NAMESPACES.values() for name in _NAMES),
     "{urn:v}z",
     "plain",
     "{http://schemas.ggf.org/jsdl/2006/01/jsdl}JobName",

@@ -230,3 +230,15 @@ def test_every_directive_is_published() -> None:
         assert len(dialect.by_name()) == sum(len(option.names) for option in dialect.options), "a name is there twice"
     assert published["#SBATCH --dependency"].support is Support.UNSUPPORTED
     assert published["#BSUB -W"].meaning == "duration"
+
+
+@pytest.mark.parametrize(
+    ("line", "custom"),
+    [
+        ("#SBATCH --threads-per-core=1 --contiguous", {"slurm.threads-per-core": "1", "slurm.contiguous": True}),
+        ("#SBATCH -O -s -k", {"slurm.overcommit": True, "slurm.oversubscribe": True, "slurm.no-kill": True}),
+        ("#SBATCH --mem-per-gpu 4G --switches=1@10", {"slurm.mem-per-gpu": "4G", "slurm.switches": "1@10"}),
+    ],
+)
+def test_what_only_slurm_knows_reaches_slurm(line: str, custom: dict[str, object]) -> None:
+    assert read("#!/bin/sh", line).custom == custom
