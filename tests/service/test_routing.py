@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from argosy.languages.native import Description, Resources
-from argosy.model import ActivityState, InvalidInput, NotAllowed, Share
+from argosy.model import ActivityState, ArgosyError, InvalidInput, NotAllowed, Share
 from argosy.service.caller import Caller
-from argosy.service.contract import CreateRequest
+from argosy.service.contract import ChangeRequest, CreateRequest
 from argosy.service.share_config import Allow, ShareConfig, SharesConfig
 from tests.service.driving import ALICE, BOB, ToldDriver, create, record, routed_service, until
 
@@ -117,6 +117,20 @@ async def test_one_that_waits_is_terminated_and_purged_like_any_other(tmp_path: 
         drivers["a"].offered = [OPEN]
         third = await create(service)
         await until(lambda: drivers["a"].submitted == [third])
+
+
+async def test_one_that_waits_can_be_held_and_goes_once_it_is_released(tmp_path: Path) -> None:
+    drivers = {"a": driver(CLOSED)}
+    async with routed_service(tmp_path, drivers) as service:
+        id = await create(service)
+        (held,) = await service.change(ALICE, [ChangeRequest(id, "hold")])
+        assert not isinstance(held, ArgosyError), held
+        assert (await record(service, id)).state is S.HELD
+        drivers["a"].offered = [OPEN]
+        other = await create(service)
+        await until(lambda: drivers["a"].submitted == [other])
+        await service.change(ALICE, [ChangeRequest(id, "release")])
+        await until(lambda: drivers["a"].submitted == [other, id])
 
 
 async def test_one_that_waits_goes_on_waiting_in_the_next_service(tmp_path: Path) -> None:

@@ -303,7 +303,9 @@ def decide(activity: Activity, happened: Happening, needs: Needs, now: float, re
         decision.instructions.append(Instruction.CONTROL)
     final = decision.activity
     if final.state.final:  # it was not before
-        decision.activity = final.but(final_at=now, expires=now + retention, worker=None, start_estimate=None)
+        decision.activity = final.but(
+            final_at=now, expires=now + retention, worker=None, start_estimate=None, waiting_since=None
+        )
     return decision
 
 
