@@ -24,6 +24,7 @@ import plots
 import psij_library
 import rest
 import slurm_library
+import staging
 import tracking
 import whole
 from measuring import HERE, Found, NotHere, Options, Row, spread
@@ -39,6 +40,7 @@ MEASUREMENTS: dict[str, Callable[[Options], Found]] = {
     "service": whole.measure,
     "growth": growth.measure,
     "notifying": notifying.measure,
+    "staging": staging.measure,
 }
 
 

@@ -45,11 +45,14 @@ class Reading:
         del checksums
         self.validator = validator
 
+    async def finished(self) -> None:
+        """See `Sink`."""
+
     async def write(self, data: bytes) -> None:
         """See `Sink`."""
         await run(self._executor, self.write_blocking, data)
 
-    def write_blocking(self, data: bytes) -> None:
+    def write_blocking(self, data: bytes | memoryview) -> None:
         """See `Sink`."""
         self.offset += len(data)
         if self.offset > self._most:
@@ -74,7 +77,7 @@ class _Spool(Reading):
         self.file.seek(0)
         self.file.truncate()
 
-    def write_blocking(self, data: bytes) -> None:
+    def write_blocking(self, data: bytes | memoryview) -> None:
         super().write_blocking(data)
         with as_disk_fault(self._what):
             self.file.write(data)

@@ -80,11 +80,14 @@ class Sink(Protocol):
     ) -> None:
         """Say what the source says of the whole file, before its first byte. Checksums are compared in the end."""
 
+    async def finished(self) -> None:
+        """Wait until what was given to `write` is taken; before `write_blocking` is called beside it."""
+
     async def write(self, data: bytes) -> None:
         """Take the next bytes. Raises TransferFailed where they are too many or there is no space."""
 
-    def write_blocking(self, data: bytes) -> None:
-        """The same, for a scheme that works in a thread."""
+    def write_blocking(self, data: bytes | memoryview) -> None:
+        """The same, for a scheme that works in a thread. The memory of a memoryview may be used again afterwards."""
 
 
 class Content(Protocol):

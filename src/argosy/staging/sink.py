@@ -8,8 +8,8 @@ import errno
 import fcntl
 import os
 import threading
-from collections.abc import Mapping
-from concurrent.futures import Executor
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, Future, wait
 
 from .checksums import ALGORITHMS, Checksums
 from .errors import Fault, TransferFailed
@@ -21,6 +21,8 @@ PIECE = 1024 * 1024
 #: As the service's own uploads are called while they arrive: nobody is shown files of this name.
 PARTIAL = ".argosy-upload-"
 _MOST_PARTS = 512
+#: After so many bytes what is written is sent to the disk.
+_SYNC_EVERY = 32 * PIECE
 
 
 class FileSink:
@@ -66,6 +68,8 @@ class FileSink:
         self._waiting = 0
         self._writing: asyncio.Task[None] | None = None
         self._lock = threading.Lock()
+        self._unsynced = 0
+        self._syncing: Future[None] | None = None
 
     @property
     def offset(self) -> int:
@@ -128,25 +132,35 @@ class FileSink:
             parts, self._parts, self._waiting = self._parts, [], 0
             self._writing = asyncio.create_task(run(self._executor, self._put, parts))
 
-    def write_blocking(self, data: bytes) -> None:
+    def write_blocking(self, data: bytes | memoryview) -> None:
         """See `Sink`."""
-        self._take(data)
+        self._count_in(len(data))
         due = self._throttle.due(len(data))
         if due > 0:
             threading.Event().wait(due)
+        if isinstance(data, memoryview):
+            # Its owner is going to use the memory again.
+            parts, self._parts, self._waiting = self._parts, [], 0
+            self._put([*parts, data])
+            return
+        self._parts.append(data)
+        self._waiting += len(data)
         if self._waiting >= PIECE or len(self._parts) >= _MOST_PARTS:
             parts, self._parts, self._waiting = self._parts, [], 0
             self._put(parts)
 
     def _take(self, data: bytes) -> None:
-        count = self._count + len(data)
+        self._count_in(len(data))
+        self._parts.append(data)
+        self._waiting += len(data)
+
+    def _count_in(self, size: int) -> None:
+        count = self._count + size
         if self._size is not None and count > self._size:
             raise TransferFailed(f"{self._what} is longer than the {self._size} bytes declared", Fault.CORRUPT)
         self._check_most(count)
         self._count = count
-        self._parts.append(data)
-        self._waiting += len(data)
-        self.meter.moved += len(data)
+        self.meter.moved += size
 
     def _check_most(self, size: int) -> None:
         if self._most is not None and size > self._most:
@@ -157,13 +171,18 @@ class FileSink:
         if writing is not None:
             await writing
 
-    def _put(self, parts: list[bytes]) -> None:
+    def _put(self, parts: Sequence[bytes | memoryview]) -> None:
         with self._lock, as_disk_fault(self._what):
             if self._fd < 0:
                 self._open()
             for part in parts:
                 self._sums.update(part)
             _write_all(self._fd, parts)
+            self._unsynced += sum(map(len, parts))
+        if self._unsynced >= _SYNC_EVERY and (self._syncing is None or self._syncing.done()):
+            # The disk works while the network does: little is left to wait for in the end.
+            self._unsynced = 0
+            self._syncing = self._executor.submit(os.fdatasync, self._fd)
 
     def _open(self) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -236,6 +255,8 @@ class FileSink:
 
     def _close(self) -> None:
         if self._fd >= 0:
+            if self._syncing is not None:
+                wait([self._syncing])  # what it says is said again by the last one
             os.close(self._fd)
             self._fd = -1
             with contextlib.suppress(FileNotFoundError):
@@ -295,7 +316,7 @@ def copy(source: int, target: int, size: int) -> None:
         done += count
 
 
-def _write_all(fd: int, parts: list[bytes]) -> None:
+def _write_all(fd: int, parts: Sequence[bytes | memoryview]) -> None:
     # IOV_MAX is 1024; more parts than that are never kept.
     views = [memoryview(part) for part in parts if part]
     while views:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -12,7 +13,7 @@ from argosy.staging import checksums
 from argosy.staging.errors import Fault, TransferFailed
 from argosy.staging.scheme import Call, Content, Context, Scheme, Sink, Stat
 
-from . import answers
+from . import answers, bulk
 from .web import Answer, Headers, Web
 
 _WANTED = {
@@ -31,6 +32,7 @@ class HTTP(Scheme):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._web = Web(context)
+        self._threads = ThreadPoolExecutor(max_workers=32, thread_name_prefix="argosy-http")
 
     async def fetch(self, url: Url, sink: Sink, call: Call) -> None:
         """See `Scheme`."""
@@ -47,8 +49,7 @@ class HTTP(Scheme):
                 await sink.restart()
                 raise TransferFailed(f"{url} has changed while it was fetched", Fault.TRANSIENT)
             await self._begin(url, answer, sink)
-            async for piece in answer.content.iter_any():
-                await sink.write(piece)
+            await bulk.receive(str(url), answer, sink, self._threads, self.context.timeouts.idle)
 
     async def _begin(self, url: Url, answer: Answer, sink: Sink) -> None:
         size = answers.length(answer.headers)
@@ -145,3 +146,4 @@ class HTTP(Scheme):
     async def close(self) -> None:
         """See `Scheme`."""
         await self._web.close()
+        self._threads.shutdown(wait=True)
