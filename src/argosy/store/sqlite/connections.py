@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import time
 from pathlib import Path
 
 from .migrations import SchemaError, known, migrate
@@ -14,6 +15,8 @@ BUSY_TIMEOUT = 10.0
 #: Pages of the write-ahead log after which its content is moved to the database; moving them costs two flushes.
 _CHECKPOINT_PAGES = 4000
 _LOG_BYTES = 64 << 20
+#: Between two attempts to open a database that others are opening, in seconds.
+_AGAIN = 0.01
 
 
 def make_file(path: Path) -> None:
@@ -48,7 +51,16 @@ def open_writer(path: Path) -> sqlite3.Connection:
 
 
 def _write_ahead(db: sqlite3.Connection, path: Path) -> None:
-    (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
+    deadline = time.monotonic() + BUSY_TIMEOUT
+    while True:
+        try:
+            (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
+            break
+        except sqlite3.OperationalError as error:
+            # Of several that make it so at once SQLite refuses some without waiting: each would wait for the other.
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_AGAIN)
     if mode != "wal":
         raise SchemaError(
             f"{path} is on a file system without shared memory (journal mode {mode}); put the store on a local disk"
