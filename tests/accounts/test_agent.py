@@ -19,7 +19,7 @@ from argosy.model import Command, NotAllowed, SubmitException, Unavailable
 pytestmark = pytest.mark.anyio
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
-COMMAND = [sys.executable, "-W", "error", "-m", "argosy.accounts.agent"]
+COMMAND = [sys.executable, "-W", "error", "-m", "argosy.service.accounts.program"]
 
 
 @pytest.fixture
@@ -116,9 +116,9 @@ async def test_many_at_once(agent: Agent, tmp_path: Path) -> None:
 
 def test_errors_arrive_as_they_were() -> None:
     for error in (NotAllowed("no"), Unavailable("away", element="x"), SubmitException("busy", transient=True)):
-        again = wire.error_of(wire.fault_of(error))
+        again = wire.error_of(wire.problem_of(error))
         assert (type(again), again.message, again.element) == (type(error), error.message, error.element)
-    assert wire.error_of(wire.fault_of(SubmitException("busy", transient=True))).transient
+    assert wire.error_of(wire.problem_of(SubmitException("busy", transient=True))).transient
 
 
 async def test_a_message_that_is_too_long_or_cut_off() -> None:

@@ -40,7 +40,7 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 def python(code: str, *words: str) -> subprocess.CompletedProcess[str]:
     (interpreter,) = (PLACE / "python" / "bin").glob("python3.[0-9]*[0-9]")
     paths = f"import sys; sys.path[:0] = ['{PLACE}/source', '{PLACE}/packages']\n"
-    return run(str(interpreter), "-I", "-c", paths + code, *words)
+    return run("env", f"LD_LIBRARY_PATH={PLACE}/python/lib", str(interpreter), "-I", "-c", paths + code, *words)
 
 
 def test_the_agent_is_the_account_and_brings_nothing_along() -> None:

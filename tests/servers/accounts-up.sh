@@ -48,14 +48,18 @@ fi
 rm -rf $place/source
 mkdir -p $place/source $place/bin
 cp -r "$source" $place/source/argosy
-for program in argosy:argosy.cli:main argosy-agent:argosy.accounts.agent:main; do
+for program in argosy:argosy.cli:main argosy-agent:argosy.service.accounts.program:main; do
     IFS=: read -r name module function <<<"$program"
+    # The interpreter may find its library only where others cannot go.
     cat >"$place/bin/$name" <<EOF
-#!$place/python/bin/$version -I
-import sys
+#!/bin/sh
+LD_LIBRARY_PATH=$place/python/lib exec $place/python/bin/$version -I -c '
+import os, sys
+os.environ.pop("LD_LIBRARY_PATH")
 sys.path[:0] = ["$place/source", "$place/packages"]
+sys.argv[0] = "$place/bin/$name"
 from $module import $function
-$function()
+sys.exit($function())' "\$@"
 EOF
     chmod 755 "$place/bin/$name"
 done

@@ -55,7 +55,7 @@ class ToldDriver(Driver):
         self.requests += requests
         return [request.tag for request in requests]
 
-    async def find(self, tags: Sequence[str]) -> dict[str, str]:
+    async def find(self, tags: Sequence[str], accounts: object = None) -> dict[str, str]:
         return {tag: tag for tag in tags if tag in self.submitted}
 
     def watch(self, handles: object) -> None:
@@ -77,7 +77,7 @@ class ToldDriver(Driver):
     async def shares(self) -> list[Share]:
         return list(self.offered)
 
-    async def run(self, command: Command, *, timeout: float) -> Completed:
+    async def run(self, command: Command, *, timeout: float, account: str | None = None) -> Completed:
         return Completed(command.argv, 0, "0\nsaid\n", "")
 
     async def close(self) -> None:

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture(params=["local", "agent", pytest.param("ssh", marks=pytest.mark.ssh)])
 async def transport(request: pytest.FixtureRequest) -> AsyncIterator[Transport]:
     if request.param == "agent":
-        agent = Agent(pwd.getpwuid(os.geteuid()).pw_name, [sys.executable, "-m", "argosy.accounts.agent"])
+        agent = Agent(pwd.getpwuid(os.geteuid()).pw_name, [sys.executable, "-m", "argosy.service.accounts.program"])
         over = AgentTransport(agent)
         yield over
         await over.close()

@@ -1,4 +1,4 @@
-"""The agent: does, as the account that it runs as, what its standard input asks for. The program ``argosy-agent``.
+"""The agent: does, as the account that it runs as, what its standard input asks for.
 
 It takes no arguments, so that a rule of sudo can allow it without any. It ends with its standard input.
 """
@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import pwd
 import resource
 import stat
 import sys
@@ -36,6 +37,8 @@ class Request:
         self._id = ask.id
         self._send = send
         self._pieces: asyncio.Queue[bytes] = asyncio.Queue(_AHEAD)
+        self._newest: object = None
+        self._telling: asyncio.Task[None] | None = None
 
     async def content(self) -> AsyncIterator[bytes]:
         """The content that comes with the request."""
@@ -50,13 +53,23 @@ class Request:
         """Tell something on the way."""
         await self._send(Tell(self._id, value))
 
-    async def give(self, data: bytes) -> None:
-        """Send a piece of the answer's content."""
-        await self._send(More(self._id, data))
+    def tell_soon(self, value: object) -> None:
+        """The same from where nothing can be waited for. While one is on its way the newest alone follows it."""
+        self._newest = value
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.create_task(self._tell_newest())
+
+    async def _tell_newest(self) -> None:
+        while self._newest is not None:
+            value, self._newest = self._newest, None
+            await self.tell(value)
 
 
 #: Does one kind of thing; what it returns is the answer.
 Handler = Callable[[Request], Awaitable[Any]]
+#: From what the service tells at the beginning (filled in before anything else is asked) to the handlers by name, and
+#: what closes what they hold.
+Make = Callable[[Mapping[str, Any]], tuple[dict[str, Handler], Callable[[], Awaitable[None]]]]
 
 
 async def serve(handlers: Mapping[str, Handler], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -73,13 +86,13 @@ async def serve(handlers: Mapping[str, Handler], reader: asyncio.StreamReader, w
         try:
             answer = Done(ask.id, await handlers.get(ask.what, _unknown)(request))
         except ArgosyError as error:
-            answer = Done(ask.id, fault=wire.fault_of(error))
+            answer = Done(ask.id, problem=wire.problem_of(error))
         except OSError as error:
             words = f"{error.filename or ask.what}: {error.strerror or error}"
-            answer = Done(ask.id, fault=wire.fault_of(Unavailable(words)))
+            answer = Done(ask.id, problem=wire.problem_of(Unavailable(words)))
         except Exception as error:
             log.exception("%s failed", ask.what)
-            answer = Done(ask.id, fault=wire.Fault("internal", f"{ask.what} failed in the agent: {error!r}"))
+            answer = Done(ask.id, problem=wire.Problem("internal", f"{ask.what} failed in the agent: {error!r}"))
         with contextlib.suppress(ConnectionError):
             await send(answer)
 
@@ -125,19 +138,25 @@ async def _pipes() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     return reader, asyncio.StreamWriter(transport, protocol, None, loop)
 
 
-async def _main() -> None:
-    from .handlers import all_handlers
-
+async def _main(make: Make) -> None:
     reader, writer = await _pipes()
-    handlers, close = all_handlers()
+    configuration: dict[str, Any] = {}
+
+    async def hello(request: Request) -> list[Any]:
+        """Who the agent runs as, the account's name and number; and what the service wants it to know."""
+        configuration.update(request.args)
+        uid = os.geteuid()
+        return [pwd.getpwuid(uid).pw_name, uid]
+
+    handlers, close = make(configuration)
     try:
-        await serve(handlers, reader, writer)
+        await serve({"hello": hello, **handlers}, reader, writer)
     finally:
         await close()
 
 
-def main() -> None:
-    """The program."""
+def run(make: Make) -> None:
+    """The program; `make` gives what it can do."""
     logging.basicConfig(level=logging.WARNING, format="argosy-agent: %(message)s")
     if len(sys.argv) > 1:
         raise SystemExit("argosy-agent takes no arguments: the service starts it and speaks to it")
@@ -148,8 +167,4 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.chdir(os.path.expanduser("~") if os.path.isdir(os.path.expanduser("~")) else "/")
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
-        asyncio.run(_main())
-
-
-if __name__ == "__main__":
-    main()
+        asyncio.run(_main(make))

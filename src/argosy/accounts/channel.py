@@ -8,7 +8,7 @@ import itertools
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,11 +49,13 @@ class _Child:
 class Agent:
     """One account's agent. It is started when something is asked for, and again when it has ended.
 
-    `command` starts it: sudo or ssh, and the agent's program. Belongs to one event loop.
+    `command` starts it: sudo or ssh, and the agent's program. `greeting` is told to each one that is started. Belongs
+    to one event loop.
     """
 
-    def __init__(self, account: str, command: Sequence[str]) -> None:
+    def __init__(self, account: str, command: Sequence[str], greeting: Mapping[str, Any] | None = None) -> None:
         self.account = account
+        self._greeting = dict(greeting or {})
         self._command = tuple(command)
         self._child: _Child | None = None
         self._starting = asyncio.Lock()
@@ -107,6 +109,13 @@ class Agent:
                 await self._cancel(child, id)
             child.open.pop(id, None)
 
+    async def rest(self) -> None:
+        """End the process where nothing is under way; it is started again for what is asked next."""
+        async with self._starting:
+            if self._child is not None and not self._child.open:
+                child, self._child = self._child, None
+                await self._end(child, "it has nothing to do")
+
     async def close(self) -> None:
         """End the agent: it ends with its input."""
         self._closed = True
@@ -158,7 +167,7 @@ class Agent:
         child.open[0] = hello
         try:
             async with asyncio.timeout(_START):
-                await self._send(child, Ask(0, "hello"))
+                await self._send(child, Ask(0, "hello", self._greeting))
                 is_, uid = await hello.answer
         except (TimeoutError, ArgosyError) as error:
             await self._end(child, "it does not answer")
@@ -208,8 +217,8 @@ class Agent:
                 if opened is None or opened.answer.done():
                     continue
                 if isinstance(message, Done):
-                    if message.fault is not None:
-                        opened.answer.set_exception(wire.error_of(message.fault))
+                    if message.problem is not None:
+                        opened.answer.set_exception(wire.error_of(message.problem))
                     else:
                         opened.answer.set_result(message.value)
                 elif isinstance(message, Tell) and opened.told is not None:

@@ -6,6 +6,7 @@
     callout = "/usr/local/bin/account-of" # gets {"name", "groups", "method"} as JSON, prints an account or nothing
     own = true                            # who comes through the Unix socket has the account that they have
     least_uid = 1000
+    sessions = "{home}/.local/share/argosy/sessions"   # made by the account; compute nodes must see it
 
     [[accounts.map]]                      # looked at first, in this order
     name = "/DC=org/DC=example/*"
@@ -18,6 +19,7 @@ Without the section everything is done as the account of the service.
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import sys
 from collections.abc import Mapping
@@ -26,7 +28,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from argosy.model import InvalidInput
+from argosy.model import InvalidInput, Unavailable
 
 from .mapping import ACCOUNT, Accounts, Rule
 
@@ -52,18 +54,28 @@ class _Options(Struct, forbid_unknown_fields=True, kw_only=True):
     callout: str | None = None
     own: bool = False
     least_uid: Annotated[int, Meta(ge=1)] = 1000
+    sessions: str = "{home}/.local/share/argosy/sessions"
     idle: Annotated[float, Meta(gt=0)] = 600.0
 
 
 class AccountsConfig:
-    """The section, read. `command` gives what starts the agent of an account; `idle` is how long one is kept that
-    nothing is asked of, in seconds."""
+    """The section, read. `command` gives what starts the agent of an account, `sessions` where its session directories
+    are; `idle` is how long an agent is kept that has nothing to do, in seconds."""
 
-    def __init__(self, accounts: Accounts, reach: tuple[str, ...], agent: str, idle: float) -> None:
+    def __init__(self, accounts: Accounts, reach: tuple[str, ...], agent: str, sessions: str, idle: float) -> None:
         self.accounts = accounts
         self.idle = idle
+        self._sessions = sessions
         self._reach = reach
         self._agent = agent
+
+    def sessions(self, account: str) -> str:
+        """The directory that the account's session directories are in. Raises Unavailable where it has no home."""
+        try:
+            home = pwd.getpwnam(account).pw_dir
+        except KeyError:
+            raise Unavailable(f"there is no account {account} on this machine") from None
+        return self._sessions.replace("{home}", home).replace("{account}", account)
 
     def command(self, account: str) -> list[str]:
         """What starts the agent."""
@@ -89,6 +101,8 @@ def open_accounts(options: Mapping[str, Any]) -> AccountsConfig | None:
     for name, path in (("gridmap", read.gridmap), ("callout", read.callout), ("agent", read.agent)):
         if path is not None and not os.path.isabs(path):
             raise InvalidInput(f"{path!r} is no absolute path", element=f"accounts.{name}")
+    if not read.sessions.startswith(("/", "{home}/")):
+        raise InvalidInput("it is an absolute path; {home} and {account} stand for theirs", element="accounts.sessions")
     if isinstance(read.reach, str):
         if read.reach not in _REACH:
             raise InvalidInput(f"{read.reach!r} is no way; there are sudo and ssh", element="accounts.reach")
@@ -107,4 +121,4 @@ def open_accounts(options: Mapping[str, Any]) -> AccountsConfig | None:
         least_uid=read.least_uid,
     )
     agent = read.agent or os.path.join(os.path.dirname(sys.executable), _PROGRAM)
-    return AccountsConfig(accounts, reach, agent, read.idle)
+    return AccountsConfig(accounts, reach, agent, read.sessions, read.idle)

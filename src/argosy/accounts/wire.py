@@ -20,6 +20,7 @@ from argosy.model import (
     SubmitException,
     Unavailable,
 )
+from argosy.staging import Fault, TransferFailed
 
 #: The longest message, in bytes. What is longer goes in several.
 MOST = 16 * 1024 * 1024
@@ -41,13 +42,15 @@ _ERRORS: dict[str, type[ArgosyError]] = {
 }
 
 
-class Fault(Struct, omit_defaults=True, array_like=True):
-    """An error, as it goes over the wire."""
+class Problem(Struct, omit_defaults=True, array_like=True):
+    """An error, as it goes over the wire; `fault` and `retry_after` are those of a transfer that failed."""
 
     code: str
     message: str
     element: str | None = None
     transient: bool = False
+    fault: str | None = None
+    retry_after: float | None = None
 
 
 class Ask(Struct, omit_defaults=True, tag="ask"):
@@ -83,7 +86,7 @@ class Done(Struct, omit_defaults=True, tag="done"):
 
     id: int
     value: Any = None
-    fault: Fault | None = None
+    problem: Problem | None = None
 
 
 Message = Ask | More | Cancel | Tell | Done
@@ -120,14 +123,20 @@ async def read(stream: asyncio.StreamReader) -> Message | None:
         raise Broken(f"what came is no message: {error}") from None
 
 
-def fault_of(error: ArgosyError) -> Fault:
+def problem_of(error: ArgosyError) -> Problem:
     """An error of ours, for the other side."""
+    message = error.message[:10_000]
+    if isinstance(error, TransferFailed):
+        return Problem(error.code, message, error.element, fault=error.fault, retry_after=error.retry_after)
     transient = isinstance(error, SubmitException) and error.transient
-    return Fault(error.code, error.message[:10_000], error.element, transient)
+    return Problem(error.code, message, error.element, transient)
 
 
-def error_of(fault: Fault) -> ArgosyError:
+def error_of(problem: Problem) -> ArgosyError:
     """The error that the other side meant."""
-    if fault.code == SubmitException.code:
-        return SubmitException(fault.message, transient=fault.transient)
-    return _ERRORS.get(fault.code, ArgosyError)(fault.message, element=fault.element)
+    if problem.code == SubmitException.code:
+        return SubmitException(problem.message, transient=problem.transient)
+    if problem.code == TransferFailed.code and problem.fault in set(Fault):
+        fault = Fault(problem.fault)
+        return TransferFailed(problem.message, fault, retry_after=problem.retry_after, element=problem.element)
+    return _ERRORS.get(problem.code, ArgosyError)(problem.message, element=problem.element)

@@ -48,7 +48,10 @@ def token() -> None:
 @click.option("--expires", type=Lifetime(), default="90d", show_default=True, help="How long it is good.")
 @click.option("--note", default="", help="What it is for, for the list.")
 @_directory
-def create(owner: str | None, scopes: tuple[str, ...], expires: float, note: str, directory: str | None) -> None:
+@json_option
+def create(
+    owner: str | None, scopes: tuple[str, ...], expires: float, note: str, directory: str | None, as_json: bool
+) -> None:
     """Make a token and print it. It is shown this once."""
     from argosy.identity.policy import Scope
 
@@ -59,7 +62,10 @@ def create(owner: str | None, scopes: tuple[str, ...], expires: float, note: str
         scopes=[Scope(one) for one in scopes] or None,
         note=note,
     )
-    click.echo(made)
+    if as_json:
+        print_json(_document(record) | {"token": made})
+    else:
+        click.echo(made)
     click.echo(f"token {record.id} of {record.owner}, until {_utc(record.expires)}", err=True)
     if not _switched_on(home):
         click.echo(f"API tokens are not switched on: add [identity.tokens] to {home / 'argosy.toml'}", err=True)

@@ -7,7 +7,7 @@ reports what it sees and decides nothing about activities.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from argosy.batch.contract import Control
@@ -49,6 +49,8 @@ class JobRequest:
     directory: str | None = None
     rerunnable: bool = False
     preparation: Preparation | None = None
+    account: str | None = None
+    """Whose it is, where a driver acts as several accounts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class Handle:
     tag: str
     native_id: str
     rerunnable: bool = False
+    account: str | None = None
+    """Whose it is, where a driver acts as several accounts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +118,9 @@ class Driver(ABC):
         """
 
     @abstractmethod
-    async def find(self, tags: Sequence[str]) -> dict[str, str]:
-        """Which of these jobs the batch system has or has had, with their native ids.
+    async def find(self, tags: Sequence[str], accounts: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Which of these jobs the batch system has or has had, with their native ids; `accounts` tells whose each is,
+        where a driver acts as several accounts.
 
         A tag that is absent was never accepted. Raises Unavailable where that cannot be said now.
         """
@@ -154,8 +159,9 @@ class Driver(ABC):
     async def close(self) -> None:
         """Stop watching. Jobs go on."""
 
-    async def run(self, command: Command, *, timeout: float) -> Completed:
-        """Run a command where the batch system's own commands run, beside any job.
+    async def run(self, command: Command, *, timeout: float, account: str | None = None) -> Completed:
+        """Run a command where the batch system's own commands run, beside any job; as `account`, where a driver acts
+        as several.
 
         Raises Unavailable where the host cannot be reached or `timeout` seconds pass, InvalidStateException where
         this driver runs no commands.

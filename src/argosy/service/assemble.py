@@ -11,6 +11,8 @@ from pathlib import Path
 
 from msgspec import structs
 
+from argosy.accounts import open_accounts
+from argosy.accounts.commands import AgentTransport
 from argosy.batch import BatchSystem
 from argosy.delegation import Keeper, open_vault
 from argosy.delegation.renewal import Renewer
@@ -26,6 +28,8 @@ from argosy.store.sqlite import SQLiteStore
 from argosy.transport import open_transport
 from argosy.transport.local import LocalTransport
 
+from .accounts import AccountDriver, Seats
+from .accounts.mover import greeting
 from .config import ResourceConfig, ServiceConfig
 from .faults import Faults
 from .information.about import default_authority
@@ -38,8 +42,10 @@ def assemble(config: ServiceConfig, faults: Faults) -> ExecutionService:
     """The service that the configuration describes, not opened yet. The caller holds the directory's lock."""
     directory = Path(config.directory)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    accounts = open_accounts(config.accounts)
+    seats = None if accounts is None else Seats(accounts, greeting(config.staging, config.outbound))
     resources = {
-        name: Resource(name, _driver(name, resource, directory, config.sessions, faults), config=resource)
+        name: Resource(name, _driver(name, resource, directory, config.sessions, faults, seats), config=resource)
         for name, resource in config.resources.items()
     }
     store = SQLiteStore(directory / "argosy.db")
@@ -62,6 +68,7 @@ def assemble(config: ServiceConfig, faults: Faults) -> ExecutionService:
         about=about,
         environments=config.environments,
         keeper=_keeper(store, config, directory),
+        seats=seats,
     )
 
 
@@ -74,9 +81,16 @@ def _keeper(store: SQLiteStore, config: ServiceConfig, directory: Path) -> Keepe
     return Keeper(store, vault, renewer)
 
 
-def _driver(name: str, config: ResourceConfig, directory: Path, sessions: str, faults: Faults) -> Driver:
+def _driver(
+    name: str, config: ResourceConfig, directory: Path, sessions: str, faults: Faults, seats: Seats | None
+) -> Driver:
     environ = job_environment()
     if config.type == "local":
+        if seats is not None:
+            raise InvalidInput(
+                "processes of this machine all belong to the service's account; with [accounts] use a batch system",
+                element=f"resources.{name}.type",
+            )
         if config.url is not None:
             raise InvalidInput(
                 "a resource of type local is this machine and has no url", element=f"resources.{name}.url"
@@ -90,21 +104,35 @@ def _driver(name: str, config: ResourceConfig, directory: Path, sessions: str, f
         raise InvalidInput(
             f"{config.type!r} is no kind of resource; there are {known}", element=f"resources.{name}.type"
         )
-    system = _system(found[config.type].load(), config, name)
+    factory = found[config.type].load()
+    system = _system(factory, config, name)
     batch = BatchConfig(
         poll=config.poll,
         command_timeout=config.command_timeout,
         policy=Policy(lost_after=config.lost_after),
     )
+    distant = config.spool or f"~/.local/state/argosy/service/{_own_name(directory)}/{name}"
     if config.url is None:
         spool = config.spool or str(directory / "spool" / name)
-        return BatchDriver(system, LocalTransport(environ), spool, batch, fault=faults)
+        base = BatchDriver(system, LocalTransport(environ), spool, batch, fault=faults)
+        if seats is None:
+            return base
+
+        def make(account: str) -> Driver:
+            transport = AgentTransport(seats.agent(account))
+            place = distant.replace("{account}", account)
+            return BatchDriver(_system(factory, config, name), transport, place, batch, fault=faults)
+
+        return AccountDriver(base, make, seats.config.idle)
+    if seats is not None:
+        raise InvalidInput(
+            "with [accounts] the batch system's commands must be on this machine", element=f"resources.{name}.url"
+        )
     try:
         transport = open_transport(config.url, config=config.ssh_config)
     except (ValueError, ImportError) as error:
         raise InvalidInput(str(error), element=f"resources.{name}.url") from error
-    spool = config.spool or f"~/.local/state/argosy/service/{_own_name(directory)}/{name}"
-    return RemoteDriver(system, transport, spool, batch, sessions=sessions, fault=faults)
+    return RemoteDriver(system, transport, distant, batch, sessions=sessions, fault=faults)
 
 
 def _system(factory: Callable[..., BatchSystem], config: ResourceConfig, name: str) -> BatchSystem:

@@ -58,6 +58,9 @@
     [identity.x509]             # and by which ways of authentication
     ca_directory = "/etc/grid-security/certificates"
 
+    [accounts]                  # each user's jobs and files as an account of theirs: see argosy.accounts.config
+    gridmap = "/etc/grid-security/grid-mapfile"
+
     [endpoints.rimrock]         # other protocols than our own: see docs/rimrock.md
     hosts = { "login.example.org" = "cluster" }
 
@@ -152,6 +155,7 @@ class _File(Struct, forbid_unknown_fields=True, kw_only=True):
     audit: AuditConfig = AuditConfig()
     identity: dict[str, Any] = {}
     endpoints: dict[str, dict[str, Any]] = {}
+    accounts: dict[str, Any] = {}
     outbound: OutboundConfig = OutboundConfig()
     staging: StagingConfig = StagingConfig()
     notifications: NotificationConfig = NotificationConfig()
@@ -171,6 +175,7 @@ class ServiceConfig(Struct, kw_only=True):
     sessions: str
     identity: dict[str, Any] = {}
     endpoints: dict[str, dict[str, Any]] = {}
+    accounts: dict[str, Any] = {}
     notifications: NotificationConfig = NotificationConfig()
     tls: TLSConfig | None = None
     outbound: OutboundConfig = OutboundConfig()
@@ -235,6 +240,7 @@ def load_config(
         sessions=sessions,
         identity=_identity(read.identity, certificate),
         endpoints=read.endpoints,
+        accounts=read.accounts,
         notifications=read.notifications,
         tls=certificate,
         outbound=read.outbound,

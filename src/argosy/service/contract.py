@@ -85,11 +85,15 @@ class FileInfo:
 
 @dataclass(slots=True)
 class OpenFile:
-    """A file opened for reading. `read` gives at most `size` bytes from `offset`; whoever has it calls `close`."""
+    """A file opened for reading. `read` gives at most `size` bytes from `offset`; whoever has it calls `close`.
+
+    One that is `far` waits for another process: it is read in a thread, never in the event loop.
+    """
 
     info: FileInfo
     read: Callable[[int, int], bytes]
     close: Callable[[], None]
+    far: bool = False
 
 
 class Operations(Notifications, SweepOperations, UsageOperations):

@@ -14,11 +14,11 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 from argosy.batch import Control
-from argosy.executors.contract import Handle
 from argosy.model import ArgosyError, Unavailable
 from argosy.model.actions import Action
 
 from .policy import ServicePolicy
+from .requests import handle_of
 from .wishes import WishAnswered, pending
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Controls:
                 await self._ask(engine, name, action, wanted)
 
     async def _ask(self, engine: Engine, name: str, action: Action, wanted: list[tuple[float, Live]]) -> None:
-        handles = [Handle(live.record.tag, live.record.native_id or "") for _, live in wanted]
+        handles = [handle_of(live.record) for _, live in wanted]
         resource = self._resources.get(name)
         answers: Sequence[ArgosyError | None]
         if resource is None or not resource.opened:

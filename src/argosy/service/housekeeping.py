@@ -184,7 +184,15 @@ class Housekeeping:
             ("remove-session", {"path": activity.session}) for activity in activities
         ]
         chores += [
-            ("forget", {"resource": activity.resource, "tag": activity.tag_of(submission), "native_id": native_id})
+            (
+                "forget",
+                {
+                    "resource": activity.resource,
+                    "tag": activity.tag_of(submission),
+                    "native_id": native_id,
+                    "account": activity.local_account,
+                },
+            )
             for activity in activities
             for submission, native_id in enumerate((*activity.earlier, activity.native_id))
             if native_id is not None
@@ -227,7 +235,12 @@ class Housekeeping:
         resource = self._resources.get(name)
         if resource is not None:
             await resource.driver.forget(
-                [Handle(str(chore.payload["tag"]), str(chore.payload["native_id"])) for chore in chores]
+                [
+                    Handle(
+                        str(chore.payload["tag"]), str(chore.payload["native_id"]), account=chore.payload.get("account")
+                    )
+                    for chore in chores
+                ]
             )
 
     async def _chore(self, chores: Sequence[Chore], work: Coroutine[Any, Any, None]) -> None:

@@ -201,6 +201,7 @@ class Who:
 
     name: str
     groups: tuple[str, ...] = ()
+    account: str | None = None
 
 
 def judge_all(needed: Requirements, candidates: Sequence[Candidate], who: Who) -> list[Verdict]:

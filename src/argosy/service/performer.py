@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -22,7 +23,7 @@ from .engine import Engine, Live
 from .lifecycle import Accepted, Away, Instruction, Never, Refused, Reported, TooLate
 from .offering import Offering
 from .policy import ServicePolicy
-from .requests import job_request
+from .requests import handle_of, job_request
 from .resources import Resource
 from .routing import Router, WaitingRoom
 from .sessions import Sessions
@@ -183,7 +184,7 @@ class Performer:
     async def _submit(self, resource: Resource, lives: list[Live]) -> None:
         try:
             descriptions = {live.record.id: await self.description(live) for live in lives}
-            await asyncio.to_thread(self._sessions.make, list(descriptions))
+            await asyncio.to_thread(self._sessions.make, [live.record.session for live in lives])
             told = await self._offered(lives, descriptions)
             # Those that were terminated or held meanwhile are not handed over any more.
             still = [
@@ -233,10 +234,13 @@ class Performer:
         request = job_request(record.tag, description, record.session, record.queue, environments)
         if isinstance(told, dict) and told:
             request.spec.environment = (request.spec.environment or {}) | told
-        return request
+        return request if record.local_account is None else replace(request, account=record.local_account)
 
     async def _recover(self, resource: Resource, lives: list[Live]) -> None:
-        found = await resource.driver.find([live.record.tag for live in lives])
+        accounts = {
+            live.record.tag: live.record.local_account for live in lives if live.record.local_account is not None
+        }
+        found = await resource.driver.find([live.record.tag for live in lives], accounts)
         for live in lives:
             native_id = found.get(live.record.tag)
             if native_id is None:
@@ -244,10 +248,10 @@ class Performer:
             else:
                 self.engine.went_well(live)
                 self.engine.post(live.record.id, Accepted(native_id))
-                resource.driver.watch([Handle(live.record.tag, native_id)])
+                resource.driver.watch([Handle(live.record.tag, native_id, account=live.record.local_account)])
 
     async def _watch(self, resource: Resource, lives: list[Live]) -> None:
-        resource.driver.watch([Handle(live.record.tag, live.record.native_id or "") for live in lives])
+        resource.driver.watch([handle_of(live.record) for live in lives])
         for live in lives:
             if live.record.state.in_lrms:  # one that is being terminated has its own timer
                 self.engine.went_well(live)
@@ -257,7 +261,7 @@ class Performer:
         if unknown:
             await self._recover(resource, unknown)
         known = [live for live in lives if live.record.native_id is not None]
-        handles = [Handle(live.record.tag, live.record.native_id or "") for live in known]
+        handles = [handle_of(live.record) for live in known]
         resource.driver.watch(handles)
         self._fault("cancel-before")
         answers = await resource.driver.control(Control.CANCEL, handles)
@@ -288,7 +292,7 @@ class Performer:
         by_resource: dict[str, list[Handle]] = {}
         for activity in activities:
             if activity.native_id is not None and activity.resource in self._resources:
-                by_resource.setdefault(activity.resource, []).append(Handle(activity.tag, activity.native_id))
+                by_resource.setdefault(activity.resource, []).append(handle_of(activity))
         for name, handles in by_resource.items():
             try:
                 await self._resources[name].driver.settled(handles)

@@ -7,14 +7,14 @@ files from coming in; it ends no job, whose owner is warned instead.
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import islice
 
 from argosy.model import ActivityState
 from argosy.store import Activity, Store
 
 from .policy import ServicePolicy
+from .sessions import Sessions
 
 #: Warned from this part of a quota on.
 _NEARLY = 0.9
@@ -27,9 +27,9 @@ Warn = Callable[[str, str], None]
 class Quotas:
     """Sizes of session directories by activity and owner, in bytes."""
 
-    def __init__(self, store: Store, root: str, policy: ServicePolicy, warn: Warn) -> None:
+    def __init__(self, store: Store, sessions: Sessions, policy: ServicePolicy, warn: Warn) -> None:
         self._store = store
-        self._root = root
+        self._sessions = sessions
         self._each = policy.session_quota
         self._all = policy.sessions_quota
         self._warn = warn
@@ -47,7 +47,7 @@ class Quotas:
         if not self.set:
             return None
         if activity.id not in self._sizes:
-            self._put(activity.id, activity.owner, await asyncio.to_thread(size_below, activity.session))
+            self._put(activity.id, activity.owner, await asyncio.to_thread(self._sessions.weigh, activity.session))
         left = []
         if self._each:
             left.append(self._each - self._sizes[activity.id][1])
@@ -68,7 +68,7 @@ class Quotas:
         """Measure all session directories, and warn those that come near their quota."""
         if not self.set:
             return
-        found = self._directories()
+        found = self._sessions.weights()
         seen: set[str] = set()
         while batch := await asyncio.to_thread(lambda: dict(islice(found, _AT_ONCE))):
             for id, activity in (await self._store.get(list(batch))).items():
@@ -86,12 +86,6 @@ class Quotas:
             self._warned.add(activity.id)
             self._warn(activity.id, f"its session directory has {size} bytes; the quota is {self._each}")
 
-    def _directories(self) -> Iterator[tuple[str, int]]:
-        for upper in _directories_in(self._root):
-            if len(upper.name) == 2:
-                for one in _directories_in(upper.path):
-                    yield one.name, size_below(one.path)
-
     def _put(self, id: str, owner: str, size: int) -> None:
         self._forget(id)
         self._sizes[id] = owner, size
@@ -103,31 +97,3 @@ class Quotas:
             self._totals[owner] -= size
             if not self._totals[owner]:
                 del self._totals[owner]
-
-
-def size_below(path: str) -> int:
-    """The sizes of all plain files below a directory; 0 where it is gone. Links are not followed. Blocks."""
-    total = 0
-    waiting = [path]
-    while waiting:
-        try:
-            with os.scandir(waiting.pop()) as entries:
-                for entry in entries:
-                    try:
-                        if entry.is_dir(follow_symlinks=False):
-                            waiting.append(entry.path)
-                        elif entry.is_file(follow_symlinks=False):
-                            total += entry.stat(follow_symlinks=False).st_size
-                    except FileNotFoundError:
-                        continue
-        except (FileNotFoundError, NotADirectoryError, PermissionError):
-            continue  # gone meanwhile, or the job has closed it
-    return total
-
-
-def _directories_in(path: str) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(path) as entries:
-            return [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
-    except (FileNotFoundError, NotADirectoryError):
-        return []

@@ -5,10 +5,16 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Sequence
 
-from argosy.executors.contract import JobRequest
+from argosy.executors.contract import Handle, JobRequest
 from argosy.model import ActivityDescription, JobAttributes, JobSpec, RuntimeEnvironment
+from argosy.store import Activity
 
 from .preparation import contained, preparation
+
+
+def handle_of(activity: Activity) -> Handle:
+    """A job that a driver has."""
+    return Handle(activity.tag, activity.native_id or "", account=activity.local_account)
 
 
 def job_request(

@@ -35,6 +35,7 @@ from argosy.outbound import OutboundPolicy
 from argosy.staging import Staging, StagingConfig
 from argosy.store import Activity, Created, Event, NewActivity, Query, Store, Sweep
 
+from .accounts import AccountMover, AccountSessions, Seats
 from .administering import AdministrationOperations
 from .administration import Administration
 from .admission import Admission, Drained
@@ -124,12 +125,14 @@ class ExecutionService(
         keeper: Keeper | None = None,
         staging: Staging | None = None,
         credentials: FindCredentials | None = None,
+        seats: Seats | None = None,
     ) -> None:
         """`alone`: no other process uses the store, so whoever had activities in hand before is dead. `source` names
         this service in what it tells others.
 
         `staging` moves files from and to URLs, and is closed with the service; `credentials` finds with what: without
-        it, with what `keeper` has. That has the users' credentials; without one they last as long as this service.
+        it, with what `keeper` has. That has the users' credentials; without one they last as long as this service. With
+        `seats` everything is done as the local account of whoever asks for it; the drivers are AccountDrivers then.
         """
         if not resources:
             raise ValueError("a service needs at least one resource")
@@ -138,16 +141,21 @@ class ExecutionService(
         self._policy = policy or ServicePolicy()
         self._fault = fault
         self.keeper = keeper or Keeper(store, Vault([os.urandom(32)]))
-        self._sessions = Sessions(sessions_root, fault)
+        self._seats = seats
+        self._accounts = None if seats is None else seats.config.accounts
+        self._sessions = (
+            Sessions(sessions_root, fault) if seats is None else AccountSessions(sessions_root, fault, seats)
+        )
         self._router = Router(resources, environments)
         self._staging = staging or Staging(
             StagingConfig(cache_size=0), outbound or OutboundPolicy(), os.path.join(sessions_root, ".staging"), fault
         )
         quotas = Quotas(
-            store, sessions_root, self._policy, lambda of, words: self._engine.post(of, Noticed("quota", words))
+            store, self._sessions, self._policy, lambda of, words: self._engine.post(of, Noticed("quota", words))
         )
         find = credentials or Delegated(self.keeper)
-        transfers = Transfers(store, self._sessions, self._staging, find, quotas, fault)
+        mover = self._staging if seats is None else AccountMover(self._staging, seats)
+        transfers = Transfers(store, self._sessions, mover, find, quotas, fault)
         self._performer = Performer(store, self._sessions, resources, self._policy, transfers, fault, self._router)
         self._engine = Engine(
             store,
@@ -186,7 +194,7 @@ class ExecutionService(
         self.on_stop = lambda: None
         self._worker = worker
         self._alone = alone
-        self._maker = Maker(self._look_at, self._prepare_for_sweep, self._make_sessions)
+        self._maker = Maker(self._look_at, self._prepare_for_sweep, self._make_sessions, self._account)
         self._sweeps = SweepRunner(
             store, self._engine, self._maker, self._housekeeping.purge, self._policy, worker, fault
         )
@@ -195,6 +203,8 @@ class ExecutionService(
     async def open(self) -> None:
         """Begin: open the store, take up what was left unfinished, and keep house."""
         os.makedirs(self._sessions.root, mode=0o700, exist_ok=True)
+        if isinstance(self._sessions, AccountSessions):
+            self._sessions.start()
         await self._store.open()
         if self._alone:
             await self._store.retire_all()
@@ -223,6 +233,8 @@ class ExecutionService(
         await self._performer.stop()
         await self._staging.close()
         await self._engine.stop()
+        if self._seats is not None:
+            await self._seats.close()
         await self._store.retire(self._worker)
         await self._store.close()
 
@@ -232,7 +244,7 @@ class ExecutionService(
         _reach(caller, Operation.CREATE)
         self._check_vector(requests)
         answers: list[Created | ArgosyError | None] = []
-        who = Who(caller.name, tuple(sorted(caller.groups)))
+        who = await self._who(caller)
         prepared: list[_Prepared] = []
         for index, request in enumerate(requests):
             try:
@@ -253,7 +265,7 @@ class ExecutionService(
             self._admission.done(caller.name, len(prepared))
         self._fault("create-after")
         await self._make_sessions(
-            [result.activity.id for result in results if isinstance(result, Created) and not result.existed]
+            [result.activity.session for result in results if isinstance(result, Created) and not result.existed]
         )
         for (index, _, description, decision), result in zip(prepared, results, strict=True):
             answers[index] = result
@@ -273,13 +285,21 @@ class ExecutionService(
             answers[index] = refusal
         return [one for one, refusal in zip(prepared, refusals, strict=True) if refusal is None]
 
-    async def _make_sessions(self, ids: Sequence[str]) -> None:
+    async def _account(self, caller: Caller) -> str | None:
+        """As which account everything is done for the caller. Raises NotAllowed where there is none here."""
+        return None if self._accounts is None else await self._accounts.of(caller)
+
+    async def _who(self, caller: Caller) -> Who:
+        """On whose behalf the caller's activities are."""
+        return Who(caller.name, tuple(sorted(caller.groups)), await self._account(caller))
+
+    async def _make_sessions(self, sessions: Sequence[str]) -> None:
         """Make the session directories of activities that are recorded."""
-        if not ids:
+        if not sessions:
             return
         try:
-            await asyncio.to_thread(self._sessions.make, ids)
-        except OSError as error:
+            await asyncio.to_thread(self._sessions.make, sessions)
+        except (OSError, Unavailable) as error:
             # They are recorded: each stage makes its directory too, and says so where that cannot be done.
             log.error("session directories cannot be made now: %s", error)  # noqa: TRY400
 
@@ -293,7 +313,7 @@ class ExecutionService(
     def _prepare_for_sweep(
         self, sweep: Sweep, description: Description, parameters: Mapping[str, Value]
     ) -> tuple[NewActivity, Callable[[], None]]:
-        who = Who(sweep.owner, sweep.groups)
+        who = Who(sweep.owner, sweep.groups, sweep.local_account)
         new, asked, decision = self._prepare(who, CreateRequest(description, sweep=sweep.id, parameters=parameters))
         return new, lambda: self._begin(new.activity, asked, decision, who)
 
@@ -309,7 +329,7 @@ class ExecutionService(
         check_files(description, self._staging)
         now = time.time()
         id = new_id()
-        session = self._sessions.path(id)
+        session = self._sessions.path(id, who.account)
 
         def check(verdict: Verdict) -> None:
             self._check_system(verdict, id, description, session)
@@ -332,6 +352,7 @@ class ExecutionService(
             worker=self._worker,
             tags=dict(description.tags),
             groups=who.groups,
+            local_account=who.account,
             environments=() if isinstance(chosen, Waiting) else chosen.environments,
             sweep=request.sweep,
             parameters=None if request.parameters is None else dict(request.parameters),
@@ -541,7 +562,8 @@ class ExecutionService(
         asked = limited_command(command, directory, limit)
         found = find_resource(self._resources, resource)
         found.check_allowed(caller.name, caller.groups)
-        return read_outcome(await found.driver.run(asked, timeout=limit + PATIENCE))
+        account = await self._account(caller)
+        return read_outcome(await found.driver.run(asked, timeout=limit + PATIENCE, account=account))
 
     async def transfers(self, caller: Caller, id: str) -> list[Transfer]:
         await self._one(caller, Operation.TRANSFERS, id)

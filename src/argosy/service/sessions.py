@@ -19,6 +19,7 @@ from argosy.staging.finding import find, is_pattern
 
 from .contract import FileInfo, OpenFile
 from .listing import Listings
+from .weighing import size_below, weights_below
 
 _P = ParamSpec("_P")
 
@@ -34,20 +35,28 @@ class Sessions:
         self._fault = fault
         self._listings = Listings(hidden=_PARTIAL)
 
-    def path(self, id: str) -> str:
+    def path(self, id: str, account: str | None = None) -> str:
         """Where the session directory of an activity is. Spread over 256 directories by the id's end."""
+        del account
         return os.path.join(self.root, id[-2:], id)
 
-    def make(self, ids: Sequence[str]) -> None:
-        """Make session directories; those that exist stay as they are."""
-        for id in ids:
-            path = self.path(id)
+    def make(self, sessions: Sequence[str]) -> None:
+        """Make session directories, `Activity.session` of each; those that exist stay as they are."""
+        for path in sessions:
             try:
                 os.mkdir(path, 0o700)
             except FileExistsError:
                 continue
             except FileNotFoundError:
                 os.makedirs(path, mode=0o700, exist_ok=True)
+
+    def weigh(self, session: str) -> int:
+        """The sizes of all files in a session directory together, in bytes."""
+        return size_below(session)
+
+    def weights(self) -> Iterator[tuple[str, int]]:
+        """The activities that have session directories, each with the size of its own."""
+        return weights_below(self.root)
 
     def remove(self, path: str) -> None:
         """Remove a session directory with all it holds. `path` is that of `Activity.session`."""

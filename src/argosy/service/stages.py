@@ -71,7 +71,7 @@ class Stages:
         description = await self._describe(live)
         if live.record.state is not ActivityState.STAGING_IN:
             return
-        await asyncio.to_thread(self._sessions.make, [live.record.id])
+        await asyncio.to_thread(self._sessions.make, [live.record.session])
         for file in description.inputs:
             if file.content is not None:
                 await asyncio.to_thread(

@@ -109,6 +109,8 @@ class Activity:
     """Since when it waits for a share that takes it, where it does."""
     groups: tuple[str, ...] = ()
     """The groups of its owner when it was created, for shares that are not for everybody."""
+    local_account: str | None = None
+    """The local account as which everything is done for it; None: that of the service."""
     environments: tuple[str, ...] = ()
     """The runtime environments that were chosen for it, each as ``NAME-VERSION``."""
 

@@ -58,6 +58,8 @@ class Sweep:
     worker: str | None = None
     groups: tuple[str, ...] = ()
     """Those that its owner was in when it was asked for."""
+    local_account: str | None = None
+    """As `Activity.local_account`."""
 
     @property
     def made(self) -> int:

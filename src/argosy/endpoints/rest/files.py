@@ -201,7 +201,7 @@ class _Chunks:
         left = self._end - self._at
         if self._file is None or left == 0:
             raise StopAsyncIteration
-        if left <= _SMALL:
+        if left <= _SMALL and not self._file.far:
             data = self._file.read(self._at, left)
         else:
             data = await asyncio.to_thread(self._file.read, self._at, min(CHUNK, left))

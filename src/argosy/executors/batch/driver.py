@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import uuid
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -203,7 +203,7 @@ class BatchDriver(Driver):
         self._fault("command-after")
         return self._system.parse_submit(done, group)
 
-    async def find(self, tags: Sequence[str]) -> dict[str, str]:
+    async def find(self, tags: Sequence[str], accounts: Mapping[str, str] | None = None) -> dict[str, str]:
         await self._prepare()
         found = {tag: known for tag in tags if (known := self._watcher.native_id(tag)) is not None}
         # A tag may have been in several arrays: one that was refused, say, and the one that was accepted after it.
@@ -312,7 +312,7 @@ class BatchDriver(Driver):
                     seen |= self._system.parse_accounting(await self._run(command), unseen).jobs
         return seen
 
-    async def run(self, command: Command, *, timeout: float) -> Completed:
+    async def run(self, command: Command, *, timeout: float, account: str | None = None) -> Completed:
         return await self._transport.run(command, timeout=timeout)
 
     async def shares(self) -> list[Share]:

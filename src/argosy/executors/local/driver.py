@@ -180,7 +180,7 @@ class LocalDriver(Driver):
         wire = [request.tag, resources.computed_core_count, None, inherits, prepared.argv, directory, *prepared[3:]]
         return json.dumps(wire, separators=(",", ":"))
 
-    async def find(self, tags: Sequence[str]) -> dict[str, str]:
+    async def find(self, tags: Sequence[str], accounts: Mapping[str, str] | None = None) -> dict[str, str]:
         return {tag: tag for tag in await self._vector("find", tags)}
 
     def watch(self, handles: Iterable[Handle]) -> None:
@@ -226,7 +226,7 @@ class LocalDriver(Driver):
         answer: list[str] = await (await self._ready()).request("list")
         return answer
 
-    async def run(self, command: Command, *, timeout: float) -> Completed:
+    async def run(self, command: Command, *, timeout: float, account: str | None = None) -> Completed:
         if self._commands is None:
             self._commands = LocalTransport(self._environ)
         return await self._commands.run(command, timeout=timeout)

@@ -74,6 +74,7 @@ class SweepService(SweepOperations):
             reason="waiting for its owner to let it start" if options.held else None,
             worker=self._worker,
             groups=tuple(sorted(caller.groups)),
+            local_account=await self._maker.account(caller),
         )
         events = [SweepEvent(sweep.id, now, "created", state, f"{expansion.count} jobs", caller.name)]
         events += [SweepEvent(sweep.id, now, "note", state, note) for note in notes]

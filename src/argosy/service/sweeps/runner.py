@@ -58,12 +58,14 @@ class Maker:
     """What makes activities of descriptions, as it does for single ones.
 
     `look_at` raises what is wrong with a description. `prepare` answers with what is to be recorded of a sweep's
-    job with these parameters, and what begins with it once that is done. `recorded` is told the ids of those that are.
+    job with these parameters, and what begins with it once that is done. `recorded` is told the session directories of
+    those that are; `account` tells as which local account everything is done for a caller, None for the service's.
     """
 
     look_at: Callable[[Caller, Description], None]
     prepare: Callable[[Sweep, Description, Mapping[str, Value]], tuple[NewActivity, Callable[[], None]]]
     recorded: Callable[[Sequence[str]], Awaitable[None]]
+    account: Callable[[Caller], Awaitable[str | None]]
 
 
 @dataclass(slots=True)
@@ -302,7 +304,7 @@ class SweepRunner:
         if isinstance(result, Conflict):
             return True  # held or terminated meanwhile: what is recorded is looked at again
         self._fault("sweep-after")
-        await self._maker.recorded([new.activity.id for new in made])
+        await self._maker.recorded([new.activity.session for new in made])
         for one in begin:
             one()
         return True

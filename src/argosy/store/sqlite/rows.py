@@ -41,6 +41,7 @@ class _Rest(msgspec.Struct, omit_defaults=True):
     wish: Wish | None = None
     waiting_since: float | None = None
     groups: tuple[str, ...] = ()
+    local_account: str | None = None
     environments: tuple[str, ...] = ()
 
 
@@ -161,6 +162,7 @@ def read_activity(row: tuple[Any, ...]) -> Activity:
         wish=rest.wish,
         waiting_since=rest.waiting_since,
         groups=rest.groups,
+        local_account=rest.local_account,
         environments=rest.environments,
     )
 

@@ -44,6 +44,7 @@ class _Rest(msgspec.Struct, omit_defaults=True):
     by: str | None = None
     final_at: float | None = None
     groups: tuple[str, ...] = ()
+    local_account: str | None = None
 
 
 _rest = msgspec.json.Decoder(_Rest)
@@ -108,6 +109,7 @@ def _read(row: tuple[Any, ...]) -> Sweep:
         by=rest.by,
         final_at=rest.final_at,
         groups=rest.groups,
+        local_account=rest.local_account,
     )
 
 

@@ -1,0 +1,68 @@
+"""Agents by account, and which account's a session directory is."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from argosy.accounts import AccountsConfig, Agent
+
+#: .../@ACCOUNT/XX/ID: the account stands in the path, which only the service writes.
+_SESSION = re.compile(r"/@([a-z_][a-z0-9_.-]{0,31})/[0-9a-z]{2}/[0-9a-z]+\Z", re.ASCII)
+
+
+def account_of(session: str) -> str | None:
+    """The account whose session directory it is; None of one that is the service's own."""
+    found = _SESSION.search(session)
+    return found[1] if found is not None and ".." not in session.split("/") else None
+
+
+def session_path(base: str, account: str, id: str) -> str:
+    """Where an account's session directory of an activity is."""
+    return f"{base}/@{account}/{id[-2:]}/{id}"
+
+
+class Seats:
+    """One agent for each account that has something to do. An agent without work ends after a while."""
+
+    def __init__(self, config: AccountsConfig, greeting: Mapping[str, Any]) -> None:
+        self.config = config
+        self._greeting = greeting
+        self._agents: dict[str, Agent] = {}
+        self._used: dict[str, float] = {}
+        self._tidying: asyncio.Task[None] | None = None
+
+    def agent(self, account: str) -> Agent:
+        """The account's agent; it is started when something is asked of it."""
+        loop = asyncio.get_running_loop()
+        if self._tidying is None:
+            self._tidying = loop.create_task(self._tidy())
+        self._used[account] = loop.time()
+        if account not in self._agents:
+            self._agents[account] = Agent(account, self.config.command(account), self._greeting)
+        return self._agents[account]
+
+    def accounts(self) -> list[str]:
+        """Those that have had something to do since the service began."""
+        return list(self._agents)
+
+    async def close(self) -> None:
+        """End all agents."""
+        if self._tidying is not None:
+            self._tidying.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._tidying
+        await asyncio.gather(*(agent.close() for agent in self._agents.values()))
+
+    async def _tidy(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self.config.idle / 2)
+            for account, agent in list(self._agents.items()):
+                if agent.busy:
+                    self._used[account] = loop.time()
+                elif loop.time() - self._used[account] > self.config.idle:
+                    await agent.rest()
