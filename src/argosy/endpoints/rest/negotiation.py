@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from argosy.endpoints.rest.problems import HttpError
+from .problems import HttpError
 
 JSON = "application/json"
 XML = "application/xml"

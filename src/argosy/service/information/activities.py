@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from argosy.languages.glue2 import Entity
-from argosy.languages.native import Description
+from argosy.languages.native import Description, to_model
 from argosy.model.projections import ARC_REST, EMI_ES, GES, GLUE2
 from argosy.store import Activity
 
@@ -87,8 +87,6 @@ def computing_activity(activity: Activity, about: About, description: Descriptio
 
 
 def _asked(description: Description) -> dict[str, str | int | list[str] | None]:
-    from argosy.languages.native import to_model
-
     spec = to_model(description).spec
     slots = spec.effective_resources.computed_core_count
     duration = spec.attributes.duration
