@@ -16,7 +16,7 @@ from litestar.params import FromPath, QueryParameter
 from litestar.types import ASGIApp, OperationIDCreator, Scope
 
 from argosy.languages.documents import FileDocument, FilePage
-from argosy.model import InvalidInput, NotFound
+from argosy.model import InvalidInput, NotAllowed, NotFound
 from argosy.service.caller import Caller
 from argosy.service.contract import FileInfo, OpenFile, Operations
 
@@ -232,8 +232,8 @@ def _quoted(etag: str) -> str:
 async def _exists(operations: Operations, caller: Caller, id: str, path: str) -> bool:
     try:
         opened: FileInfo | OpenFile = await operations.open_file(caller, id, path)
-    except NotFound:
-        return False
+    except (NotFound, NotAllowed):
+        return False  # whoever may write and not read is not told what was there
     if isinstance(opened, OpenFile):
         opened.close()
     return True
