@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from argosy.client import Client, Endpoint
@@ -226,3 +227,10 @@ def test_credentials_that_a_description_may_not_name(service: Secure, client: Cl
         with pytest.raises(ArgosyError) as caught:
             client.submit(json.loads(json.dumps({"executable": "/bin/true", **more})))
         assert caught.value.element == element
+    sweep = {
+        "description": {"executable": "/bin/echo", "arguments": ["{{x}}"], "credentials": ["0" * 16]},
+        "sweep": {"parameter": "x", "values": [1, 2]},
+    }
+    headers = {"Authorization": f"Bearer {service.token}"}
+    refused = httpx.post(f"{service.url}/v1/sweeps", json=sweep, headers=headers, verify=service.context())
+    assert (refused.status_code, refused.json()["element"]) == (422, "credentials[0]")

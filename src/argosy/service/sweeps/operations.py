@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import msgspec
 
+from argosy.delegation import Keeper
 from argosy.identity.policy import Operation, Reach
 from argosy.languages.native import Description
 from argosy.languages.sweeps import Expansion, Options
@@ -20,6 +21,7 @@ from argosy.store import NewSweep, Store, Sweep, SweepDocument, SweepEvent, Swee
 
 from ..admission import Admission
 from ..caller import Caller
+from ..delegated import check as check_credentials
 from ..ids import new_id
 from ..policy import ServicePolicy
 from ..reaching import demand
@@ -36,6 +38,7 @@ _AT_A_TIME = 25
 class SweepService(SweepOperations):
     """The part of the service that answers for sweeps."""
 
+    keeper: Keeper
     _sweeps: SweepRunner
     _store: Store
     _policy: ServicePolicy
@@ -55,6 +58,9 @@ class SweepService(SweepOperations):
                 f"{window} unfinished jobs at a time; the most are {self._policy.sweep_window_limit}", element="window"
             )
         for number, (index, job) in enumerate(probes):
+            if number == 0:
+                # All jobs have the same: they are named in the description and not in the parameters.
+                await check_credentials(self.keeper, caller.name, job)
             self._probe(caller, index, job)
             if number % _AT_A_TIME == 0:
                 await asyncio.sleep(0)  # others have their turn
