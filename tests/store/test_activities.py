@@ -48,6 +48,7 @@ FULL: dict[str, Any] = {
     "wish": Wish(Action.HOLD, "bob", 1235.5, True, "slurmctld is away"),
     "waiting_since": 12.5,
     "groups": ("staff",),
+    "local_account": "argosy-a",
     "environments": ("python-3.11",),
     "cores": 8,
     "nodes": 2,
