@@ -21,6 +21,7 @@ from argosy.model import ArgosyError
 from argosy.service.audit import Trail, audited, of_request
 from argosy.service.contract import CreateRequest, Operations
 from tests.identity.pki import header, make_proxy
+from tests.rest.fake import FakeOperations
 from tests.service.driving import told_service
 from tests.service.running import until
 from tests.tls.conftest import SHORT, Secure, secure_service, user
@@ -109,7 +110,7 @@ async def test_every_operation_leaves_a_line(tmp_path: Path) -> None:
 
 def test_no_operation_is_left_out(tmp_path: Path) -> None:
     for operation in Operation:
-        assert operation.value in vars(type(audited(None, Trail(tmp_path / "x"))))  # type: ignore[arg-type]
+        assert operation.value in vars(type(audited(FakeOperations(), Trail(tmp_path / "x"))))
 
 
 # -- a whole service ------------------------------------------------------------------------------
