@@ -86,7 +86,7 @@ def test_submit_takes_any_language(argosy: Command, live: Live, job: Path, argum
 
 
 def test_submit_takes_a_script_for_a_script(argosy: Command, live: Live) -> None:
-    Path("job.sh").write_text("#!/bin/bash\n#SBATCH -n 4 --frob\necho hi\n")
+    Path("job.sh").write_text("#!/bin/bash\n#SBATCH -n 4 --frob  # optional\necho hi\n")
     done = argosy("submit", "--to", "local", "job.sh")
     assert done.code == 0
     assert "--frob" in done.err

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from argosy.identity import Caller, Operation, Role, Scope
@@ -19,6 +20,7 @@ from argosy.model import (
     LimitExceeded,
     NotAllowed,
     NotFound,
+    Unavailable,
 )
 from argosy.model.sweep import SweepState
 from argosy.service.service import ExecutionService
@@ -232,6 +234,34 @@ async def test_limits(tmp_path: Path) -> None:
         await submitted(service, driver, 5)
 
 
+async def test_a_drained_service_makes_no_more_jobs_and_goes_on_afterwards(tmp_path: Path) -> None:
+    boss = Caller("boss", roles=frozenset({Role.ADMINISTRATOR}))
+    async with told_service(tmp_path, housekeeping=0.05) as (service, driver):
+        id = await created(service, 6, window=2)
+        await submitted(service, driver, 2)
+        await service.drain(boss, "maintenance")
+        with pytest.raises(Unavailable, match="maintenance"):
+            await created(service, 3)
+        await driver.end(*driver.submitted)
+        await until(lambda: _open(service, id, 0))
+        assert (await now(service, id)).made == 2
+        await service.admit(boss)
+        await submitted(service, driver, 4)
+
+
+async def test_an_owner_s_limit_makes_a_sweep_wait(tmp_path: Path) -> None:
+    async with told_service(tmp_path, housekeeping=0.05) as (service, driver):
+        service._admission.limits = msgspec.structs.replace(service._admission.limits, unfinished=3)
+        id = await created(service, 10, window=8)
+        await submitted(service, driver, 3)
+        for ended in (0, 3, 6, 9):
+            assert (await now(service, id)).open <= 3
+            await driver.end(*driver.submitted[ended : ended + 3])
+            await submitted(service, driver, min(ended + 6, 10))
+        assert (await service.sweep(ALICE, id, wait=10)).sweep.state is S.FINISHED
+        assert len(set(driver.submitted)) == 10
+
+
 async def test_a_repeat_with_its_key_is_the_first_sweep(tmp_path: Path) -> None:
     async with told_service(tmp_path) as (service, driver):
         first = await service.create_sweep(ALICE, SweepRequest(document(3), key="k"))
@@ -310,11 +340,17 @@ async def test_another_service_goes_on_where_the_last_one_stopped(tmp_path: Path
         await service.terminate_sweep(ALICE, id)
     async with told_service(tmp_path) as (service, driver):
         assert (await now(service, id)).state is S.TERMINATING
-        driver.control = _ending(driver)
-        # They are being ended without anybody asking again.
+        # They are being ended without anybody asking again; the batch system says that they are.
+        await until(lambda: _all_ending(service, id), "all to be ended")
+        await driver.end(*[one.id for one in await children(service, id, "running")], exit_code=143)
         done = (await service.sweep(ALICE, id, wait=10)).sweep
         assert (done.state, done.finished) == (S.TERMINATED, 5)
         assert [one.parameters["index"] for one in await children(service, id)] == list(range(done.made))
+
+
+async def _all_ending(service: ExecutionService, id: str) -> bool:
+    states = (await service.sweep(ALICE, id)).states
+    return set(states) <= {"running:terminating"}
 
 
 # -- who may ----------------------------------------------------------------------------------------------

@@ -116,6 +116,13 @@ class Admission:
                 answers[index] = _too_many(most, unfinished=unfinished)
         return self._take(owner, answers)
 
+    async def room(self, owner: str, new: Sequence[NewActivity]) -> int:
+        """How many of these, the first ones, are taken; they count as `admit` has it."""
+        if not new:
+            return 0
+        answers = await self.admit(owner, new)
+        return next((place for place, answer in enumerate(answers) if answer is not None), len(answers))
+
     def _take(self, owner: str, answers: list[ArgosyError | None]) -> list[ArgosyError | None]:
         taken = sum(answer is None for answer in answers)
         for unfinished, _ in self._limits():

@@ -190,14 +190,21 @@ class ExecutionService(
             store, self._engine, self._performer, self._sessions, resources, self._policy, worker, self._waiting, quotas
         )
         self._admission = Admission(store, limits or Limits())
+        self._maker = Maker(
+            self._look_at,
+            self._prepare_for_sweep,
+            self._admission.room,
+            self._admission.done,
+            self._make_sessions,
+            self._account,
+        )
+        self._sweeps = SweepRunner(
+            store, self._engine, self._maker, self._housekeeping.purge, self._policy, worker, fault
+        )
         self._administration = Administration(store, self._engine, self._performer, resources, self._admission, worker)
         self.on_stop = lambda: None
         self._worker = worker
         self._alone = alone
-        self._maker = Maker(self._look_at, self._prepare_for_sweep, self._make_sessions, self._account)
-        self._sweeps = SweepRunner(
-            store, self._engine, self._maker, self._housekeeping.purge, self._policy, worker, fault
-        )
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:

@@ -64,6 +64,9 @@ class Maker:
 
     look_at: Callable[[Caller, Description], None]
     prepare: Callable[[Sweep, Description, Mapping[str, Value]], tuple[NewActivity, Callable[[], None]]]
+    room: Callable[[str, Sequence[NewActivity]], Awaitable[int]]
+    """How many of these, the first ones, the service takes of their owner now; `taken` says that it has."""
+    taken: Callable[[str, int], None]
     recorded: Callable[[Sequence[str]], Awaitable[None]]
     account: Callable[[Caller], Awaitable[str | None]]
 
@@ -284,8 +287,10 @@ class SweepRunner:
             expansion = active.expansion = found
         start = sweep.next
         jobs = await asyncio.to_thread(_make, expansion, start, min(most, _CHUNK))
+        stop = start + len(jobs)
         made: list[NewActivity] = []
         begin: list[Callable[[], None]] = []
+        places: list[int] = []
         refused: list[SweepEvent] = []
         for index, (values, job) in enumerate(jobs, start):
             try:
@@ -298,9 +303,21 @@ class SweepRunner:
             else:
                 made.append(new)
                 begin.append(beginning)
+                places.append(index)
+        room = await self._maker.room(sweep.owner, made)
+        if room < len(made):
+            # The service takes no more of its owner's now: go on there when one has ended, or after a while.
+            stop = places[room]
+            made, begin = made[:room], begin[:room]
+            refused = [one for one in refused if one.index is not None and one.index < stop]
+            if stop == start:
+                return False
         told = refused[: max(0, _TOLD - sweep.refused)]
         self._fault("sweep-before")
-        result = await self._store.expand(sweep.id, start, start + len(jobs), made, told)
+        try:
+            result = await self._store.expand(sweep.id, start, stop, made, told)
+        finally:
+            self._maker.taken(sweep.owner, len(made))
         if isinstance(result, Conflict):
             return True  # held or terminated meanwhile: what is recorded is looked at again
         self._fault("sweep-after")
