@@ -308,6 +308,21 @@ class LimitsDocument(Struct, kw_only=True):
     """Event streams and long polls."""
 
 
+class TimesDocument(Struct, kw_only=True):
+    """For how long the service keeps and tries what, in seconds."""
+
+    retention: float
+    """A final activity, its status and its files, before it is purged by itself; at least a day."""
+    key_lifetime: float
+    """A submission id: a repeat answers with the first activity, and nothing runs twice."""
+    input_wait: float
+    """An activity that waits for its input files, or for a credential."""
+    give_up_after: float
+    """A submission to a batch system that is away."""
+    space_wait: float
+    """Staging to a disk that is full."""
+
+
 class DrainDocument(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """That no new activities are to be taken: what callers are told, and after how many seconds to ask again."""
 
@@ -401,6 +416,7 @@ class ServiceDocument(Struct, omit_defaults=True, kw_only=True):
     time: str
     shares: list[ShareDocument]
     limits: LimitsDocument | None = None
+    times: TimesDocument | None = None
     notice: str | None = None
     """Why no new activities are taken now, where they are not."""
 

@@ -15,6 +15,7 @@ from .caller import Caller
 from .contract import Operations
 from .figures import Overview
 from .limits import Limits
+from .policy import ServicePolicy
 from .reaching import demand
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ class AdministrationOperations(Operations):
     _store: Store
     _admission: Admission
     _administration: Administration
+    _policy: ServicePolicy
     on_stop: Callable[[], None]
     """What ends the process that the service runs in."""
 
@@ -38,6 +40,10 @@ class AdministrationOperations(Operations):
     def notice(self) -> str | None:
         refusal = self._admission.refusal()
         return None if refusal is None else refusal.message
+
+    @property
+    def policy(self) -> ServicePolicy:
+        return self._policy
 
     async def counts(self, caller: Caller) -> dict[str, int]:
         demand(caller, Operation.COUNTS)

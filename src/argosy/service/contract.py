@@ -24,6 +24,7 @@ from .information.inquiry import Extent
 from .information.published import Published
 from .moving import Transfer
 from .notifications.contract import Notifications
+from .policy import ServicePolicy
 from .sweeps.contract import SweepOperations
 from .usage import UsageOperations
 
@@ -103,6 +104,11 @@ class Operations(Notifications, SweepOperations, UsageOperations):
     def notice(self) -> str | None:
         """Why no new activities are taken now, where they are not; for everybody to see."""
         return None
+
+    @property
+    def policy(self) -> ServicePolicy:
+        """For how long it keeps and tries what, as its owner has decided; for everybody to see."""
+        return ServicePolicy()
 
     @abstractmethod
     async def create(self, caller: Caller, requests: Sequence[CreateRequest]) -> list[Created | ArgosyError]:

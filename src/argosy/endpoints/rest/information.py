@@ -19,6 +19,7 @@ from argosy.languages.documents import (
     LimitsDocument,
     ServiceDocument,
     ShareDocument,
+    TimesDocument,
 )
 from argosy.model import NotFound
 from argosy.service.caller import Caller
@@ -42,6 +43,7 @@ def information_routes(operations: Operations, limits: Limits, *, name: str, ver
             time=render.utc(time.time()),
             shares=[render.share(one) for one in offered],
             limits=msgspec.convert(msgspec.to_builtins(limits), LimitsDocument),
+            times=msgspec.convert(operations.policy, TimesDocument, from_attributes=True),
             notice=operations.notice,
         )
 

@@ -43,6 +43,7 @@ _TYPES: list[Any] = [
     documents.Result,
     documents.DrainDocument,
     documents.LimitsDocument,
+    documents.TimesDocument,
     documents.ServiceDocument,
     documents.ServiceStatus,
     documents.StopDocument,

@@ -11,6 +11,7 @@ from argosy.identity.policy import Operation
 from argosy.model import ArgosyError
 from argosy.service.caller import Caller
 from argosy.service.contract import Operations
+from argosy.service.policy import ServicePolicy
 
 from .trail import Trail
 
@@ -34,6 +35,10 @@ class _Audited:
     @property
     def notice(self) -> str | None:
         return self.inner.notice
+
+    @property
+    def policy(self) -> ServicePolicy:
+        return self.inner.policy
 
 
 def _method(name: str, streaming: bool) -> Any:
