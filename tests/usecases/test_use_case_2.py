@@ -38,7 +38,7 @@ def test_steps_1_to_3(alice: Client, job: ActivityDocument) -> None:
     assert seen.history is not None
     times = [event.time for event in seen.history]
     assert times == sorted(times)
-    assert [event.kind for event in seen.history][0] == "created"
+    assert seen.history[0].kind == "created"
     check_history(alice, job.id)
     assert seen.started is not None
     assert seen.ended is not None
