@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def sessions(tmp_path: Path) -> Sessions:
     made = Sessions(str(tmp_path / "sessions"), lambda point: None)
-    made.make(["abcd"])
+    made.make([made.path("abcd")])
     (tmp_path / "secret").write_text("secret")
     return made
 
