@@ -38,8 +38,8 @@ lint: ## check form, types and imports
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-check-rimrock: ## Rimrock's calls with curl: a SimpleCA, proxies, https, and a real Slurm behind a real sshd
-	@$(MAKE) test PYTEST_ARGS="-v tests/rimrock"
+check-rimrock: ## Rimrock's calls with curl against a real CA, sshd and Slurm; delegation, TLS, users with accounts
+	@$(MAKE) test PYTEST_ARGS="-v tests/rimrock tests/delegation tests/tls tests/accounts"
 
 docs-check: ## run what the documentation shows
 	@tools/venv.sh dev
