@@ -7,8 +7,10 @@ import os
 import pwd
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -109,6 +111,61 @@ def until(condition: Callable[[], object], say: Callable[[], str], seconds: floa
         time.sleep(0.05)
 
 
+class Storage:
+    """A web server on this machine that sees which user asks it, in /proc/net/tcp."""
+
+    def __init__(self) -> None:
+        self.files = {"/in.txt": b"from the storage"}
+        self.askers: list[int] = []
+        storage = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def _answer(self, status: int, body: bytes = b"") -> None:
+                storage.askers.append(_whose(self.client_address[1], self.server.server_port))  # type: ignore[attr-defined]
+                self.send_response(status)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(body)
+
+            def do_GET(self) -> None:
+                content = storage.files.get(self.path)
+                self._answer(404 if content is None else 200, content or b"")
+
+            do_HEAD = do_GET
+
+            def do_PUT(self) -> None:
+                storage.files[self.path] = self.rfile.read(int(self.headers["content-length"]))
+                self._answer(201)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+def _whose(local: int, remote: int) -> int:
+    """proc_pid_net(5): the user of the socket from the one port to the other."""
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        words = line.split()
+        if [int(words[at].rpartition(":")[2], 16) for at in (1, 2)] == [local, remote]:
+            return int(words[7])
+    raise LookupError(f"there is no connection from port {local} to port {remote}")
+
+
+@pytest.fixture
+def storage() -> Iterator[Storage]:
+    made = Storage()
+    thread = threading.Thread(target=made.server.serve_forever, args=(0.02,))
+    thread.start()
+    yield made
+    made.server.shutdown()
+    thread.join()
+    made.server.server_close()
+
+
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
     home = Path(pwd.getpwnam(SERVICE).pw_dir) / f"service-{os.getpid()}"
@@ -160,6 +217,55 @@ def test_files_and_jobs_are_the_user_s_own(site: Site) -> None:
     purged = site.ask("alice", "DELETE", f"/v1/activities/{ids['alice']}")
     assert purged.status_code in (200, 204), purged.text
     until(lambda: not site.session(A, ids["alice"]).exists(), site.log)
+
+
+_COPY = 'stat -c "%U %a" "$BEARER_TOKEN_FILE"; cat "$BEARER_TOKEN_FILE"; echo; echo "$BEARER_TOKEN_FILE"; '
+_RENEWED = 'until grep -q second "$BEARER_TOKEN_FILE"; do sleep 0.1; done; cat "$BEARER_TOKEN_FILE"'
+
+
+def test_a_job_s_credentials_are_its_account_s_own(site: Site) -> None:
+    """In a file that the service cannot read; renewed there, and gone with the job, though the service was killed."""
+    added = site.ask("alice", "POST", "/v1/credentials", json={"kind": "token", "token": "first-token"})
+    assert added.status_code == 201, added.text
+    credential = added.json()["id"]
+    script = {"executable": "/bin/sh", "arguments": ["-c", _COPY + _RENEWED]}
+    id = site.create("alice", **script, credentials=[credential], offer_credentials=True)
+    session = site.session(A, id)
+    until(lambda: (session / "stdout").exists() and len((session / "stdout").read_text().split()) == 4, site.log, 60)
+    owner, mode, token, place = (session / "stdout").read_text().split()
+    assert (owner, mode, token) == (A, "600", "first-token")
+    assert Path(place) == session.parents[1] / ".credentials" / id / "token"
+    for reader in (B, SERVICE):
+        done = subprocess.run(as_account(reader, "cat", place), capture_output=True)
+        assert done.returncode != 0
+    assert subprocess.run(as_account(A, "cat", place), capture_output=True).stdout == b"first-token"
+    site.stop(signal.SIGKILL)
+    site.start()
+    renewed = site.ask("alice", "PUT", f"/v1/credentials/{credential}", json={"kind": "token", "token": "second-token"})
+    assert renewed.status_code == 200, renewed.text
+    assert site.final("alice", id)["exit_code"] == 0
+    assert (session / "stdout").read_text().endswith("second-token")
+    until(lambda: not Path(place).parent.exists(), site.log)
+    assert "-token" not in site.log()
+
+
+def test_files_are_moved_as_the_account(site: Site, storage: Storage) -> None:
+    """What is fetched belongs to the account; what nobody but the account can read is delivered."""
+    id = site.create(
+        "alice",
+        executable="/bin/sh",
+        arguments=["-c", "umask 077; id -un >out.txt; cat in.txt >>out.txt"],
+        inputs=[{"path": "in.txt", "sources": [f"{storage.url}/in.txt"]}],
+        outputs=[{"path": "out.txt", "targets": [f"{storage.url}/out.txt"]}],
+    )
+    done = site.final("alice", id)
+    assert (done["state"], done["exit_code"]) == ("finished", 0), (done, site.log())
+    fetched = site.session(A, id) / "in.txt"
+    assert (fetched.owner(), fetched.stat().st_mode & 0o077) == (A, 0)
+    assert (site.session(A, id) / "out.txt").stat().st_mode & 0o777 == 0o600
+    assert storage.files["/out.txt"] == f"{A}\n".encode() + storage.files["/in.txt"]
+    # The agent asks, and not the service: it says so by whose the connection is.
+    assert set(storage.askers) == {pwd.getpwnam(A).pw_uid}
 
 
 def test_who_has_no_account_is_told(site: Site) -> None:

@@ -215,6 +215,28 @@ def test_the_job_s_copy_is_renewed_in_place(service: Secure, client: Client, tmp
     until(lambda: not copies(service, job).exists(), 30)
 
 
+def test_an_offered_credential_that_has_expired_holds_the_submission(client: Client) -> None:
+    """Nothing is tried again and again: it says what it waits for, and goes on with the next one, or is ended."""
+    soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
+    ends = client.add_credential(NewCredential(kind="token", token="t", expires=soon)).id
+    job = {"executable": "/bin/sh", "arguments": ["-c", 'cat "$BEARER_TOKEN_FILE"'], "held": True}
+    one, other = (client.submit({**job, "credentials": [ends], "offer_credentials": True}).id for _ in range(2))
+    until(lambda: next(each for each in client.credentials() if each.id == ends).expired, 10)
+    for id in (one, other):
+        client.start(id)
+        until(functools.partial(_waits, client, id), 20)
+        record = client.status(id)
+        assert (record.state, record.waiting_for) == ("running:stage-in:staged", "credential")
+        assert "has expired" in (record.reason or "")
+    client.terminate(other)
+    assert client.wait(other, 30).state == "terminated"
+    client.replace_credential(ends, NewCredential(kind="token", token="the-next-token"))
+    assert client.wait(one, 60).state == "finished"
+    assert client.read_file(one, "stdout") == b"the-next-token"
+    kinds = [event.kind for event in client.events(one)]
+    assert (kinds.count("held"), kinds.count("released"), kinds.count("unavailable")) == (1, 1, 0)
+
+
 def test_credentials_that_a_description_may_not_name(service: Secure, client: Client) -> None:
     one = client.add_credential(NewCredential(kind="token", token="a")).id
     two = client.add_credential(NewCredential(kind="token", token="b")).id

@@ -298,7 +298,7 @@ def decide(activity: Activity, happened: Happening, needs: Needs, now: float, re
                 _staged_out(decision, missing, now)
         case FileMoved() | Noticed() | StagingFailed() | CredentialWanted() | CredentialRenewed():
             if staging_events.happened(decision, happened, now):
-                decision.instructions.append(_STAGING_INSTRUCTIONS[activity.state])
+                decision.instructions.append(_STAGING_INSTRUCTIONS.get(activity.state, Instruction.RECOVER))
     if wishes.follow(decision, activity, now):
         decision.instructions.append(Instruction.CONTROL)
     final = decision.activity

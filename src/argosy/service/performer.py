@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from argosy.batch import Control
+from argosy.delegation.keeper import Expired
 from argosy.executors.contract import Handle, JobRequest, Report
 from argosy.languages import native
 from argosy.model import ActivityDescription, ActivityState, ArgosyError, SubmitException, Unavailable
@@ -28,6 +29,7 @@ from .resources import Resource
 from .routing import Router, WaitingRoom
 from .sessions import Sessions
 from .stages import Stages, staging
+from .staging_events import CredentialWanted
 from .transfers import Transfers
 from .wishes import held_here
 
@@ -200,7 +202,10 @@ class Performer:
             self._submitting.difference_update(live.record.id for live in lives)
         self._fault("submit-after")
         for live in still:
-            if isinstance(error := told[live.record.id], Unavailable):
+            if isinstance(error := told[live.record.id], Expired):
+                self.engine.went_well(live)  # no more tries: it goes on when there is another one
+                self.engine.post(live.record.id, CredentialWanted(error.message))
+            elif isinstance(error, Unavailable):
                 self._away(live, Instruction.SUBMIT, error.message)
         handed_over = {live.record.id for live in still}
         for live in lives:
@@ -252,6 +257,7 @@ class Performer:
 
     async def _watch(self, resource: Resource, lives: list[Live]) -> None:
         resource.driver.watch([handle_of(live.record) for live in lives])
+        self.offering.attend([live.record for live in lives])
         for live in lives:
             if live.record.state.in_lrms:  # one that is being terminated has its own timer
                 self.engine.went_well(live)

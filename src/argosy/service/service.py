@@ -80,7 +80,7 @@ from .restart import RestartAsked, why_not
 from .routing import Router, WaitingRoom
 from .session_files import SessionFiles
 from .sessions import Sessions
-from .staging_events import STAGING, CredentialRenewed, Noticed
+from .staging_events import WAITING, CredentialRenewed, Noticed
 from .streams import Streams
 from .sweeps.operations import SweepService
 from .sweeps.runner import Maker, SweepRunner
@@ -167,7 +167,7 @@ class ExecutionService(
         )
         self._performer.engine = self._engine
         self._files = SessionFiles(store, self._sessions, self._engine, quotas, self._performer.perform)
-        self._performer.offering = self._offering = Offering(sessions_root, self.keeper, store)
+        self._performer.offering = self._offering = Offering(self._sessions, self.keeper, store)
         self.keeper.on_renewed.append(lambda one: self.credentials_renewed(one.owner))
         self._waiting = WaitingRoom(self._router, self._engine, self._performer.description)
         self._performer.waiting = self._waiting
@@ -580,7 +580,7 @@ class ExecutionService(
         """The owner has other credentials now: what waits for them goes on."""
         for live in self._engine.lives():
             # Whether it waits is decided when all that was posted before has been.
-            if live.record.owner == owner and live.record.state in STAGING:
+            if live.record.owner == owner and live.record.state in WAITING:
                 self._engine.post(live.record.id, CredentialRenewed())
 
     # -- GES 3.4 ----------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from argosy.staging.beneath import parent_of
 from argosy.staging.checksums import Checksums
 from argosy.staging.finding import find, is_pattern
 
+from . import copies
 from .contract import FileInfo, OpenFile
 from .listing import Listings
 from .weighing import size_below, weights_below
@@ -25,6 +26,8 @@ _P = ParamSpec("_P")
 
 #: Where uploads are written before they get their name; no client can reach it.
 _PARTIAL = ".argosy-upload-"
+#: What is beside an account's session directories is beside that of any activity.
+_ANY_ID = "0" * 26
 
 
 class Sessions:
@@ -62,8 +65,27 @@ class Sessions:
         """Remove a session directory with all it holds. `path` is that of `Activity.session`."""
         if os.path.commonpath([self.root, path]) != self.root or path == self.root:
             raise ValueError(f"{path} is no session directory")
+        copies.remove(path)
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(path, onerror=_make_removable)
+
+    def account_of(self, session: str) -> str | None:
+        """The account whose session directory it is; None of one that is the service's own."""
+        del session
+        return None
+
+    def offer(self, session: str, contents: Mapping[str, str]) -> None:
+        """Write the copies of credentials for a session directory's job, or new content into them."""
+        copies.write(session, contents)
+
+    def withdraw(self, sessions: Sequence[str]) -> None:
+        """Remove the copies of credentials of jobs, all of one account."""
+        for session in sessions:
+            copies.remove(session)
+
+    def offered(self, account: str | None) -> list[str]:
+        """The ids of the activities of an account whose jobs have copies of credentials."""
+        return copies.kept_beside(self.path(_ANY_ID, account))
 
     def missing(self, session: str, paths: Sequence[str]) -> list[str]:
         """Which of these files are not there."""

@@ -16,6 +16,8 @@ _S = ActivityState
 CREDENTIAL = "credential"
 #: The states in which files are moved.
 STAGING = frozenset({_S.STAGING_IN, _S.STAGING_OUT})
+#: Those in which another credential can be waited for; the third where the job is to be given one.
+WAITING = STAGING | {_S.STAGED_IN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class StagingFailed:
 
 @dataclass(frozen=True, slots=True)
 class CredentialWanted:
-    """The stage under way cannot go on without another credential, in these words."""
+    """The stage under way, or the submission, cannot go on without another credential, in these words."""
 
     words: str
 
@@ -62,12 +64,12 @@ def happened(decision: Decision, what: StageHappening, now: float) -> bool:
     activity = decision.activity
     if isinstance(what, Noticed):
         decision.note(what.kind, now, what.message)
-    if activity.state not in STAGING:
+    if activity.state not in WAITING:
         return False
     match what:
-        case FileMoved(kind, message, detail):
+        case FileMoved(kind, message, detail) if activity.state in STAGING:
             decision.note(kind, now, message, detail=detail)
-        case StagingFailed(words):
+        case StagingFailed(words) if activity.state in STAGING:
             decision.move(_S.FAILED, now, words)
         case CredentialWanted(words):
             if (activity.waiting_for, activity.reason) != (CREDENTIAL, words):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ import msgspec
 
 from argosy.accounts.agent import Handler, Request
 from argosy.model import InputFile, NotAllowed, NotFound
+from argosy.service import copies
 from argosy.service.contract import FileInfo, OpenFile
 from argosy.service.sessions import Sessions
 from argosy.service.weighing import weights_below
@@ -26,6 +27,8 @@ T = TypeVar("T")
 
 #: The most files that are open in an agent at the same time.
 _OPEN = 256
+#: What is beside an account's session directories is beside that of any activity.
+_ANY_ID = "0" * 26
 
 
 class AccountSessions(Sessions):
@@ -70,6 +73,29 @@ class AccountSessions(Sessions):
             super().remove(session)
         else:
             self._ask(account, "session-remove", session=session)
+
+    def account_of(self, session: str) -> str | None:
+        return account_of(session)
+
+    def offer(self, session: str, contents: Mapping[str, str]) -> None:
+        account = account_of(session)
+        if account is None:
+            super().offer(session, contents)
+        else:
+            self._ask(account, "session-offer", session=session, contents=dict(contents))
+
+    def withdraw(self, sessions: Sequence[str]) -> None:
+        for account, some in _by_account(sessions):
+            if account is None:
+                super().withdraw(some)
+            else:
+                self._ask(account, "session-withdraw", sessions=some)
+
+    def offered(self, account: str | None) -> list[str]:
+        if account is None:
+            return super().offered(None)
+        found = self._ask(account, "session-offered", session=self.path(_ANY_ID, account))
+        return msgspec.convert(found, list[str])
 
     def missing(self, session: str, paths: Sequence[str]) -> list[str]:
         account = account_of(session)
@@ -258,6 +284,16 @@ def session_handlers(account: str) -> dict[str, Handler]:
         root = f"{request.args['base']}/@{account}"
         return await asyncio.to_thread(lambda: list(weights_below(root)))
 
+    async def offer(request: Request) -> None:
+        contents = msgspec.convert(request.args["contents"], dict[str, str])
+        await asyncio.to_thread(copies.write, own(request.args["session"]), contents)
+
+    async def withdraw(request: Request) -> None:
+        await asyncio.to_thread(sessions.withdraw, [own(session) for session in request.args["sessions"]])
+
+    async def offered(request: Request) -> list[str]:
+        return await asyncio.to_thread(copies.kept_beside, own(request.args["session"]))
+
     async def missing(request: Request) -> list[bytes]:
         paths = _texts(request.args["paths"])
         return _bytes(await asyncio.to_thread(sessions.missing, own(request.args["session"]), paths))
@@ -331,6 +367,9 @@ def session_handlers(account: str) -> dict[str, Handler]:
         "remove": remove,
         "weigh": weigh,
         "weights": weights,
+        "offer": offer,
+        "withdraw": withdraw,
+        "offered": offered,
         "missing": missing,
         "size": size,
         "clear": clear,
