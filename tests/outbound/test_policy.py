@@ -131,6 +131,22 @@ async def test_a_name_for_a_private_address_is_refused(addresses: list[str], mon
     assert await OutboundPolicy(["*.example.org"]).resolve("innocent.example.org", 80)
 
 
+@pytest.mark.parametrize(
+    "host",
+    ["2130706433", "0x7f000001", "0x7f.1", "127.1", "0177.0.0.1", "0", "0x", "example.org.127.1", "1.2.3.4@127.1",
+     "[fe80::1%25lo]", "a,10.0.0.1", "a;b", "-x.example.org", "a..example.org,b"],
+)  # fmt: skip
+def test_a_host_that_could_be_read_in_two_ways_is_none(host: str) -> None:
+    with pytest.raises(InvalidInput, match="no name and no address"):
+        Url.parse(f"https://{host}/file")
+
+
+@pytest.mark.parametrize("host", ["127\u30020\u30020\u30021", "\u2460\u2461\u2466.0.0.1", "\uff11\uff12\uff17.0.0.1"])
+def test_an_address_in_other_digits_is_judged_as_that(host: str) -> None:
+    with pytest.raises((NotAllowed, InvalidInput)):
+        OutboundPolicy().check(f"https://{host}/file")
+
+
 @pytest.mark.anyio
 @pytest.mark.parametrize("host", ["2130706433", "0x7f.1", "127.1", "0177.0.0.1"])
 async def test_other_spellings_of_an_address_are_seen_through(host: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -17,6 +18,21 @@ _SECRET = re.compile(
     r"((?:^|[&;])(?:[^=&;]*(?:signature|token|credential|secret|password|api[-_]?key|authorization|authz)[^=&;]*|sig|key)=)[^&;]*",
     re.IGNORECASE,
 )
+
+
+_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?")
+#: A host whose last part is a number is an address (as the URL standard of the WHATWG has it, "ends in a number").
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+
+
+def _is_host(host: str) -> bool:
+    """Whether everybody reads the same from it: a name, or an address in its usual form. 127.1 and 0x7f000001 are
+    addresses to some and names to others, and what is judged here must be what is connected to."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return _NAME.fullmatch(host) is not None and _NUMBER.fullmatch(host.rpartition(".")[2]) is None
+    return "%" not in host
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +70,13 @@ class Url:
             raise InvalidInput(f"{shown(text)!r} is no URL: {error}", element=element) from None
         if not parts.scheme:
             raise InvalidInput(f"{shown(text)!r} is no URL: it begins with a scheme, as https:", element=element)
-        if "%" in host or "\0" in host:
-            raise InvalidInput(f"{shown(text)!r} has a host that is no name", element=element)
         if not host.isascii():
             try:
-                host = host.encode("idna").decode("ascii")
+                host = host.encode("idna").decode("ascii").lower().rstrip(".")
             except UnicodeError as error:
                 raise InvalidInput(f"{shown(text)!r} has a host that is no name: {error}", element=element) from None
+        if host and not _is_host(host):
+            raise InvalidInput(f"{shown(text)!r} has a host that is no name and no address", element=element)
         return cls(
             text=text,
             scheme=parts.scheme.lower(),

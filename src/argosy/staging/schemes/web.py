@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import ssl
 import tempfile
 from collections import OrderedDict
@@ -27,6 +28,8 @@ from . import answers
 MAX_REDIRECTS = 10
 #: Sessions with a client certificate that are kept though nobody uses them.
 _IDLE_SESSIONS = 8
+#: Not every name that begins with 127. is an address.
+_THIS_MACHINE = re.compile(r"localhost|::1|127(\.[0-9]+){3}")
 _REDIRECT = frozenset({301, 302, 307, 308})
 _BUFFER = 1024 * 1024
 
@@ -181,7 +184,7 @@ def _origin(url: Url) -> tuple[str, str, int]:
 
 def is_private(url: Url) -> bool:
     """Whether secrets may be sent there: nobody on the way can read them."""
-    return url.scheme == "https" or url.host in ("localhost", "::1") or url.host.startswith("127.")
+    return url.scheme == "https" or _THIS_MACHINE.fullmatch(url.host) is not None
 
 
 def _login(url: Url, credentials: Credentials) -> Headers:

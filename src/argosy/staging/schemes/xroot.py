@@ -9,6 +9,7 @@ import contextlib
 import os
 import re
 from collections.abc import AsyncIterator, Iterator
+from urllib.parse import quote
 
 from argosy.model.description import CreationFlag
 from argosy.outbound import Url
@@ -162,7 +163,9 @@ class XRoot(Scheme):
 
 
 def _server(url: Url) -> str:
-    return f"root://{f'{url.user}@' if url.user else ''}{url.place}"
+    # Quoted again: a user of the name HOST/x would make the program go to that host.
+    user = f"{quote(url.user, safe='')}@" if url.user else ""
+    return f"root://{user}{url.place}"
 
 
 def _path(url: Url) -> str:
