@@ -44,6 +44,7 @@ from .publishing import published
 from .rest import bearer, make_app
 from .server import Addresses, serve
 from .tls import Certificate, ServerTLS
+from .undumped import keep_memory
 
 log = logging.getLogger(__name__)
 
@@ -118,6 +119,7 @@ async def run_service(config: ServiceConfig, *, announce: bool = True) -> None:
 
     `announce` prints where it listens. Jobs go on when it stops; the next one takes them up.
     """
+    keep_memory()
     directory = _private(config.directory)
     with _locked(directory):
         token = _token(directory / "token")
