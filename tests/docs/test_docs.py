@@ -22,10 +22,10 @@ from argosy.model import JobSpec, ResourceSpecV1
 from argosy.model.activity import RESTARTED
 from argosy.service.config import ResourceConfig, load_config
 from argosy.service.faults import POINTS
+from argosy.service.files.transfers import FETCHED, NOT_PUSHED, PUSHED
+from argosy.service.matching.share_config import EnvironmentConfig
 from argosy.service.notifications import NotificationConfig
 from argosy.service.policy import ServicePolicy
-from argosy.service.share_config import EnvironmentConfig
-from argosy.service.transfers import FETCHED, NOT_PUSHED, PUSHED
 from tests.service.running import RunningService
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -211,7 +211,7 @@ def test_fault_points_are_those_there_are() -> None:
 
 
 def test_event_kinds_are_those_there_are() -> None:
-    sources = "".join(path.read_text("utf-8") for path in (ROOT / "src" / "argosy" / "service").glob("*.py"))
+    sources = "".join(path.read_text("utf-8") for path in (ROOT / "src" / "argosy" / "service").rglob("*.py"))
     (told,) = re.findall(r"^Kinds of events: (.*)\.$", page("docs/rest.md"), re.MULTILINE)
     assert set(re.findall(r"`([a-z-]+)`", told)) == set(re.findall(r'\.note\("([a-z-]+)"', sources)) | {
         "state",

@@ -21,8 +21,8 @@ from argosy.service.information import inquiry
 from argosy.service.information.about import About, Storage
 from argosy.service.information.inquiry import Extent
 from argosy.service.information.published import Interface, Published
+from argosy.service.matching.share_config import Allow, ShareConfig, SharesConfig
 from argosy.service.service import ExecutionService
-from argosy.service.share_config import Allow, ShareConfig, SharesConfig
 from argosy.store import Activity
 from tests.information.schemas import check_json, check_xml
 from tests.service.driving import ALICE, BOB, ToldDriver, create, told_service

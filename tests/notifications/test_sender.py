@@ -17,9 +17,9 @@ from argosy.model import LimitExceeded, NotFound
 from argosy.model.notification import Callback
 from argosy.outbound import OutboundPolicy
 from argosy.service.contract import CreateRequest
+from argosy.service.matching.resources import Resource
 from argosy.service.notifications import NewSubscription, NotificationConfig
 from argosy.service.policy import ServicePolicy
-from argosy.service.resources import Resource
 from argosy.service.service import ExecutionService
 from argosy.store import Created, Subscription
 from argosy.store.sqlite import SQLiteStore

@@ -26,9 +26,10 @@ from argosy.model import (
 )
 from argosy.model.actions import Action
 from argosy.model.description import session_path
-from argosy.service.admission import Drain
+from argosy.service.activities.changing import StateConflict
+from argosy.service.administration.admission import Drain
+from argosy.service.administration.figures import Overview, ResourceFigures, Work
 from argosy.service.caller import Caller
-from argosy.service.changing import StateConflict
 from argosy.service.contract import (
     ChangeRequest,
     CommandOutcome,
@@ -37,14 +38,13 @@ from argosy.service.contract import (
     OpenFile,
     ResourceShare,
 )
-from argosy.service.credentials import CredentialOperations
-from argosy.service.figures import Overview, ResourceFigures, Work
+from argosy.service.credentials.operations import CredentialOperations
+from argosy.service.files.moving import Transfer
 from argosy.service.information.activities import computing_activity
 from argosy.service.information.capabilities import Actions, Capabilities
 from argosy.service.information.inquiry import Extent
 from argosy.service.information.published import Published
-from argosy.service.moving import Transfer
-from argosy.service.resources import LastError
+from argosy.service.matching.resources import LastError
 from argosy.staging import Capability
 from argosy.store import Activity, Created, Event, Query, StoredCredential, StoreFigures, Wish
 from tests.rest.fake_notifications import FakeNotifications

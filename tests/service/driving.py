@@ -12,14 +12,14 @@ from argosy.batch import Control
 from argosy.executors.contract import Driver, Handle, JobRequest, OnReports, Report
 from argosy.languages.native import Description
 from argosy.model import ArgosyError, Command, Completed, Outcome, Phase, RuntimeEnvironment, Share, Unavailable
+from argosy.service.administration.limits import Limits
 from argosy.service.caller import Caller
 from argosy.service.contract import CreateRequest
-from argosy.service.limits import Limits
+from argosy.service.files.transfers import FindCredentials, no_credentials
+from argosy.service.matching.resources import Resource
+from argosy.service.matching.share_config import SharesConfig
 from argosy.service.policy import ServicePolicy
-from argosy.service.resources import Resource
 from argosy.service.service import ExecutionService
-from argosy.service.share_config import SharesConfig
-from argosy.service.transfers import FindCredentials, no_credentials
 from argosy.staging import Staging
 from argosy.store import Activity, Created
 from argosy.store.sqlite import SQLiteStore

@@ -15,9 +15,9 @@ from argosy.client import Description
 from argosy.identity import Caller, Role
 from argosy.languages import native
 from argosy.model import ArgosyError, LimitExceeded, Unavailable
-from argosy.service.admission import Drained
+from argosy.service.administration.admission import Drained
+from argosy.service.administration.limits import Limits
 from argosy.service.contract import CreateRequest
-from argosy.service.limits import Limits
 from argosy.service.service import ExecutionService
 from argosy.store import Created, Query
 from tests.service.driving import ALICE, BOB, create, record, told_service, until

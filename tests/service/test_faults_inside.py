@@ -13,8 +13,8 @@ import pytest
 
 from argosy.languages.native import Input, Output
 from argosy.model import ActivityState, InvalidStateException, NotFound
-from argosy.service import engine as engine_module
-from argosy.service.engine import Engine, Live
+from argosy.service.engine import engine as engine_module
+from argosy.service.engine.engine import Engine, Live
 from argosy.service.lifecycle import Needs
 from argosy.service.policy import ServicePolicy
 from argosy.store import Activity

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from argosy.endpoints.limiting import Callers
 from argosy.model import LimitExceeded
-from argosy.service.limits import Bucket, Limits
+from argosy.service.administration.limits import Bucket, Limits
 
 
 @given(

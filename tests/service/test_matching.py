@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from argosy.identity.members import Names
 from argosy.model import ActivityDescription, InvalidInput, JobAttributes, JobSpec, NotAllowed, ResourceSpecV1, Share
-from argosy.service.matching import (
+from argosy.service.matching.verdicts import (
     Candidate,
     Fit,
     Requirements,

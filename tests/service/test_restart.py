@@ -31,8 +31,8 @@ from argosy.service.lifecycle import (
     decide,
     resume,
 )
-from argosy.service.restart import RestartAsked, why_not
-from argosy.service.staging_events import (
+from argosy.service.lifecycle.restart import RestartAsked, why_not
+from argosy.service.lifecycle.staging_events import (
     CredentialRenewed,
     CredentialWanted,
     FileMoved,

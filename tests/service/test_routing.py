@@ -11,7 +11,7 @@ from argosy.languages.native import Description, Resources
 from argosy.model import ActivityState, ArgosyError, InvalidInput, NotAllowed, Share
 from argosy.service.caller import Caller
 from argosy.service.contract import ChangeRequest, CreateRequest
-from argosy.service.share_config import Allow, ShareConfig, SharesConfig
+from argosy.service.matching.share_config import Allow, ShareConfig, SharesConfig
 from tests.service.driving import ALICE, BOB, ToldDriver, create, record, routed_service, until
 
 pytestmark = pytest.mark.anyio

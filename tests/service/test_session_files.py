@@ -17,8 +17,8 @@ from argosy.client import Client
 from argosy.languages.native import Input
 from argosy.model import ActivityState, Conflict, InvalidStateException, NoRoom
 from argosy.outbound import OutboundPolicy
-from argosy.service.sessions import Sessions
-from argosy.service.weighing import size_below
+from argosy.service.files.sessions import Sessions
+from argosy.service.files.weighing import size_below
 from argosy.staging import Staging, StagingConfig
 from tests.service.driving import ALICE, create, record, told_service, until
 from tests.service.place import running

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from argosy.model import InputFile, InvalidInput, NotFound
 from argosy.service.contract import FileInfo, OpenFile
-from argosy.service.sessions import Sessions
+from argosy.service.files.sessions import Sessions
 from argosy.staging.beneath import parent_of
 
 pytestmark = pytest.mark.anyio

@@ -11,10 +11,10 @@ from packaging.version import Version
 
 from argosy.model import EnvironmentRequest, InvalidInput, RuntimeEnvironment, Share
 from argosy.service.config import load_config
-from argosy.service.environments import Picked, check_requests, pick
-from argosy.service.matching import Standing
-from argosy.service.resources import Resource
-from argosy.service.share_config import Allow, ShareConfig, SharesConfig, configured, of_queue
+from argosy.service.matching.environments import Picked, check_requests, pick
+from argosy.service.matching.resources import Resource
+from argosy.service.matching.share_config import Allow, ShareConfig, SharesConfig, configured, of_queue
+from argosy.service.matching.verdicts import Standing
 from tests.service.driving import ToldDriver
 
 _MINE = '[resources.mine]\ntype = "local"\n'

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from argosy.model import ActivityState
-from argosy.service.streams import Streams
+from argosy.service.activities.streams import Streams
 from argosy.store import Activity
 from tests.service.driving import ALICE, create, record, told_service, until
 

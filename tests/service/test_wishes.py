@@ -23,7 +23,7 @@ from argosy.service.lifecycle import (
     TerminateAsked,
     decide,
 )
-from argosy.service.wishes import WishAnswered, Wished, held_here, pending
+from argosy.service.lifecycle.wishes import WishAnswered, Wished, held_here, pending
 from argosy.store import Activity
 
 S = ActivityState
@@ -39,7 +39,7 @@ def seen(phase: Phase, time: float = 4.0, **more: object) -> Reported:
 
 def live(*happened: object, state: S = S.PENDING, needs: Needs = NOTHING) -> Decision:
     """Everything that follows, with the instructions of the last."""
-    whole = Decision(Activity("a", "alice", state, 1, 0.0, 0.0, native_id=None), [], [])
+    whole = Decision(Activity("a", "alice", state, 1, 0.0, 0.0, resource="told"), [], [])
     for now, one in enumerate(happened, 1):
         decision = decide(whole.activity, one, needs, float(now), 10.0)
         whole = Decision(decision.activity, whole.events + decision.events, decision.instructions)

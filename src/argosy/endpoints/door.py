@@ -8,9 +8,9 @@ from litestar.types import HTTPScope
 
 from argosy.identity import Evidence
 from argosy.model import ArgosyError
+from argosy.service.administration.limits import Limits
 from argosy.service.audit import Trail
 from argosy.service.caller import Caller
-from argosy.service.limits import Limits
 
 from .limiting import Callers
 from .peer import evidence

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from argosy.model import LimitExceeded
-from argosy.service.limits import Bucket, Limits
+from argosy.service.administration.limits import Bucket, Limits
 
 #: So many callers are remembered before those are forgotten who ask for nothing now and have all their tokens.
 _MANY = 10_000

@@ -1,17 +1,20 @@
 """The execution service.
 
-contract      the operations that endpoints call
-service       the operations, over all the rest
-lifecycle     what follows from what: pure
-engine        records what follows, then has it performed
-performer     performs it: stage-in, submission, watching, cancelling, stage-out
-housekeeping  leases, retention, what is left to do after a purge
-sessions      session directories; beneath: paths that cannot lead out of one
-matching      which share a job fits
-sweeps        many activities of one request
-reaching      whether a caller may ask for an operation
-streams       events as they happen; notifications: telling others of them
-config        the configuration file; assemble: from it to a service; policy: its times and limits
-usage         what activities have used
-faults        points at which the tests kill it
+contract        the operations that endpoints call; caller: who asks; reaching: whether they may
+service         the operations, put together of those of the rooms below
+activities      creating, changing, ending, showing activities
+lifecycle       what follows from what: pure
+engine          records what follows, then has it done
+matching        resources and their shares, and which of them a job goes to
+files           session directories, staging, quotas
+credentials     for staging and for jobs
+accounts        everything done as the local account of whoever asks for it
+sweeps          many activities of one request
+notifications   telling others of events
+information     what is published of the service and its activities
+administration  draining, stopping, limits
+audit           a line for each operation
+usage           what activities have used
+assemble        from a configuration (config) to a service; policy: its times and limits; remote: other hosts
+faults          points at which the tests kill it
 """

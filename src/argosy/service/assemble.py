@@ -33,8 +33,8 @@ from .accounts.mover import greeting
 from .config import ResourceConfig, ServiceConfig
 from .faults import Faults
 from .information.about import default_authority
+from .matching.resources import Resource
 from .remote import RemoteDriver
-from .resources import Resource
 from .service import ExecutionService
 
 

@@ -21,7 +21,7 @@
     myproxy = ["myproxy.example.org"]         # servers at which they may be renewed
     issuers = ["https://issuer.example.org"]
 
-    [limits]                    # what one caller may have at once: the fields of argosy.service.limits.Limits
+    [limits]                    # what one caller may have at once: see argosy.service.administration.limits
     unfinished = 10000
 
     [resources.local]
@@ -101,11 +101,11 @@ from argosy.model import InvalidInput, RuntimeEnvironment
 from argosy.outbound import OutboundConfig
 from argosy.staging import StagingConfig
 
+from .administration.limits import Limits
 from .information.about import About
-from .limits import Limits
+from .matching.share_config import EnvironmentConfig, SharesConfig, environments
 from .notifications.settings import NotificationConfig
 from .policy import ServicePolicy
-from .share_config import EnvironmentConfig, SharesConfig, environments
 
 log = logging.getLogger(__name__)
 

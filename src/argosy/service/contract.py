@@ -16,13 +16,13 @@ from argosy.languages.native import Description
 from argosy.model import ArgosyError, RuntimeEnvironment, Share
 from argosy.store import Activity, Created, Event, Query, StoredCredential
 
+from .administration.figures import Overview
 from .caller import Caller
-from .figures import Overview
+from .files.moving import Transfer
 from .information.about import About
 from .information.capabilities import Capabilities
 from .information.inquiry import Extent
 from .information.published import Published
-from .moving import Transfer
 from .notifications.contract import Notifications
 from .policy import ServicePolicy
 from .sweeps.contract import SweepOperations

@@ -18,9 +18,9 @@ from argosy.languages.documents import (
     WorkerStatus,
     WorkStatus,
 )
+from argosy.service.administration.figures import Overview, ResourceFigures
 from argosy.service.caller import Caller
 from argosy.service.contract import Operations
-from argosy.service.figures import Overview, ResourceFigures
 
 from . import bodies, render
 

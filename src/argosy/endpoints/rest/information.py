@@ -22,9 +22,9 @@ from argosy.languages.documents import (
     TimesDocument,
 )
 from argosy.model import NotFound
+from argosy.service.administration.limits import Limits
 from argosy.service.caller import Caller
 from argosy.service.contract import Operations
-from argosy.service.limits import Limits
 
 from . import render
 

@@ -21,7 +21,7 @@ from argosy.model import ActivityState, ArgosyError, RuntimeEnvironment
 from argosy.model.actions import Action
 from argosy.model.projections import psij
 from argosy.service.contract import FileInfo, ResourceShare
-from argosy.service.moving import Transfer
+from argosy.service.files.moving import Transfer
 from argosy.store import Activity, Event
 
 from .problems import problem

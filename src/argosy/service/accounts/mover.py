@@ -11,7 +11,7 @@ import msgspec
 from argosy.accounts.agent import Handler, Request
 from argosy.model import NotAllowed
 from argosy.outbound import OutboundConfig, OutboundPolicy
-from argosy.service.transfers import Mover
+from argosy.service.files.transfers import Mover
 from argosy.staging import Fetch, Fetched, Progress, Push, Pushed, Staging
 from argosy.staging.config import StagingConfig
 

@@ -16,10 +16,10 @@ import msgspec
 
 from argosy.accounts.agent import Handler, Request
 from argosy.model import InputFile, NotAllowed, NotFound
-from argosy.service import copies
 from argosy.service.contract import FileInfo, OpenFile
-from argosy.service.sessions import Sessions
-from argosy.service.weighing import weights_below
+from argosy.service.files import copies
+from argosy.service.files.sessions import Sessions
+from argosy.service.files.weighing import weights_below
 
 from .seats import Seats, account_of, session_path
 

@@ -15,7 +15,7 @@ from argosy._version import __version__
 from argosy.languages import registry
 from argosy.languages.glue2 import Document, Entity
 from argosy.model import ActivityState, RuntimeEnvironment
-from argosy.service.resources import Resource
+from argosy.service.matching.resources import Resource
 from argosy.staging import Capability
 from argosy.store import Activity, Query, Store
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from argosy.languages.glue2 import Entity, ExtendedBoolean
 from argosy.model import ActivityState, NodeKind, RuntimeEnvironment, Share
-from argosy.service.resources import Resource
-from argosy.service.share_config import of_queue
+from argosy.service.matching.resources import Resource
+from argosy.service.matching.share_config import of_queue
 
 from .about import About
 from .activities import share_id

@@ -17,11 +17,11 @@ from argosy.languages.native import Description
 from argosy.languages.sweeps import Expansion, Options
 from argosy.model import Conflict, InvalidInput, InvalidStateException, LimitExceeded, NotFound
 from argosy.model.sweep import SweepState
+from argosy.service.administration.admission import Admission
+from argosy.service.credentials.delegated import check as check_credentials
 from argosy.store import NewSweep, Store, Sweep, SweepDocument, SweepEvent, SweepQuery
 
-from ..admission import Admission
 from ..caller import Caller
-from ..delegated import check as check_credentials
 from ..ids import new_id
 from ..policy import ServicePolicy
 from ..reaching import demand

@@ -28,10 +28,10 @@ from argosy.model import (
     Unavailable,
 )
 from argosy.model.sweep import SweepState
+from argosy.service.engine.engine import Engine
 from argosy.store import Activity, Event, NewActivity, Query, Store, Sweep, SweepDocument, SweepEvent
 
 from ..caller import Caller
-from ..engine import Engine
 from ..lifecycle import TerminateAsked
 from ..policy import ServicePolicy
 from .deciding import Become, EndActivities, Expand, Remove, Wait, become, next_step

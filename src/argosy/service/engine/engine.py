@@ -1,0 +1,305 @@
+"""The engine: takes what happened to activities, records what follows, and has it performed.
+
+Each activity in this worker's hands has an inbox. What is in it is decided on by the pure `lifecycle`, the result is
+recorded in one transaction, and only then are the instructions performed. While a change of an activity is being
+recorded, what else happens to it waits, and is then decided on together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from argosy.model import ActivityDescription, Conflict, Unavailable
+from argosy.service.lifecycle import Begun, Decision, Happening, Instruction, Needs, decide, resume
+from argosy.service.lifecycle.restart import RestartAsked
+from argosy.service.lifecycle.wishes import pending
+from argosy.service.policy import ServicePolicy
+from argosy.store import Activity, Change, Event, Store
+
+log = logging.getLogger(__name__)
+
+#: The most changes that are recorded in one call.
+_BATCH = 1000
+_AGAIN = 1.0
+
+
+@dataclass(slots=True)
+class Live:
+    """An activity in this worker's hands. `record` is what is stored; `description` is kept until it is submitted."""
+
+    record: Activity
+    needs: Needs
+    description: ActivityDescription | None = None
+    inbox: list[tuple[Happening, asyncio.Future[Activity] | None]] = field(default_factory=list)
+    writing: bool = False
+    tries: int = 0
+    trying_since: float | None = None
+    timer: asyncio.TimerHandle | None = None
+
+
+@dataclass(slots=True)
+class _Draft:
+    live: Live
+    record: Activity
+    events: list[Event]
+    instructions: list[Instruction]
+    waiting: list[asyncio.Future[Activity]]
+
+
+Perform = Callable[[Instruction, Live], None]
+
+
+class Engine:
+    """All activities of one worker. Everything belongs to one event loop."""
+
+    def __init__(
+        self,
+        store: Store,
+        policy: ServicePolicy,
+        perform: Perform,
+        settled: Callable[[Sequence[Activity]], Awaitable[None]],
+        fault: Callable[[str], None],
+        dropped: Callable[[Live], None] = lambda live: None,
+    ) -> None:
+        """`dropped` is told of an activity that this worker has in hand no more."""
+        self._dropped = dropped
+        self._store = store
+        self._policy = policy
+        self.perform = perform
+        """Has an instruction performed."""
+        self._settled = settled
+        self._fault = fault
+        self._lives: dict[str, Live] = {}
+        self._drafts: list[_Draft] = []
+        self._drafted = asyncio.Event()
+        self._writer: asyncio.Task[None] | None = None
+        self._recording = 0
+        self._settling: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        """Begin to record."""
+        self._writer = asyncio.create_task(self._write())
+
+    async def stop(self) -> None:
+        """Stop. What was not recorded is found out again by the next worker."""
+        for live in self._lives.values():
+            if live.timer is not None:
+                live.timer.cancel()
+        tasks = [*self._settling, *([self._writer] if self._writer is not None else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def get(self, id: str) -> Live | None:
+        """An activity that this worker has."""
+        return self._lives.get(id)
+
+    def backlog(self) -> tuple[int, int]:
+        """How many happenings wait to be decided on, and how many changes to be recorded or are."""
+        waiting = sum(len(live.inbox) for live in self._lives.values())
+        return waiting, len(self._drafts) + self._recording
+
+    def lives(self) -> Iterable[Live]:
+        """All activities that this worker has."""
+        return list(self._lives.values())
+
+    def adopt(self, record: Activity, needs: Needs, description: ActivityDescription | None = None) -> Live:
+        """Take an activity into hand, and go on with it from wherever it is."""
+        live = Live(record, needs, description)
+        self._lives[record.id] = live
+        step = resume(record)
+        if isinstance(step, Begun):
+            self.post(record.id, step)
+        elif step is not None:
+            self.perform(step, live)
+        if record.state.in_lrms and pending(record) is not None:
+            self.perform(Instruction.CONTROL, live)
+        return live
+
+    def created(
+        self, record: Activity, needs: Needs, description: ActivityDescription, first: Instruction | None
+    ) -> None:
+        """Take an activity into hand that was recorded just now, its first instruction decided with it."""
+        live = Live(record, needs, description)
+        self._lives[record.id] = live
+        if first is not None:
+            self.perform(first, live)
+
+    def post(self, id: str, happened: Happening) -> None:
+        """Something happened to an activity. One that this worker does not have is left alone."""
+        live = self._lives.get(id)
+        if live is not None:
+            live.inbox.append((happened, None))
+            if not live.writing:
+                self._decide(live)
+
+    def posted(self, id: str, happened: Happening) -> asyncio.Future[Activity] | None:
+        """As `post`, with a future of the record once what follows is recorded; None: not in this worker's hands."""
+        live = self._lives.get(id)
+        if live is None:
+            return None
+        future: asyncio.Future[Activity] = asyncio.get_running_loop().create_future()
+        live.inbox.append((happened, future))
+        if not live.writing:
+            self._decide(live)
+        return future
+
+    def restarted(self, record: Activity, needs: Needs, asked: RestartAsked) -> asyncio.Future[Activity]:
+        """Take a failed activity into hand again, because it is to go on. As `posted`, which it is where it does so
+        already."""
+        if record.id not in self._lives:
+            self._lives[record.id] = Live(record, needs)
+        future = self.posted(record.id, asked)
+        assert future is not None
+        return future
+
+    def _decide(self, live: Live) -> None:
+        draft = _Draft(live, live.record, [], [], [])
+        now = time.time()
+        inbox, live.inbox = live.inbox, []
+        for happened, future in inbox:
+            try:
+                decision = decide(draft.record, happened, live.needs, now, self._policy.retention)
+            except Exception:
+                # A defect concerns this happening of this activity alone; the others go on.
+                log.exception("a defect: %r of activity %s is left aside", happened, live.record.id)
+                decision = Decision(draft.record, [], [])
+            draft.record = decision.activity
+            draft.events += decision.events
+            draft.instructions += decision.instructions
+            if future is not None:
+                draft.waiting.append(future)
+        if draft.record == live.record and not draft.events:
+            self._done(draft)
+            if live.record.state.final:
+                self._drop(live)
+            return
+        live.writing = True
+        self._drafts.append(draft)
+        self._drafted.set()
+
+    def _done(self, draft: _Draft) -> None:
+        for future in draft.waiting:
+            if not future.done():
+                future.set_result(draft.live.record)
+        if not draft.live.record.state.final:
+            for instruction in dict.fromkeys(draft.instructions):
+                self.perform(instruction, draft.live)
+
+    async def _write(self) -> None:
+        while True:
+            await self._drafted.wait()
+            drafts, self._drafts = self._drafts[:_BATCH], self._drafts[_BATCH:]
+            if not self._drafts:
+                self._drafted.clear()
+            if drafts:
+                self._recording = len(drafts)
+                await self._record(drafts)
+                self._recording = 0
+
+    async def _record(self, drafts: list[_Draft]) -> None:
+        changes = [Change(draft.record, tuple(draft.events)) for draft in drafts]
+        results = await self._change(changes)
+        final: list[Activity] = []
+        for draft, result in zip(drafts, results, strict=True):
+            live = draft.live
+            live.writing = False
+            if isinstance(result, Conflict):
+                self._lost(draft, result)
+                continue
+            if live.record.native_id is None and result.native_id is not None:
+                self._fault("accepted")
+            live.record = result
+            if result.state.final:
+                final.append(result)
+                self._drop(live)
+            self._done(draft)
+            if live.inbox:
+                self._decide(live)
+        if final:
+            self._fault("final")
+            # Beside the writing: a batch system that is slow to answer must not keep what happens to others.
+            task = asyncio.create_task(self._settle(final))
+            self._settling.add(task)
+            task.add_done_callback(self._settling.discard)
+
+    async def _settle(self, final: list[Activity]) -> None:
+        try:
+            await self._settled(final)
+        except Exception:
+            log.exception("a defect: the traces of %d ended activities stay until they are purged", len(final))
+
+    def _drop(self, live: Live) -> None:
+        """Have it in hand no more. It may have been taken up anew under the same id: that one stays."""
+        if self._lives.get(live.record.id) is live:
+            del self._lives[live.record.id]
+        self._dropped(live)
+        if live.timer is not None:
+            live.timer.cancel()
+
+    async def _change(self, changes: list[Change]) -> list[Activity | Conflict]:
+        while True:
+            try:
+                return await self._store.change(changes)
+            except Unavailable as error:
+                # A full disk, say: nothing is performed that is not recorded, and nothing is forgotten.
+                log.error("%d changes cannot be recorded now, and are tried again: %s", len(changes), error)  # noqa: TRY400
+                await asyncio.sleep(_AGAIN)
+            except Exception as error:
+                log.exception("a defect: a change cannot be recorded")
+                if len(changes) == 1:
+                    return [Conflict(f"the change cannot be recorded: {error!r}")]
+                # The store records the others of a vector; each alone tells which are to blame.
+                ids = [change.activity.id for change in changes]
+                now = await self._store.get(ids)
+                return [await self._alone(change, now.get(change.activity.id)) for change in changes]
+
+    async def _alone(self, change: Change, now: Activity | None) -> Activity | Conflict:
+        if now is not None and now.version == change.activity.version + 1 and now.worker == change.activity.worker:
+            return now
+        (result,) = await self._change([change])
+        return result
+
+    def _lost(self, draft: _Draft, conflict: Conflict) -> None:
+        """Another worker has taken the activity, this one having been silent for too long; or a defect shows."""
+        log.warning("activity %s is let go of by this worker: %s", draft.record.id, conflict)
+        self._drop(draft.live)
+        waiting = draft.waiting + [future for _, future in draft.live.inbox if future is not None]
+        for future in waiting:
+            if not future.done():
+                future.set_exception(conflict)
+
+    # -- trying again -----------------------------------------------------------------------------
+
+    def again(
+        self, live: Live, instruction: Instruction, *, delay: float | None = None, within: float | None = None
+    ) -> bool:
+        """Perform an instruction again after a while, each time a longer one; False where that went on for too long,
+        which is `within` seconds, or `ServicePolicy.give_up_after`."""
+        now = time.time()
+        if live.trying_since is None:
+            live.trying_since = now
+        if now - live.trying_since > (self._policy.give_up_after if within is None else within):
+            return False
+        if delay is None:
+            delay = min(self._policy.retry_first * 2 ** min(live.tries, 30), self._policy.retry_most)
+            live.tries += 1
+        if live.timer is not None:
+            live.timer.cancel()
+        live.timer = asyncio.get_running_loop().call_later(delay, self.perform, instruction, live)
+        return True
+
+    def ask_again(self, live: Live) -> None:
+        """Ask the batch system once more for what was asked of the activity."""
+        self.perform(Instruction.CONTROL, live)
+
+    def went_well(self, live: Live) -> None:
+        """What was tried has worked."""
+        live.tries, live.trying_since = 0, None
+        if live.timer is not None:
+            live.timer.cancel()
+            live.timer = None

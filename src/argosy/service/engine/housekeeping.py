@@ -1,0 +1,264 @@
+"""What goes on beside requests: staying alive, taking up what is lying, and putting away what is over."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
+
+import msgspec
+
+from argosy.executors.contract import Handle
+from argosy.languages.native import Description
+from argosy.model import ActivityState, ArgosyError
+from argosy.service.files.quotas import Quotas
+from argosy.service.files.sessions import Sessions
+from argosy.service.lifecycle import Needs, TooLate, needs_of
+from argosy.service.lifecycle.staging_events import CREDENTIAL
+from argosy.service.matching.resources import Resource
+from argosy.service.policy import ServicePolicy
+from argosy.store import Activity, Chore, Store
+
+from .engine import Engine
+from .performer import Performer
+from .waiting import WaitingRoom
+
+log = logging.getLogger(__name__)
+
+_TAKE = 1000
+#: How long the service waits at its start for its resources to answer.
+_OPENING = 3.0
+_PURGE = 200
+_CHORES = 100
+#: The longest wait between two tries of a chore.
+_CHORE_MOST = 3600.0
+
+
+class Housekeeping:
+    """The regular work of one worker."""
+
+    def __init__(
+        self,
+        store: Store,
+        engine: Engine,
+        performer: Performer,
+        sessions: Sessions,
+        resources: dict[str, Resource],
+        policy: ServicePolicy,
+        worker: str,
+        waiting: WaitingRoom,
+        quotas: Quotas,
+    ) -> None:
+        self._quotas = quotas
+        self._waiting = waiting
+        self._store = store
+        self._engine = engine
+        self._performer = performer
+        self._sessions = sessions
+        self._resources = resources
+        self._policy = policy
+        self._worker = worker
+        self._tasks: list[asyncio.Task[None]] = []
+        self._chores_wanted = asyncio.Event()
+
+    async def start(self) -> None:
+        """Take up everything that no living worker has, and begin the rounds."""
+        await self._beat()
+        opening = [asyncio.create_task(self._open(resource)) for resource in self._resources.values()]
+        self._tasks += opening
+        # A resource that does not answer now is opened as soon as it does; its activities say so meanwhile.
+        await asyncio.wait(opening, timeout=_OPENING)
+        await self._take()
+        rounds: list[tuple[str, Callable[[], Awaitable[None]], float]] = [
+            ("staying alive", self._beat, self._policy.worker_ttl / 3),
+            ("taking up work", self._take, self._policy.housekeeping),
+            ("purging what has expired", self._expire, self._policy.housekeeping),
+            ("looking for what came too late", self._late, self._policy.housekeeping),
+            ("looking at the queues", self._refresh, self._policy.shares_refresh),
+            *([("looking at quotas", self._quotas.look, self._policy.quota_look)] if self._quotas.set else []),
+            ("looking where activities can go", self._match, self._policy.match_again),
+        ]
+        self._tasks += [asyncio.create_task(self._round(what, work, every)) for what, work, every in rounds]
+        self._tasks.append(asyncio.create_task(self._chores()))
+
+    async def stop(self) -> None:
+        """Stop the rounds."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _open(self, resource: Resource) -> None:
+        """Open a driver, however often it takes: one resource that is away must not keep the others."""
+        wait = self._policy.retry_first
+        while True:
+            try:
+                await resource.driver.open(self._performer.on_reports)
+                resource.opened = True
+                break
+            except ArgosyError as error:
+                resource.why_closed = error.message
+                log.warning("%s cannot be used now: %s", resource.name, error)
+                resource.failed("opening it", error.message)
+            except Exception as error:
+                resource.why_closed = f"internal error: {error!r}"
+                log.exception("a defect: %s cannot be used now", resource.name)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, self._policy.retry_most)
+        await resource.refresh()
+        await self._waiting.look()
+
+    async def _round(self, what: str, work: Callable[[], Awaitable[None]], every: float) -> None:
+        while True:
+            await asyncio.sleep(every)
+            try:
+                await work()
+            except Exception:
+                log.exception("%s failed; it is tried again in %g s", what, every)
+
+    async def _beat(self) -> None:
+        await self._store.beat(self._worker, time.time() + self._policy.worker_ttl)
+
+    async def _take(self) -> None:
+        while taken := await self._store.take(self._worker, time.time(), _TAKE):
+            needs = await asyncio.gather(*(self.needs(activity.id) for activity in taken))
+            for activity, need in zip(taken, needs, strict=True):
+                self._engine.adopt(activity, need)
+            if len(taken) < _TAKE:
+                break
+
+    async def needs(self, id: str) -> Needs:
+        """What the description of an activity asks of the stages around its job."""
+        try:
+            data = await self._store.description(id)
+            if data is None:
+                return Needs(inputs=False, outputs=False)
+            description = msgspec.json.decode(data, type=Description)
+        except (msgspec.DecodeError, ArgosyError) as error:
+            # One that cannot be read must not keep the others: what it needs is looked at again in each stage.
+            log.error("the description of %s cannot be read: %s", id, error)  # noqa: TRY400
+            return Needs(inputs=True, outputs=True)
+        return needs_of(description)
+
+    async def _late(self) -> None:
+        limit = time.time() - self._policy.input_wait
+        for live in self._engine.lives():
+            record = live.record
+            if record.changed >= limit:
+                continue
+            if record.waiting_for == CREDENTIAL:
+                words = f"{record.reason}; no other credential came within {self._policy.input_wait:g} s"
+                self._engine.post(record.id, TooLate(words))
+            elif record.state is ActivityState.STAGING_IN:
+                words = f"its input files did not arrive within {self._policy.input_wait:g} s"
+                self._engine.post(record.id, TooLate(words))
+
+    async def _refresh(self) -> None:
+        await asyncio.gather(*(resource.refresh() for resource in self._resources.values() if resource.opened))
+        await self._waiting.look()
+
+    async def _match(self) -> None:
+        """While something waits, the queues are looked at more often."""
+        if not self._waiting.empty:
+            await self._refresh()
+
+    # -- putting away -----------------------------------------------------------------------------
+
+    async def _expire(self) -> None:
+        while ids := await self._store.expired(time.time(), _PURGE):
+            # One that was restarted meanwhile has not expired any more, and makes this fail until the next round.
+            await self.purge(list((await self._store.get(ids)).values()))
+        if self._policy.usage_retention > 0:
+            await self._store.trim_usage(time.time() - self._policy.usage_retention)
+
+    async def purge(self, activities: Sequence[Activity]) -> None:
+        """Remove final activities; what they have on disk is removed by chores, however often that takes.
+
+        Raises Conflict where one of them was restarted meanwhile, and removes none.
+        """
+        if not activities:
+            return
+        chores: list[tuple[str, dict[str, object]]] = [
+            ("remove-session", {"path": activity.session}) for activity in activities
+        ]
+        chores += [
+            (
+                "forget",
+                {
+                    "resource": activity.resource,
+                    "tag": activity.tag_of(submission),
+                    "native_id": native_id,
+                    "account": activity.local_account,
+                },
+            )
+            for activity in activities
+            for submission, native_id in enumerate((*activity.earlier, activity.native_id))
+            if native_id is not None
+        ]
+        await self._store.purge([activity.id for activity in activities], chores)
+        for activity in activities:
+            self._quotas.changed(activity)
+        self._chores_wanted.set()
+
+    async def _chores(self) -> None:
+        while True:
+            self._chores_wanted.clear()
+            try:
+                while chores := await self._store.chores(time.time(), _CHORES):
+                    await self._do(chores)
+            except Exception:
+                log.exception("chores failed; they are tried again")
+            # Not wait_for: in Python 3.11 it forgets a cancellation that comes together with what it waits for.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._policy.housekeeping):
+                    await self._chores_wanted.wait()
+
+    async def _do(self, chores: Sequence[Chore]) -> None:
+        """Do chores; what is to be forgotten in one resource goes there in one request."""
+        alike: dict[tuple[str, str], list[Chore]] = {}
+        for chore in chores:
+            alike.setdefault((chore.kind, str(chore.payload.get("resource"))), []).append(chore)
+        for (kind, resource), some in alike.items():
+            if kind == "forget":
+                await self._chore(some, self._forget(resource, some))
+            elif kind == "remove-session":
+                for chore in some:
+                    await self._chore([chore], asyncio.to_thread(self._sessions.remove, str(chore.payload["path"])))
+            else:
+                log.error("%d chores of the unknown kind %r are left lying", len(some), kind)
+                for chore in some:
+                    await self._store.chore_later(chore.id, time.time() + _CHORE_MOST)
+
+    async def _forget(self, name: str, chores: Sequence[Chore]) -> None:
+        resource = self._resources.get(name)
+        if resource is not None:
+            await resource.driver.forget(
+                [
+                    Handle(
+                        str(chore.payload["tag"]), str(chore.payload["native_id"]), account=chore.payload.get("account")
+                    )
+                    for chore in chores
+                ]
+            )
+
+    async def _chore(self, chores: Sequence[Chore], work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as error:
+            # Whatever it was: those that come after must not wait behind it.
+            for chore in chores:
+                wait = min(self._policy.retry_first * 2 ** min(chore.attempts, 20), _CHORE_MOST)
+                await self._store.chore_later(chore.id, time.time() + wait)
+            expected = isinstance(error, (ArgosyError, OSError, ValueError))
+            log.log(
+                logging.WARNING if expected else logging.ERROR,
+                "%s did not work for %d activities and is tried again: %s",
+                chores[0].kind,
+                len(chores),
+                error,
+                exc_info=not expected,
+            )
+            return
+        await self._store.chore_done([chore.id for chore in chores])

@@ -1,0 +1,307 @@
+"""What performs the lifecycle's instructions. Each may be performed again after a crash at any instant."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from argosy.batch import Control
+from argosy.delegation.keeper import Expired
+from argosy.executors.contract import Handle, JobRequest, Report
+from argosy.languages import native
+from argosy.model import ActivityDescription, ActivityState, ArgosyError, SubmitException, Unavailable
+from argosy.service.credentials.offering import Offering
+from argosy.service.files.sessions import Sessions
+from argosy.service.files.transfers import Transfers
+from argosy.service.lifecycle import Accepted, Away, Instruction, Never, Refused, Reported, TooLate
+from argosy.service.lifecycle.staging_events import CredentialWanted
+from argosy.service.lifecycle.wishes import held_here
+from argosy.service.matching.resources import Resource
+from argosy.service.matching.routing import Router
+from argosy.service.policy import ServicePolicy
+from argosy.store import Activity, Store, activity_of
+
+from .controls import Controls
+from .engine import Engine, Live
+from .requests import handle_of, job_request
+from .stages import Stages, staging
+from .waiting import WaitingRoom
+
+log = logging.getLogger(__name__)
+
+#: A cancel that went through is looked at again after so many seconds, in case nothing came of it.
+_CANCEL_AGAIN = 60.0
+
+
+class Performer:
+    """Performs instructions of all activities of one worker, many at a time where the batch system takes many."""
+
+    def __init__(
+        self,
+        store: Store,
+        sessions: Sessions,
+        resources: dict[str, Resource],
+        policy: ServicePolicy,
+        transfers: Transfers,
+        fault: Callable[[str], None],
+        router: Router,
+    ) -> None:
+        self._router = router
+        self._store = store
+        self._sessions = sessions
+        self._resources = resources
+        self._fault = fault
+        self.waiting: WaitingRoom
+        self.offering: Offering
+        self._engine: Engine | None = None
+        self.stages = Stages(sessions, transfers, policy, self.description, fault)
+        self._staging = staging(self.stages)
+        self._gathered: dict[tuple[Instruction, str], list[Live]] = {}
+        self._tasks: dict[asyncio.Task[None], tuple[Instruction, int]] = {}
+        self._submitting: set[str] = set()
+        self._controls = Controls(resources, policy, fault)
+
+    @property
+    def engine(self) -> Engine:
+        """What is told of what came of instructions."""
+        assert self._engine is not None, "it is given one before anything is performed"
+        return self._engine
+
+    @engine.setter
+    def engine(self, engine: Engine) -> None:
+        self._engine = self.stages.engine = engine
+
+    def perform(self, instruction: Instruction, live: Live) -> None:
+        """Begin to perform an instruction. Those for one resource that come together are performed together."""
+        key = (instruction, live.record.resource or "")
+        if key not in self._gathered:
+            self._gathered[key] = []
+            asyncio.get_running_loop().call_soon(self._flush, key)
+        self._gathered[key].append(live)
+
+    def _flush(self, key: tuple[Instruction, str]) -> None:
+        instruction, name = key
+        lives = [live for live in self._gathered.pop(key) if not live.record.state.final]
+        if not lives:
+            return
+        if instruction in self._staging:
+            self._start(self._check_files(instruction, lives), instruction, len(lives))
+            return
+        if instruction is Instruction.MATCH:
+            self._start(self._guarded(instruction, lives, self.waiting.match(lives)), instruction, len(lives))
+            return
+        if instruction is Instruction.CONTROL:
+            self._start(self._controls.work(self.engine, name, lives), instruction, len(lives))
+            return
+        resource = self._resources.get(name)
+        if resource is None or not resource.opened:
+            why = "is not configured any more" if resource is None else "cannot be used yet"
+            for live in lives:
+                self._away(live, instruction, f"the resource {name!r} {why}")
+            return
+        work: dict[Instruction, Callable[[Resource, list[Live]], Coroutine[Any, Any, None]]] = {
+            Instruction.SUBMIT: self._submit,
+            Instruction.RECOVER: self._recover,
+            Instruction.WATCH: self._watch,
+            Instruction.CANCEL: self._cancel,
+        }
+        if instruction is Instruction.SUBMIT:
+            # Before anything else can run: a cancel that comes from now on waits for the answer.
+            self._submitting.update(live.record.id for live in lives)
+        self._start(self._guarded(instruction, lives, work[instruction](resource, lives)), instruction, len(lives))
+
+    def _start(self, work: Coroutine[Any, Any, None], instruction: Instruction, count: int) -> None:
+        task = asyncio.create_task(work)
+        self._tasks[task] = (instruction, count)
+        task.add_done_callback(lambda done: self._tasks.pop(done, None))
+
+    def under_way(self) -> dict[str, int]:
+        """How many activities something is being done for, by what it is."""
+        counts: Counter[str] = Counter()
+        for instruction, count in self._tasks.values():
+            counts[instruction.value] += count
+        return dict(counts)
+
+    async def _guarded(self, instruction: Instruction, lives: list[Live], work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except ArgosyError as error:
+            for live in lives:
+                self._away(live, instruction, error.message)
+        except OSError as error:
+            for live in lives:
+                self._away(live, instruction, f"{error.filename or 'a file'}: {error.strerror or error}")
+        except Exception as error:
+            # A defect must not leave activities lying: it is told, and tried again until it is too late.
+            log.exception("%s failed for %d activities", instruction, len(lives))
+            for live in lives:
+                self._away(live, instruction, f"internal error while doing {instruction}: {error!r}")
+
+    async def stop(self) -> None:
+        """Stop what is under way. It will be done again by the next worker."""
+        self._controls.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.stages.stop()
+
+    def _away(self, live: Live, instruction: Instruction, words: str) -> None:
+        """An outside fault: say so in the activity's history, and try again later."""
+        id = live.record.id
+        if (resource := self._resources.get(live.record.resource or "")) is not None:
+            resource.failed(str(instruction), words)
+        if instruction is Instruction.SUBMIT:
+            instruction = Instruction.RECOVER  # it may have been accepted: ask first
+        if self.engine.again(live, instruction):
+            self.engine.post(id, Away(words, str(instruction)))
+        else:
+            self.engine.post(id, TooLate(words))
+
+    # -- stage-in and stage-out: `stages` -------------------------------------------------------------------
+
+    async def _check_files(self, instruction: Instruction, lives: list[Live]) -> None:
+        if instruction is Instruction.CHECK_OUTPUT:
+            self._fault("stage-out")
+        for live in lives:
+            # Each for itself: what one activity did to its directory must not keep the others.
+            await self._guarded(instruction, [live], self._staging[instruction](live))
+
+    async def description(self, live: Live) -> ActivityDescription:
+        """What was asked for, in the model's terms."""
+        if live.description is None:
+            data = await self._store.description(live.record.id)
+            if data is None:
+                raise Unavailable(f"the description of {live.record.id} is not in the store")
+            live.description = native.to_model(msgspec.json.decode(data, type=native.Description))
+        return live.description
+
+    # -- the batch system -------------------------------------------------------------------------
+
+    async def _submit(self, resource: Resource, lives: list[Live]) -> None:
+        try:
+            descriptions = {live.record.id: await self.description(live) for live in lives}
+            await asyncio.to_thread(self._sessions.make, [live.record.session for live in lives])
+            told = await self._offered(lives, descriptions)
+            # Those that were terminated or held meanwhile are not handed over any more.
+            still = [
+                live for live in lives if live.record.state is ActivityState.STAGED_IN and not held_here(live.record)
+            ]
+            wanted = [live for live in still if isinstance(told[live.record.id], dict)]
+            requests = [
+                self._request(live.record, descriptions[live.record.id], told[live.record.id]) for live in wanted
+            ]
+            self._fault("submit-before")
+            answers = await resource.driver.submit(requests) if requests else []
+        finally:
+            self._submitting.difference_update(live.record.id for live in lives)
+        self._fault("submit-after")
+        for live in still:
+            if isinstance(error := told[live.record.id], Expired):
+                self.engine.went_well(live)  # no more tries: it goes on when there is another one
+                self.engine.post(live.record.id, CredentialWanted(error.message))
+            elif isinstance(error, Unavailable):
+                self._away(live, Instruction.SUBMIT, error.message)
+        handed_over = {live.record.id for live in still}
+        for live in lives:
+            if live.record.id not in handed_over:
+                self.engine.post(live.record.id, Never())
+        for live, answer in zip(wanted, answers, strict=True):
+            id = live.record.id
+            if isinstance(answer, str):
+                self.engine.went_well(live)
+                live.description = None
+                self.engine.post(id, Accepted(answer))
+            elif isinstance(answer, Unavailable) or (isinstance(answer, SubmitException) and answer.transient):
+                self._away(live, Instruction.SUBMIT, answer.message)
+            else:
+                self.engine.post(id, Refused(answer.message))
+
+    async def _offered(
+        self, lives: list[Live], descriptions: dict[str, ActivityDescription]
+    ) -> dict[str, dict[str, str] | Unavailable]:
+        """In which variables each job is told of its credentials, or why it does not have them now."""
+        told: dict[str, dict[str, str] | Unavailable] = {}
+        for live in lives:
+            try:
+                told[live.record.id] = await self.offering.prepare(live.record, descriptions[live.record.id])
+            except Unavailable as error:
+                told[live.record.id] = error
+        return told
+
+    def _request(self, record: Activity, description: ActivityDescription, told: object) -> JobRequest:
+        environments = self._router.named(record.environments)
+        request = job_request(record.tag, description, record.session, record.queue, environments)
+        if isinstance(told, dict) and told:
+            request.spec.environment = (request.spec.environment or {}) | told
+        return request if record.local_account is None else replace(request, account=record.local_account)
+
+    async def _recover(self, resource: Resource, lives: list[Live]) -> None:
+        accounts = {
+            live.record.tag: live.record.local_account for live in lives if live.record.local_account is not None
+        }
+        found = await resource.driver.find([live.record.tag for live in lives], accounts)
+        for live in lives:
+            native_id = found.get(live.record.tag)
+            if native_id is None:
+                self.engine.post(live.record.id, Never())
+            else:
+                self.engine.went_well(live)
+                self.engine.post(live.record.id, Accepted(native_id))
+                resource.driver.watch([Handle(live.record.tag, native_id, account=live.record.local_account)])
+
+    async def _watch(self, resource: Resource, lives: list[Live]) -> None:
+        resource.driver.watch([handle_of(live.record) for live in lives])
+        self.offering.attend([live.record for live in lives])
+        for live in lives:
+            if live.record.state.in_lrms:  # one that is being terminated has its own timer
+                self.engine.went_well(live)
+
+    async def _cancel(self, resource: Resource, lives: list[Live]) -> None:
+        unknown = [live for live in lives if live.record.native_id is None and live.record.id not in self._submitting]
+        if unknown:
+            await self._recover(resource, unknown)
+        known = [live for live in lives if live.record.native_id is not None]
+        handles = [handle_of(live.record) for live in known]
+        resource.driver.watch(handles)
+        self._fault("cancel-before")
+        answers = await resource.driver.control(Control.CANCEL, handles)
+        self._fault("cancel-after")
+        for live, error in zip(known, answers, strict=True):
+            if error is None:
+                self.engine.again(live, Instruction.CANCEL, delay=_CANCEL_AGAIN)
+            else:
+                self._away(live, Instruction.CANCEL, error.message)
+
+    async def on_reports(self, reports: Sequence[Report]) -> None:
+        """What a driver saw. Returns when what follows has been recorded."""
+        self._fault("reported")
+        waiting = [
+            future
+            for report in reports
+            if (future := self.engine.posted(activity_of(report.tag), Reported(report))) is not None
+        ]
+        if waiting:
+            await asyncio.wait(waiting)
+            for future in waiting:
+                with contextlib.suppress(ArgosyError):  # in another worker's hands: that one will be told
+                    future.result()
+
+    async def settled(self, activities: Sequence[Activity]) -> None:
+        """Final states have been recorded."""
+        await self.offering.withdraw([activity.id for activity in activities])
+        by_resource: dict[str, list[Handle]] = {}
+        for activity in activities:
+            if activity.native_id is not None and activity.resource in self._resources:
+                by_resource.setdefault(activity.resource, []).append(handle_of(activity))
+        for name, handles in by_resource.items():
+            try:
+                await self._resources[name].driver.settled(handles)
+            except ArgosyError as error:
+                log.warning("%s keeps records of %d ended jobs for now: %s", name, len(handles), error)

@@ -1,0 +1,74 @@
+"""From an activity to what a driver is asked to run: its paths, its queue, and the environments around it."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Sequence
+
+from argosy.executors.contract import Handle, JobRequest
+from argosy.model import ActivityDescription, JobAttributes, JobSpec, RuntimeEnvironment
+from argosy.service.matching.preparation import contained, preparation
+from argosy.store import Activity
+
+
+def handle_of(activity: Activity) -> Handle:
+    """A job that a driver has."""
+    return Handle(activity.tag, activity.native_id or "", account=activity.local_account)
+
+
+def job_request(
+    id: str,
+    description: ActivityDescription,
+    session: str,
+    queue: str | None,
+    environments: Sequence[RuntimeEnvironment] = (),
+) -> JobRequest:
+    """What a driver is asked to run, in this queue (None: the batch system's choice) and in these environments."""
+    spec = session_spec(description.spec, session)
+    if spec.attributes.queue_name != queue:
+        spec.attributes = _in_queue(spec.attributes, queue)
+    if description.spec.directory is not None and "/" in (executable := spec.executable or ""):
+        inputs = {posixpath.normpath(file.path) for file in description.inputs}
+        if (plain := posixpath.normpath(executable)) in inputs:
+            spec.executable = f"{session}/{plain}"  # an input file is in the session directory, wherever the job runs
+    if not environments:
+        return JobRequest(id, spec, str(spec.directory), description.rerunnable)
+    asked = {request.name: request for request in description.environments}
+    chosen = [(one, asked[one.name]) for one in environments if one.name in asked]
+    return JobRequest(
+        id, contained(spec, session, environments), str(spec.directory), description.rerunnable, preparation(chosen)
+    )
+
+
+def session_spec(spec: JobSpec, session: str) -> JobSpec:
+    """The specification with every relative path made one of the session directory."""
+
+    def beneath(path: object) -> str | None:
+        return None if path is None else f"{session}/{path}" if not str(path).startswith(("/", "~")) else str(path)
+
+    return JobSpec(
+        executable=spec.executable,
+        arguments=spec.arguments,
+        directory=str(spec.directory) if spec.directory is not None else session,
+        name=spec.given_name,
+        inherit_environment=spec.inherit_environment,
+        environment=spec.environment,
+        stdin_path=beneath(spec.stdin_path),
+        stdout_path=beneath(spec.stdout_path),
+        stderr_path=beneath(spec.stderr_path),
+        resources=spec.resources,
+        attributes=spec.attributes,
+        pre_launch=beneath(spec.pre_launch),
+        post_launch=beneath(spec.post_launch),
+        launcher=spec.launcher,
+    )
+
+
+def _in_queue(attributes: JobAttributes, queue: str | None) -> JobAttributes:
+    return JobAttributes(
+        duration=attributes.duration,
+        queue_name=queue,
+        account=attributes.account,
+        reservation_id=attributes.reservation_id,
+        custom_attributes=attributes.custom_attributes,
+    )

@@ -1,0 +1,118 @@
+"""Sends each activity to a share, or says what it waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from argosy.model import ActivityDescription, ArgosyError, InvalidInput, RuntimeEnvironment, Unavailable
+
+from .environments import check_requests
+from .resources import Resource
+from .verdicts import Candidate, Fit, Requirements, Verdict, Waiting, Who, choose, judge_all, rank
+
+#: How many verdicts are remembered, of jobs that need the same, until the shares are looked at again.
+_REMEMBERED = 1000
+
+#: Raises InvalidInput for what the resource's batch system can never be asked.
+CheckSystem = Callable[[Verdict], None]
+
+
+class Router:
+    """Matching over the resources as they were last seen."""
+
+    def __init__(self, resources: Mapping[str, Resource], environments: Sequence[RuntimeEnvironment] = ()) -> None:
+        self._resources = resources
+        self.environments = tuple(environments)
+        self._by_id = {one.id: one for one in self.environments}
+        self._looks: list[tuple[int, bool, str | None]] = []
+        self._candidates: list[Candidate] = []
+        self._judged: dict[tuple[Requirements, Who], list[Verdict]] = {}
+
+    def candidates(self) -> list[Candidate]:
+        """All shares, in the configured order."""
+        looks = [resource.look for resource in self._resources.values()]
+        if looks != self._looks:
+            self._looks = looks
+            self._judged.clear()
+            self._candidates = [
+                candidate for one in self._resources.values() for candidate in one.candidates(self.environments)
+            ]
+        return self._candidates
+
+    def named(self, ids: Sequence[str]) -> list[RuntimeEnvironment]:
+        """The environments of these ids. Raises Unavailable where one is not configured any more."""
+        for id in ids:
+            if id not in self._by_id:
+                raise Unavailable(f"the environment {id}, chosen for it, is not configured here any more")
+        return [self._by_id[id] for id in ids]
+
+    def given(self) -> dict[tuple[str, str], int]:
+        """CPU cores that were given away since the shares were looked at."""
+        return {
+            (resource.name, queue): cores
+            for resource in self._resources.values()
+            for queue, cores in resource.given.items()
+        }
+
+    def _ranked(self, needed: Requirements, who: Who) -> list[Verdict]:
+        candidates = self.candidates()
+        key = (needed, who)
+        verdicts = self._judged.get(key)
+        if verdicts is None:
+            verdicts = judge_all(needed, candidates, who)
+            if len(self._judged) >= _REMEMBERED:
+                self._judged.clear()
+            self._judged[key] = verdicts
+        return verdicts if len(verdicts) == 1 else rank(needed, verdicts, self.given())
+
+    def route(self, description: ActivityDescription, who: Who, check: CheckSystem) -> Verdict | Waiting:
+        """Where a new activity goes. Raises InvalidInput or NotAllowed, naming the element, where that is nowhere."""
+        check_requests(description.environments)
+        needed = Requirements.of(description)
+        verdicts = self._ranked(needed, who)
+        chosen = choose(needed, verdicts)
+        fitting = [verdict for verdict in verdicts if verdict.fit is not Fit.NEVER]
+        refused: InvalidInput | None = None
+        for verdict in fitting if isinstance(chosen, Waiting) else chosen:
+            try:
+                check(verdict)
+            except InvalidInput as error:
+                refused = refused or error
+                continue
+            if isinstance(chosen, Waiting):
+                return chosen
+            return verdict
+        if refused is not None and not isinstance(chosen, Waiting) and len(fitting) > len(chosen):
+            later = [verdict for verdict in fitting if verdict.fit is Fit.LATER]
+            return self._later(needed, later, check, refused)
+        assert refused is not None
+        raise refused
+
+    @staticmethod
+    def _later(needed: Requirements, later: Sequence[Verdict], check: CheckSystem, refused: InvalidInput) -> Waiting:
+        """All that would take it now refuse it: whether one of those that would later is to be waited for."""
+        for verdict in later:
+            try:
+                check(verdict)
+            except InvalidInput:
+                continue
+            waiting = choose(needed, [verdict])
+            assert isinstance(waiting, Waiting)
+            return waiting
+        raise refused
+
+    def again(self, needed: Requirements, who: Who) -> Verdict | Waiting:
+        """Where an activity goes that was taken on earlier. What cannot be any more, the configuration having changed,
+        waits too: it may be again."""
+        try:
+            chosen = choose(needed, self._ranked(needed, who))
+        except ArgosyError as error:
+            return Waiting(error.message)
+        return chosen if isinstance(chosen, Waiting) else chosen[0]
+
+    def give(self, verdict: Verdict, cores: int) -> None:
+        """Take note that a job goes there."""
+        share = verdict.candidate.share
+        if share is not None:
+            given = self._resources[verdict.candidate.resource].given
+            given[share.name] = given.get(share.name, 0) + cores
