@@ -24,9 +24,9 @@ class Cache(Generic[V]):
 
     def __init__(self, size: int = 4096) -> None:
         self._size = size
-        self._entries: OrderedDict[bytes, tuple[V, float, Hashable]] = OrderedDict()
+        self._entries: OrderedDict[Hashable, tuple[V, float, Hashable]] = OrderedDict()
 
-    def get(self, key: bytes, now: float, generation: Hashable) -> V | None:
+    def get(self, key: Hashable, now: float, generation: Hashable) -> V | None:
         """What is kept, if it is still good at `now` (seconds since the epoch) and of this generation."""
         entry = self._entries.get(key)
         if entry is None:
@@ -38,7 +38,7 @@ class Cache(Generic[V]):
         self._entries.move_to_end(key)
         return value
 
-    def put(self, key: bytes, value: V, until: float, generation: Hashable) -> None:
+    def put(self, key: Hashable, value: V, until: float, generation: Hashable) -> None:
         """Keep something until a time, for as long as the generation stays."""
         self._entries[key] = (value, until, generation)
         self._entries.move_to_end(key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -22,6 +22,9 @@ from .verify import MAX_CERTIFICATES, Verified, verify
 from .voms import Membership, VomsDirectory, membership
 
 __all__ = ["CADirectory", "VomsDirectory", "X509Proxies"]
+
+#: So many callers are known by their header itself.
+_NEAR = 256
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -64,7 +67,10 @@ class X509Proxies(Authenticator):
         self._forwarded_header = forwarded_header.lower()
         self._skew = skew
         self._clock = clock
-        self._cache: Cache[Caller] = Cache()
+        self._cache: Cache[tuple[Caller, float]] = Cache()
+        # A digest of a whole proxy takes longer than all the rest of knowing its sender again: those seen last are
+        # known by the text itself. They are few, for a header may be long.
+        self._near: Cache[Caller] = Cache(_NEAR)
 
     @classmethod
     def from_config(cls, options: Mapping[str, Any], directory: Path) -> Self:
@@ -93,14 +99,25 @@ class X509Proxies(Authenticator):
             return None
         now = self._clock()
         generation = (self._trust.refresh(), None if self._vomsdir is None else self._vomsdir.refresh())
+        if header is not None and (near := self._near.get(header, now, generation)) is not None:
+            return near
+        caller, until = self._known(header, certificates, now, generation)
+        if header is not None:
+            self._near.put(header, caller, until, generation)
+        return caller
+
+    def _known(
+        self, header: str | None, certificates: Collection[bytes], now: float, generation: Hashable
+    ) -> tuple[Caller, float]:
+        """The sender and until when that is so: by the digest, or by verifying it."""
         sent = [header.encode("utf-8", "surrogatepass")] if header is not None else list(certificates)
         key = digest(b"header" if header is not None else b"tls", *sent)
         known = self._cache.get(key, now, generation)
         if known is not None:
             return known
         caller, until = self._from_header(header, now) if header is not None else self._from_tls(sent, now)
-        self._cache.put(key, caller, until, generation)
-        return caller
+        self._cache.put(key, (caller, until), until, generation)
+        return caller, until
 
     def _certificates(self, evidence: Evidence) -> tuple[bytes, ...]:
         """Those of the handshake with the client, here or at the server before this one."""
