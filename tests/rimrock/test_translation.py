@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import httpx
 import pytest
 
-from argosy.endpoints.rimrock import jobs
+from argosy.endpoints.contract import Surroundings
+from argosy.endpoints.limiting import Callers
+from argosy.endpoints.rimrock import Rimrock, jobs
 from argosy.endpoints.rimrock.documents import Submission
+from argosy.identity import Caller
 from argosy.model import ActivityState, InvalidInput
 from argosy.model.projections import RIMROCK, rimrock
+from argosy.service.administration.limits import Limits
 from argosy.store import Activity
 
 S = ActivityState
@@ -71,3 +78,24 @@ def test_times_are_told_once_they_are_known() -> None:
     told = jobs.job(ended, None, "https://here")
     assert (told.nodes, told.queue_time, told.wall_time) == ("2", "01:00:00", "00:01:01")
     assert (told.start_time, told.end_time) == ("1970-01-01 01:01:40", "1970-01-01 01:02:41")
+
+
+@pytest.mark.anyio
+async def test_a_caller_s_limits_hold_here_too() -> None:
+    """They are counted together with those of the native interface, and told in the same headers."""
+    callers = Callers(Limits(rate=0.5, burst=2), clock=lambda: 100.0)
+
+    async def identify(scope: Any) -> Caller:
+        return Caller("alice")
+
+    operations: Any = None  # nothing is asked of it
+    surroundings = Surroundings(operations, identify, ("zeus",), callers)
+    app: Any = Rimrock.from_config({"hosts": {"zeus.example.org": "zeus"}}, surroundings)
+    callers.enter("alice", stream=False)  # a request to another endpoint
+    callers.leave("alice", stream=False)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://here") as client:
+        first = await client.get("/api/nothing")
+        assert (first.status_code, first.headers["ratelimit"]) == (404, '"requests";r=0;t=4')
+        second = await client.get("/api/nothing")
+    assert (second.status_code, second.headers["retry-after"]) == (429, "2")
+    assert "ask again in 2 s" in second.json()["error_message"]

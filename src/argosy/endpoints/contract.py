@@ -17,17 +17,21 @@ from argosy.service.caller import Caller
 from argosy.service.contract import Operations
 from argosy.service.information.published import Interface
 
+from .limiting import Callers
+
 #: Who sent a request; None where it brought no credential. Raises Refused, NotAllowed, Unavailable.
 Identify = Callable[[HTTPScope], Awaitable[Caller | None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What an endpoint finds: the service, who tells callers apart, and the names of the resources."""
+    """What an endpoint finds: the service, who tells callers apart, the names of the resources, and `callers`, what
+    each may ask of all endpoints together: whoever is known enters there with a request, and leaves with its answer."""
 
     operations: Operations
     identify: Identify
     resources: tuple[str, ...]
+    callers: Callers
 
 
 class Endpoint(ABC):

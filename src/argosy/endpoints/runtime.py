@@ -139,7 +139,8 @@ async def run_service(config: ServiceConfig, *, announce: bool = True) -> None:
                 config.limits,
             )
             operations = audited(service, trail)
-            others = open_endpoints(config.endpoints, Surroundings(operations, door.caller, tuple(config.resources)))
+            surroundings = Surroundings(operations, door.caller, tuple(config.resources), door.callers)
+            others = open_endpoints(config.endpoints, surroundings)
             app = Marked(Mounted(make_app(operations, door, version=__version__), others))
             stop = asyncio.Event()
             service.on_stop = stop.set

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import re
 from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
@@ -79,6 +80,7 @@ class Rimrock(Endpoint):
     def __init__(self, surroundings: Surroundings, options: _Options) -> None:
         self._operations = surroundings.operations
         self._identify = surroundings.identify
+        self._callers = surroundings.callers
         self._hosts = options.hosts
         self._timeout = options.timeout
         self._limit = options.process_timeout
@@ -101,11 +103,11 @@ class Rimrock(Endpoint):
 
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         headers: dict[str, str] = {}
-        status, body = await self._answered(scope, receive)
+        status, body = await self._answered(scope, receive, headers)
         if status == HTTPStatus.UNAUTHORIZED:
             headers["www-authenticate"] = "PROXY"
         if status == HTTPStatus.SERVICE_UNAVAILABLE:
-            headers["retry-after"] = "5"
+            headers.setdefault("retry-after", "5")
         if status == HTTPStatus.METHOD_NOT_ALLOWED:
             headers["allow"] = _allowed(_path(scope))
         content = b"" if body is None else msgspec.json.encode(body)
@@ -116,20 +118,36 @@ class Rimrock(Endpoint):
         await send({"type": "http.response.start", "status": int(status), "headers": fields})
         await send({"type": "http.response.body", "body": content, "more_body": False})
 
-    async def _answered(self, scope: HTTPScope, receive: Receive) -> tuple[HTTPStatus, object]:
+    async def _answered(self, scope: HTTPScope, receive: Receive, headers: dict[str, str]) -> tuple[HTTPStatus, object]:
+        """The status and the document; `headers` get what there is to say besides."""
         try:
             caller = await self._identify(scope)
             if caller is None:
                 message = "send your proxy certificate, in base64 on one line, as the header PROXY"
                 return HTTPStatus.UNAUTHORIZED, fault(message)
-            return await self._route(caller, scope, receive)
+            return await self._limited(caller, scope, receive, headers)
         except _TimedOut as error:
             return HTTPStatus.REQUEST_TIMEOUT, error.fault
         except ArgosyError as error:
+            if error.retry_after is not None:
+                headers["retry-after"] = str(max(1, math.ceil(error.retry_after)))
             return _status(error), fault(_words(error))
         except Exception:  # logged, and answered without a word of it
             log.exception("unexpected error in a request to %s", scope["path"])
             return HTTPStatus.INTERNAL_SERVER_ERROR, fault("the service failed unexpectedly; its log says more")
+
+    async def _limited(
+        self, caller: Caller, scope: HTTPScope, receive: Receive, headers: dict[str, str]
+    ) -> tuple[HTTPStatus, object]:
+        try:
+            self._callers.enter(caller.name, stream=False)
+        finally:
+            told = self._callers.headers(caller.name)
+            headers |= {name.decode("latin-1"): value.decode("latin-1") for name, value in told}
+        try:
+            return await self._route(caller, scope, receive)
+        finally:
+            self._callers.leave(caller.name, stream=False)
 
     async def _route(self, caller: Caller, scope: HTTPScope, receive: Receive) -> tuple[HTTPStatus, object]:
         method, path = scope["method"], _path(scope)
