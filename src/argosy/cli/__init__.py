@@ -24,7 +24,6 @@ _EXTRAS = {
     "httpx": "client",
     "lxml": "client",
     "msgspec": "client",
-    "rich": "client",
     "litestar": "service",
     "uvicorn": "service",
     "httptools": "service",

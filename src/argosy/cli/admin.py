@@ -27,19 +27,21 @@ Examples:
 @click.option(
     "--retry-after", type=Duration(), default="5m", show_default=True, metavar="TIME", help="When to ask again."
 )
-def drain(message: str | None, retry_after: float) -> None:
+@json_option
+def drain(message: str | None, retry_after: float, as_json: bool) -> None:
     """Take no new activities, across restarts too. Everything else goes on."""
     with connect() as client:
         client.drain(message, retry_after=retry_after)
-    click.echo("no new activities are taken, until: argosy admin resume")
+    _done({"drained": True, "message": message}, as_json, "no new activities are taken, until: argosy admin resume")
 
 
 @admin.command(epilog="\b\nExample:\n  argosy admin resume")
-def resume() -> None:
+@json_option
+def resume(as_json: bool) -> None:
     """Take new activities again."""
     with connect() as client:
         client.admit()
-    click.echo("new activities are taken")
+    _done({"drained": False}, as_json, "new activities are taken")
 
 
 @admin.command(epilog="\b\nExamples:\n  argosy admin stop --gently --within 10m")
@@ -47,11 +49,12 @@ def resume() -> None:
 @click.option(
     "--within", type=Duration(), default="60s", show_default=True, metavar="TIME", help="But stop after so long."
 )
-def stop(gently: bool, within: float) -> None:
+@json_option
+def stop(gently: bool, within: float, as_json: bool) -> None:
     """Stop the service. Jobs go on; the next one takes them up."""
     with connect() as client:
         client.stop_service(within=within if gently else 0.0)
-    click.echo("it stops; jobs go on, and the next service takes them up")
+    _done({"stopping": True}, as_json, "it stops; jobs go on, and the next service takes them up")
 
 
 @admin.command(epilog="\b\nExample:\n  argosy admin status --json | jq .activities")
@@ -64,6 +67,13 @@ def status(as_json: bool) -> None:
         print_json(found)
         return
     _show(found)
+
+
+def _done(document: dict[str, object], as_json: bool, words: str) -> None:
+    if as_json:
+        print_json(document)
+    else:
+        click.echo(words)
 
 
 def _show(found: ServiceStatus) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 import click
 
-from .exits import OK, USAGE, exit_code_of, report
+from .exits import OK, PIPE_CLOSED, USAGE, exit_code_of, report, words
 
 #: Commands by section: name, where it is, and what it does in a line.
 _SECTIONS: dict[str, list[tuple[str, str, str]]] = {
@@ -66,12 +68,16 @@ or as @last, the newest one. With --json commands print JSON, one document a lin
 
 _EPILOG = """\b
 Exit codes: 0 done; 1 failed or refused; 2 wrong usage; 3 no service can be reached; 4 no such job or file;
-5 time is up; 125 the job did not run to its end. `argosy run` exits with the job's own code.
+5 time is up; 125 the job did not run to its end; 130 interrupted; 141 nobody reads the output any more.
+`argosy run` exits with the job's own code.
 
 \b
 Environment: ARGOSY_HOME is the service's private directory (default ~/.local/share/argosy);
 ARGOSY_URL with ARGOSY_TOKEN_FILE (or ARGOSY_CERTIFICATE, a proxy) names a service elsewhere,
 ARGOSY_CA_FILE its CA.
+
+\b
+Completion in bash: eval "$(_ARGOSY_COMPLETE=bash_source argosy)"; zsh_source and fish_source for those.
 """
 
 
@@ -87,6 +93,17 @@ class _Commands(click.Group):
         module, _, attribute = _COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(f"{__package__}.{module}"), attribute)
         return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; where nobody reads what it writes (`| head`), it ends without a word, as others do."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # The interpreter flushes it once more at its end, and would complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return PIPE_CLOSED
+        return result
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for section, commands in _SECTIONS.items():
@@ -104,6 +121,7 @@ cli = _Commands(
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments and return its exit code. Expected errors are one line on stderr."""
+    _open_streams()
     try:
         result = cli.main(
             args=None if arguments is None else list(arguments), prog_name="argosy", standalone_mode=False
@@ -123,6 +141,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
         code = exit_code_of(error)
         if code is None:
             raise
-        report(str(error), element=getattr(error, "element", None))
+        report(words(error), element=getattr(error, "element", None))
         return code
     return result if isinstance(result, int) else OK
+
+
+def _open_streams() -> None:
+    """What a caller has closed (`>&-`) counts as /dev/null."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.open(os.devnull, os.O_RDWR), mode, closefd=False))  # noqa: SIM115

@@ -47,6 +47,11 @@ What --file holds (- is standard input):
   s3         {"access_key": ..., "secret_key": ..., "session_token": ...}
   ssh-key    a private key without a passphrase
   password   the password
+
+Examples:
+  argosy credential add token --file token.txt --host data.example.org
+  argosy credential add ssh-key --file ~/.ssh/id_transfer --user ada --host sftp.example.org
+  pass show site | argosy credential add password --file - --user ada --host dav.example.org
 """,
 )
 @click.argument("kind", type=click.Choice(["proxy", "token", "s3", "ssh-key", "password"]))
@@ -74,7 +79,14 @@ def add(kind: str, path: str, user: str | None, replace: str | None, as_json: bo
     _tell(made, as_json)
 
 
-@credential.command()
+@credential.command(
+    epilog="""\b
+Examples:
+  argosy credential delegate                             for 12 hours, by the proxy that grid-proxy-init has made
+  argosy credential delegate --expires 7d --limited
+  argosy credential delegate --renew 5f0c91a2b4d3e6f7    jobs that wait for it go on
+"""
+)
 @click.option(
     "--proxy",
     type=click.Path(dir_okay=False),
@@ -105,7 +117,7 @@ def delegate(proxy: str | None, expires: float, limited: bool, renewed: str | No
     _tell(made, options["as_json"])
 
 
-@credential.command("list")
+@credential.command("list", epilog="\b\nExample:\n  argosy credential list --json | jq -r 'select(.expired).id'")
 @json_option
 def list_(as_json: bool) -> None:
     """List your credentials; never the secrets."""
@@ -116,7 +128,7 @@ def list_(as_json: bool) -> None:
             print_json(one)
         return
     if not found:
-        click.echo("You have no credentials here.")
+        click.echo("You have no credentials here. See: argosy credential --help")
         return
     rows = [
         [one.id, one.kind, _state(one), one.expires or "-", " ".join(one.hosts) or "any", one.name or one.subject or ""]
@@ -125,14 +137,18 @@ def list_(as_json: bool) -> None:
     table(["ID", "KIND", "STATE", "ENDS", "HOSTS", "NAME"], rows)
 
 
-@credential.command()
+@credential.command(epilog="\b\nExample:\n  argosy credential remove 5f0c91a2b4d3e6f7")
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
-def remove(ids: tuple[str, ...]) -> None:
+@json_option
+def remove(ids: tuple[str, ...], as_json: bool) -> None:
     """Let the service forget credentials."""
     with connect() as client:
         for id in ids:
             client.remove_credential(id)
-            click.echo(id)
+            if as_json:
+                print_json({"id": id})
+            else:
+                click.echo(id)
 
 
 def _secret(path: str) -> str:

@@ -12,6 +12,8 @@ NOT_FOUND = 4
 TIMEOUT = 5
 #: The job did not run to its end (as of the utilities `timeout`, `env` and `xargs`: the tool itself failed).
 DID_NOT_RUN = 125
+#: Nobody reads what is written any more: 128 and SIGPIPE, as shells have it of others.
+PIPE_CLOSED = 141
 
 
 def exit_code_of(error: Exception) -> int | None:
@@ -28,6 +30,13 @@ def exit_code_of(error: Exception) -> int | None:
     if isinstance(error, (ArgosyError, OSError)):
         return FAILED
     return None
+
+
+def words(error: Exception) -> str:
+    """What an error says; one of the operating system names its file first, and no number."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
 
 
 def report(message: str, *, element: str | None = None) -> None:

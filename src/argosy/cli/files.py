@@ -7,6 +7,7 @@ import os
 import click
 
 from .common import connect, full_id, json_option, print_json
+from .progress import moving
 from .tables import table
 from .units import ago, size
 
@@ -23,7 +24,14 @@ def files() -> None:
     """List, fetch and upload a job's files."""
 
 
-@files.command()
+@files.command(
+    epilog="""\b
+Examples:
+  argosy files ls @last
+  argosy files ls @last plots
+  argosy files ls --json @last | jq -r 'select(.size > 1000000).path'
+"""
+)
 @click.argument("id")
 @click.argument("path", default="")
 @json_option
@@ -48,17 +56,36 @@ def ls(id: str, path: str, as_json: bool) -> None:
         table(["NAME", "SIZE", "CHANGED"], rows)
 
 
-@files.command()
+@files.command(
+    epilog="""\b
+Examples:
+  argosy files get @last result.csv
+  argosy files get @last plots/energy.png figures/
+
+What is printed is where it is now.
+"""
+)
 @click.argument("id")
 @click.argument("path")
 @click.argument("to", default=".")
-def get(id: str, path: str, to: str) -> None:
+@json_option
+def get(id: str, path: str, to: str, as_json: bool) -> None:
     """Fetch a file to TO, a file or a directory (default: here). Interrupted transfers go on by themselves."""
-    with connect() as client:
-        click.echo(client.get_file(full_id(client, id), path, to))
+    with connect() as client, moving(f"fetching {path}") as progress:
+        target = client.get_file(full_id(client, id), path, to, progress=progress)
+    if as_json:
+        print_json({"path": path, "to": target, "size": os.stat(target).st_size})
+    else:
+        click.echo(target)
 
 
-@files.command()
+@files.command(
+    epilog="""\b
+Examples:
+  argosy files put 9f31 input.dat
+  argosy files put 9f31 run-7.sh run.sh --executable
+"""
+)
 @click.argument("id")
 @click.argument("source", type=click.Path(exists=True, dir_okay=False))
 @click.argument("path", default="")
@@ -66,7 +93,8 @@ def get(id: str, path: str, to: str) -> None:
 @json_option
 def put(id: str, source: str, path: str, executable: bool | None, as_json: bool) -> None:
     """Upload SOURCE as PATH (default: its own name), before the job is submitted."""
-    with connect() as client:
-        entry = client.put_file(full_id(client, id), path or os.path.basename(source), source, executable=executable)
+    name = path or os.path.basename(source)
+    with connect() as client, moving(f"uploading {name}", os.stat(source).st_size) as progress:
+        entry = client.put_file(full_id(client, id), name, source, executable=executable, progress=progress)
     if as_json:
         print_json(entry)

@@ -13,6 +13,7 @@ from argosy.model import ArgosyError, NotFound
 
 from .common import connect, full_id, json_option, print_json
 from .exits import FAILED, NOT_FOUND, OK, report
+from .progress import Progress
 from .units import Duration
 
 ids_argument = click.argument("ids", nargs=-1, required=True, metavar="ID...")
@@ -53,7 +54,12 @@ def cancel(ids: tuple[str, ...], wait_: bool, as_json: bool) -> int:
 
     def end(client: Client, id: str) -> ActivityDocument:
         record = client.terminate(id)
-        return client.wait(id) if wait_ else record
+        if not wait_:
+            return record
+        with Progress() as progress:
+            return progress.await_end(
+                lambda seconds: client.wait(id, seconds), lambda: f"{id} is {client.status(id).state}", None
+            )
 
     return _each(ids, end, as_json=as_json)
 
@@ -90,10 +96,18 @@ def wait(ids: tuple[str, ...], timeout: float | None, as_json: bool) -> int:
     """Wait until jobs have ended, and say how."""
     deadline = None if timeout is None else time.monotonic() + timeout
     all_well = True
+    ended = 0
 
     def await_end(client: Client, id: str) -> ActivityDocument:
-        nonlocal all_well
-        record = client.wait(id, None if deadline is None else max(0.0, deadline - time.monotonic()))
+        nonlocal all_well, ended
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        with Progress() as progress:
+            record = progress.await_end(
+                lambda seconds: client.wait(id, seconds),
+                lambda: f"{ended} of {len(ids)} ended; {id} is {client.status(id).state}",
+                left,
+            )
+        ended += 1
         all_well = all_well and record.state == "finished" and record.exit_code == 0
         if not as_json:
             how = f"exit code {record.exit_code}" if record.exit_code is not None else record.reason or ""

@@ -20,6 +20,8 @@ from argosy.model import ArgosyError, NotFound
 from .common import connect, print_json
 from .describe import Job, job, job_options
 from .exits import DID_NOT_RUN, FAILED, OK, TIMEOUT, report
+from .progress import moving
+from .tables import printable, styled
 from .units import Duration
 
 #: How often the output of a job that does not change is looked at, in seconds.
@@ -39,7 +41,8 @@ Examples:
   argosy run --to slurm/debug --time 30m -n 8 --launcher mpirun -- ./model
   argosy run -i script.py -i data.csv -o result.csv -- python3 script.py data.csv result.csv
 
-The job's output appears here as it is written. Ctrl-C ends the job; a second Ctrl-C leaves it ending.
+The job's output appears here as it is written. Ctrl-C ends the job; a second Ctrl-C leaves it ending. Where nobody
+reads the output any more (`| head`), the job is ended too, as a command would be; the exit code is then 141.
 The job's record and files stay with the service for as long as it keeps such; --purge removes them after success.
 The exit code is the job's own, 128 + N where signal N ended it, 125 where it did not run to its end.
 """,
@@ -63,6 +66,10 @@ def run(command: tuple[str, ...], timeout: float | None, purge: bool, as_json: b
         except _Interrupted:
             report(f"left it ending; see: argosy status {record.id}")
             return 130
+        except BrokenPipeError:
+            client.terminate(record.id)
+            report(f"nobody reads the output any more; the job is ended; see: argosy status {record.id}")
+            raise
         if code == OK and not _fetch(client, record.id, work):
             code = FAILED
         if as_json:
@@ -163,7 +170,8 @@ def upload(client: Client, id: str, work: Job) -> None:
     """Send a job's input files. A job that will not get them all is ended, and does not wait for ever."""
     try:
         for there, here in work.uploads.items():
-            client.put_file(id, there, here)
+            with moving(f"uploading {there}", os.stat(here).st_size) as progress:
+                client.put_file(id, there, here, progress=progress)
     except BaseException:
         with contextlib.suppress(ArgosyError):
             client.terminate(id)
@@ -174,7 +182,8 @@ def _fetch(client: Client, id: str, work: Job) -> bool:
     complete = True
     for there, here in work.downloads.items():
         try:
-            client.get_file(id, there, here)
+            with moving(f"fetching {there}") as progress:
+                client.get_file(id, there, here, progress=progress)
         except NotFound:
             report(f"the job has left no file {there}")
             complete = False
@@ -185,12 +194,10 @@ def _teller() -> Callable[[ActivityDocument], None]:
     """What shows changes of state: on a terminal, lines in grey; otherwise nothing."""
     if not sys.stderr.isatty():
         return lambda record: None
-    from rich.console import Console
-
-    console = Console(stderr=True, highlight=False)
 
     def say(record: ActivityDocument) -> None:
         text = record.state if record.reason is None else f"{record.state}: {record.reason}"
-        console.print(f"{record.share or 'job'} {record.id[-8:]}  {text}", style="dim", markup=False)
+        line = printable(f"{record.share or 'job'} {record.id[-8:]}  {text}")
+        click.echo(click.style(line, dim=True) if styled() else line, err=True)
 
     return say

@@ -63,7 +63,8 @@ def serve(**options: Any) -> int:
 
 
 @click.command(epilog="\b\nExample:\n  argosy stop")
-def stop() -> int:
+@json_option
+def stop(as_json: bool) -> int:
     """Stop the service of this user on this machine. Jobs go on; the next service takes them up."""
     from argosy.client.discovery import home, running_pid
 
@@ -82,7 +83,10 @@ def stop() -> int:
     if not ended:
         report(f"the service, process {pid}, has not stopped within {_STOPPING} s; its log may say why")
         return FAILED
-    click.echo("stopped; jobs go on, and the next service takes them up")
+    if as_json:
+        print_json({"stopped": pid})
+    else:
+        click.echo("stopped; jobs go on, and the next service takes them up")
     return 0
 
 
@@ -118,7 +122,7 @@ def _number(value: int | None) -> str:
     return "-" if value is None else str(value)
 
 
-@click.command()
+@click.command(epilog="\b\nExample:\n  argosy version --json | jq -r .service")
 @json_option
 def version(as_json: bool) -> None:
     """Show the version of this command, and of the service where there is one."""

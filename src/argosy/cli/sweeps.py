@@ -14,6 +14,7 @@ from argosy.model import InvalidInput, NotFound
 
 from .common import connect, json_option, print_json
 from .exits import FAILED, OK
+from .progress import Progress
 from .tables import printable, table
 from .units import Duration, ago, utc
 
@@ -69,7 +70,11 @@ def list_(states: tuple[str, ...], limit: int, as_json: bool) -> None:
             print_json(record)
         return
     if not found:
-        click.echo("No sweep is like that." if states else "No sweeps yet.")
+        click.echo(
+            "No sweep is like that."
+            if states
+            else "No sweeps yet. Make one with: argosy submit --sweep a=1..10 -- COMMAND '{{a}}'"
+        )
         return
     rows = [
         [one.id, one.name or "-", one.state, f"{one.ended}/{one.total}", str(one.failures), ago(one.created)]
@@ -140,9 +145,18 @@ The exit code is 0 if every job finished with exit code 0, 5 if time was up, oth
 def wait(id: str, timeout: float | None, as_json: bool) -> int:
     """Wait until a sweep is over, and say how."""
     with connect() as client:
-        record = client.wait_sweep(full_sweep_id(client, id), timeout)
+        record = _await(client, full_sweep_id(client, id), timeout)
     _show(record, as_json=as_json)
     return OK if record.state == "finished" and not record.failures else FAILED
+
+
+def _await(client: Client, id: str, timeout: float | None) -> SweepDocument:
+    def look() -> str:
+        record = client.sweep(id)
+        return f"{record.state}: {record.ended} of {record.total} jobs ended, {record.failures} failures"
+
+    with Progress() as progress:
+        return progress.await_end(lambda seconds: client.wait_sweep(id, seconds), look, timeout)
 
 
 def _act(id: str, act: Callable[[Client, str], SweepDocument], *, as_json: bool) -> None:
@@ -179,7 +193,7 @@ def terminate(id: str, wait_: bool, as_json: bool) -> None:
 
     def end(client: Client, sweep: str) -> SweepDocument:
         record = client.terminate_sweep(sweep)
-        return client.wait_sweep(sweep) if wait_ else record
+        return _await(client, sweep, None) if wait_ else record
 
     _act(id, end, as_json=as_json)
 
@@ -188,7 +202,7 @@ def terminate(id: str, wait_: bool, as_json: bool) -> None:
 @_id
 @click.option("--terminate", is_flag=True, help="End it first if it has not ended.")
 def purge(id: str, terminate: bool) -> None:
-    """Remove a sweep that has ended, with all its jobs and their files."""
+    """Remove a sweep that has ended, with all its jobs and their files. Nothing is printed."""
     with connect() as client:
         client.purge_sweep(full_sweep_id(client, id), terminate=terminate)
 

@@ -36,7 +36,13 @@ def token() -> None:
     """Make, list and revoke API tokens. To be run by the user whose service it is, on its machine."""
 
 
-@token.command()
+@token.command(
+    epilog="""\b
+Examples:
+  argosy token create --note "nightly build" --scope compute.read --scope compute.create --expires 30d
+  (umask 077; argosy token create --owner ada --note "from the gateway" > ada.token)
+"""
+)
 @click.option("--owner", help="Whose activities its holder has (default: you).")
 @click.option(
     "--scope",
@@ -71,7 +77,7 @@ def create(
         click.echo(f"API tokens are not switched on: add [identity.tokens] to {home / 'argosy.toml'}", err=True)
 
 
-@token.command("list")
+@token.command("list", epilog="\b\nExample:\n  argosy token list --json | jq -r 'select(.owner == \"ada\").id'")
 @_directory
 @json_option
 def list_(directory: str | None, as_json: bool) -> None:
@@ -83,7 +89,7 @@ def list_(directory: str | None, as_json: bool) -> None:
             print_json(_document(record))
         return
     if not records:
-        click.echo("There are no API tokens.")
+        click.echo("There are no API tokens. Make one with: argosy token create")
         return
     now = time.time()
     rows = [
@@ -99,14 +105,19 @@ def list_(directory: str | None, as_json: bool) -> None:
     table(["ID", "OWNER", "SCOPES", "ENDS", "NOTE"], rows)
 
 
-@token.command()
+@token.command(epilog="\b\nExample:\n  argosy token revoke 5f0c91a2b4d3")
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @_directory
-def revoke(ids: tuple[str, ...], directory: str | None) -> None:
+@json_option
+def revoke(ids: tuple[str, ...], directory: str | None, as_json: bool) -> None:
     """End tokens now."""
     store, _ = _store(directory)
     for id in ids:
-        click.echo(store.revoke(id).id)
+        record = store.revoke(id)
+        if as_json:
+            print_json(_document(record))
+        else:
+            click.echo(record.id)
 
 
 def _store(directory: str | None) -> tuple[TokenStore, Path]:

@@ -40,7 +40,7 @@ from .errors import from_response, may_repeat, pauses, unreachable, worth_waitin
 from .notifying import AsyncNotifying
 from .sse import Parser, Subscription
 from .sweeps import AsyncSweepMethods
-from .transfer import CHUNK, Download, Source, Upload, file_content
+from .transfer import CHUNK, Download, Moved, Source, Upload, file_content
 
 T = TypeVar("T")
 Results = list[Result]
@@ -358,8 +358,11 @@ class AsyncClient(AsyncAccounting, AsyncNotifying, AsyncSweepMethods):
 
         return await self._repeat(read)
 
-    async def get_file(self, id: str, path: str, to: str | os.PathLike[str]) -> str:
-        """Fetch a file whole or not at all, going on after a cut, and say where it is. `to` may be a directory."""
+    async def get_file(self, id: str, path: str, to: str | os.PathLike[str], *, progress: Moved | None = None) -> str:
+        """Fetch a file whole or not at all, going on after a cut, and say where it is. `to` may be a directory.
+
+        `progress` is called with the number of bytes that have come.
+        """
         download = Download(path, to)
         patience = pauses(self._retries)
         try:
@@ -370,6 +373,8 @@ class AsyncClient(AsyncAccounting, AsyncNotifying, AsyncSweepMethods):
                         download.begin(response)
                         async for chunk in response.aiter_raw():
                             download.write(chunk)
+                            if progress is not None:
+                                progress(download.progress)
                     download.finish()
                 except httpx.TransportError as error:
                     if download.progress > before:
@@ -379,12 +384,21 @@ class AsyncClient(AsyncAccounting, AsyncNotifying, AsyncSweepMethods):
             download.close()
         return download.target
 
-    async def put_file(self, id: str, path: str, source: Source, *, executable: bool | None = None) -> FileDocument:
+    async def put_file(
+        self,
+        id: str,
+        path: str,
+        source: Source,
+        *,
+        executable: bool | None = None,
+        progress: Moved | None = None,
+    ) -> FileDocument:
         """Write a file into the session directory, before the job is submitted.
 
-        `executable` is the source's own mode where it is a path and nothing is said.
+        `executable` is the source's own mode where it is a path and nothing is said. `progress` is called with the
+        number of bytes that have gone, where `source` is a path.
         """
-        upload = Upload(source, executable)
+        upload = Upload(source, executable, progress)
 
         async def send() -> FileDocument:
             async with contextlib.AsyncExitStack() as stack:

@@ -39,7 +39,7 @@ from .errors import from_response, may_repeat, pauses, unreachable, worth_waitin
 from .notifying import Notifying
 from .sse import Parser, Subscription
 from .sweeps import SweepMethods
-from .transfer import CHUNK, Download, Source, Upload, file_content
+from .transfer import CHUNK, Download, Moved, Source, Upload, file_content
 
 T = TypeVar("T")
 Results = list[Result]
@@ -351,8 +351,11 @@ class Client(Accounting, Notifying, SweepMethods):
 
         return self._repeat(read)
 
-    def get_file(self, id: str, path: str, to: str | os.PathLike[str]) -> str:
-        """Fetch a file whole or not at all, going on after a cut, and say where it is. `to` may be a directory."""
+    def get_file(self, id: str, path: str, to: str | os.PathLike[str], *, progress: Moved | None = None) -> str:
+        """Fetch a file whole or not at all, going on after a cut, and say where it is. `to` may be a directory.
+
+        `progress` is called with the number of bytes that have come.
+        """
         download = Download(path, to)
         patience = pauses(self._retries)
         try:
@@ -363,6 +366,8 @@ class Client(Accounting, Notifying, SweepMethods):
                         download.begin(response)
                         for chunk in response.iter_raw():
                             download.write(chunk)
+                            if progress is not None:
+                                progress(download.progress)
                     download.finish()
                 except httpx.TransportError as error:
                     if download.progress > before:
@@ -372,12 +377,21 @@ class Client(Accounting, Notifying, SweepMethods):
             download.close()
         return download.target
 
-    def put_file(self, id: str, path: str, source: Source, *, executable: bool | None = None) -> FileDocument:
+    def put_file(
+        self,
+        id: str,
+        path: str,
+        source: Source,
+        *,
+        executable: bool | None = None,
+        progress: Moved | None = None,
+    ) -> FileDocument:
         """Write a file into the session directory, before the job is submitted.
 
-        `executable` is the source's own mode where it is a path and nothing is said.
+        `executable` is the source's own mode where it is a path and nothing is said. `progress` is called with the
+        number of bytes that have gone, where `source` is a path.
         """
-        upload = Upload(source, executable)
+        upload = Upload(source, executable, progress)
 
         def send() -> FileDocument:
             with contextlib.ExitStack() as stack:

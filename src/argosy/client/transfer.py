@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import posixpath
 import tempfile
-from typing import BinaryIO
+from collections.abc import Callable
+from typing import Any, BinaryIO
 
 import httpx
 
@@ -17,6 +19,9 @@ CHUNK = 1024 * 1024
 
 #: What can be uploaded: a path, the bytes themselves, or an open file.
 Source = str | os.PathLike[str] | bytes | BinaryIO
+
+#: What is called with the number of bytes that have been moved so far.
+Moved = Callable[[int], None]
 
 
 class Download:
@@ -94,20 +99,36 @@ def file_content(response: httpx.Response) -> bytes:
     return response.content
 
 
+class _Told(io.FileIO):
+    """A file that tells how much of it has been read."""
+
+    def __init__(self, path: str | os.PathLike[str], progress: Moved) -> None:
+        super().__init__(os.fspath(path))
+        self._progress = progress
+
+    def readinto(self, buffer: Any) -> int | None:
+        read = super().readinto(buffer)
+        self._progress(self.tell())
+        return read
+
+
 class Upload:
     """Something to upload. What was given as a path or as bytes can be sent again after a cut."""
 
-    def __init__(self, source: Source, executable: bool | None) -> None:
+    def __init__(self, source: Source, executable: bool | None, progress: Moved | None = None) -> None:
         self.repeatable = isinstance(source, (str, bytes, os.PathLike))
         self.executable = bool(executable)
         self._source = source
+        self._progress = progress
         if executable is None and isinstance(source, (str, os.PathLike)):
             self.executable = bool(os.stat(source).st_mode & 0o111)
 
     def open(self) -> bytes | BinaryIO:
         """The content, from its beginning."""
         if isinstance(self._source, (str, os.PathLike)):
-            return open(self._source, "rb")
+            if self._progress is None:
+                return open(self._source, "rb")
+            return io.BufferedReader(_Told(self._source, self._progress), CHUNK)
         return self._source
 
     def headers(self) -> dict[str, str]:

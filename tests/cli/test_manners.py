@@ -1,0 +1,148 @@
+"""How the command behaves in a shell: pipes that close, streams that are closed, narrow terminals, its help."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from argosy.cli import tables
+from argosy.cli.app import cli
+from argosy.cli.progress import Progress
+from argosy.client import Client
+from tests.cli.conftest import Command
+from tests.rest.live import Live
+
+#: What prints nothing, or is itself a document.
+_NOTHING_TO_PRINT = {
+    "convert",
+    "logs",
+    "notifications resend",
+    "notifications unsubscribe",
+    "purge",
+    "serve",
+    "sweep description",
+    "sweep purge",
+}
+
+
+def _commands(group: click.Group, prefix: str = "") -> Iterator[tuple[str, click.Command]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from _commands(command, f"{prefix}{name} ")
+        else:
+            yield prefix + name, command
+
+
+@pytest.mark.parametrize(("name", "command"), list(_commands(cli)), ids=lambda value: str(value))
+def test_help_has_an_example_and_what_prints_has_json(name: str, command: click.Command) -> None:
+    assert f"argosy {name}" in (command.epilog or "")
+    options = {option for parameter in command.params for option in parameter.opts}
+    assert ("--json" in options) == (name not in _NOTHING_TO_PRINT)
+
+
+def _shell(script: str) -> subprocess.CompletedProcess[str]:
+    program = f"{sys.executable} -W error -m argosy.cli"
+    return subprocess.run(
+        ["bash", "-c", script.replace("argosy", program)], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_who_closes_the_pipe_is_not_told_anything(live: Live, argosy: Command) -> None:
+    assert argosy("submit", "--", "prog").code == 0
+    done = _shell("argosy list | true; echo ${PIPESTATUS[0]}")
+    assert (done.stdout, done.stderr) == ("141\n", "")
+
+
+@pytest.mark.parametrize("words", ["list >&-", "list 2>&-", "list <&-"])
+def test_closed_streams_are_no_defect(live: Live, words: str) -> None:
+    done = _shell(f"argosy {words}")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_full_disk_is_told_in_words(live: Live) -> None:
+    done = _shell("argosy list >/dev/full")
+    assert (done.returncode, done.stderr) == (1, "argosy: No space left on device\n")
+
+
+def test_a_file_that_is_not_there_is_named(live: Live, argosy: Command) -> None:
+    done = argosy("submit", "-f", "/no/such/file")
+    assert (done.code, done.err) == (1, "argosy: /no/such/file: No such file or directory\n")
+
+
+def _terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+
+
+ROWS = [["0123456789abcdef", "a name that is quite long", "running"], ["fedcba9876543210", "名前", "failed"]]
+
+
+@pytest.mark.parametrize("columns", [30, 40, 60, 100])
+def test_a_table_fits_the_terminal_and_ids_stay_whole(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], columns: int
+) -> None:
+    _terminal(monkeypatch, columns)
+    tables.table(["ID", "NAME", "STATE"], ROWS)
+    shown = capsys.readouterr().out
+    assert "0123456789abcdef" in shown
+    assert "fedcba9876543210" in shown
+    assert "failed" in shown
+    assert ("a name that is quite long" in shown) == (columns != 40)
+    if columns >= 40:
+        assert all(tables.width(line) <= columns for line in shown.splitlines())
+
+
+def test_nothing_is_cut_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    tables.table(["ID", "NAME", "STATE"], [["1", "x" * 500, "y"]])
+    assert "x" * 500 + "  y\n" in capsys.readouterr().out
+
+
+def test_waiting_is_told_of_on_a_terminal_only(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[float | None] = []
+
+    def wait(seconds: float | None) -> str:
+        asked.append(seconds)
+        if len(asked) < 3:
+            raise TimeoutError
+        return "done"
+
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    with Progress() as progress:
+        progress._next = 0.0
+        assert progress.await_end(wait, lambda: "2 of 7", None) == "done"
+    assert asked == [2.0, 2.0, 2.0]
+    assert capsys.readouterr().err.startswith("\r\x1b[K2 of 7, waited ")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False)
+    with Progress() as progress:
+        assert progress.await_end(wait, lambda: "2 of 7", 5.0) == "done"
+    assert asked[-1] == 5.0
+    assert capsys.readouterr().err == ""
+
+
+def test_an_upload_and_a_download_tell_how_far_they_are(live: Live, tmp_path: Path, argosy: Command) -> None:
+    id = argosy("submit", "--held", "--", "prog").out.strip()
+    source = tmp_path / "large"
+    source.write_bytes(os.urandom(3 * 1024 * 1024))
+    told: list[int] = []
+    with Client() as client:
+        client.put_file(id, "large", source, progress=told.append)
+        assert told[-1] == 3 * 1024 * 1024
+        assert told == sorted(told)
+        told.clear()
+        client.get_file(id, "large", tmp_path / "back", progress=told.append)
+    assert told[-1] == 3 * 1024 * 1024
+    assert (tmp_path / "back").read_bytes() == source.read_bytes()
