@@ -22,13 +22,9 @@ test: ## set up, start what the tests need, lint, and run all tests
 	@$(MAKE) lint
 ifneq ($(SERVERS),no)
 	@if [ "$$(id -u)" = 0 ]; then \
-	for up in tests/servers/slurm-up.sh tests/servers/gridengine-up.sh; do $$up || [ -z "$$CI" ] || exit 1; done; \
-	else echo "not root: tests that need a real batch system are skipped unless the tests' own is up" >&2; fi
+	for up in packages slurm-up gridengine-up; do tests/servers/$$up.sh || [ -z "$$CI" ] || exit 1; done; \
+	else echo "not root: tests that need programs or servers which are not here are skipped" >&2; fi
 endif
-	@if [ "$$(id -u)" = 0 ] && ! { command -v curl && command -v jq && command -v grid-ca-create && \
-	command -v grid-proxy-init && command -v voms-proxy-fake && command -v nginx && command -v myproxy-logon; } >/dev/null; then apt-get update -qq && \
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends curl jq openssl globus-simple-ca \
-	globus-proxy-utils globus-gsi-cert-utils-progs voms-clients nginx myproxy myproxy-server >/dev/null || [ -z "$$CI" ]; fi
 	@$(BIN)/python -m pytest $(if $(filter no,$(SERVERS)),-m "not slurm and not gridengine and not ssh") $(PYTEST_ARGS)
 
 lint: ## check form, types and imports

@@ -11,7 +11,8 @@ import pytest
 from tests.servers import slurmrestd as slurmrestds
 from tests.servers.accounts import ensure_accounts
 from tests.servers.gridengine import ENVIRONMENT, PROGRAMS, ensure_gridengine
-from tests.servers.slurm import NotHere, ensure_slurm
+from tests.servers.needs import NotHere, absent
+from tests.servers.slurm import ensure_slurm
 from tests.servers.sshd import Sshd, ensure_sshd, running
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -30,9 +31,7 @@ def slurm() -> None:
     try:
         ensure_slurm()
     except NotHere as error:
-        if os.environ.get("CI"):
-            pytest.fail(f"there is no Slurm: {error}")
-        pytest.skip(f"there is no Slurm: {error}")
+        absent(f"there is no Slurm: {error}")
 
 
 @pytest.fixture(scope="session")
@@ -42,9 +41,7 @@ def slurmrestd(slurm: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         with slurmrestds.running(tmp_path_factory.mktemp("slurmrestd")) as server:
             yield server
     except NotHere as error:
-        if os.environ.get("CI"):
-            pytest.fail(f"there is no slurmrestd: {error}")
-        pytest.skip(f"there is no slurmrestd: {error}")
+        absent(f"there is no slurmrestd: {error}")
 
 
 @pytest.fixture(scope="session")
@@ -55,9 +52,7 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
         with running(tmp_path_factory.mktemp("sshd")) as server:
             yield server
     except NotHere as error:
-        if os.environ.get("CI"):
-            pytest.fail(f"there is no sshd: {error}")
-        pytest.skip(f"there is no sshd: {error}")
+        absent(f"there is no sshd: {error}")
 
 
 @pytest.fixture
@@ -66,9 +61,7 @@ def gridengine(monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         ensure_gridengine()
     except NotHere as error:
-        if os.environ.get("CI"):
-            pytest.fail(f"there is no Grid Engine: {error}")
-        pytest.skip(f"there is no Grid Engine: {error}")
+        absent(f"there is no Grid Engine: {error}")
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PATH", f"{PROGRAMS}:{os.environ['PATH']}")
@@ -80,6 +73,4 @@ def accounts() -> None:
     try:
         ensure_accounts()
     except NotHere as error:
-        if os.environ.get("CI"):
-            pytest.fail(f"there are no accounts: {error}")
-        pytest.skip(f"there are no accounts: {error}")
+        absent(f"there are no accounts: {error}")

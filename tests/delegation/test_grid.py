@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -24,8 +23,8 @@ from argosy.model import Unavailable
 from tests.delegation.conftest import Kept
 from tests.identity.pki import header
 from tests.servers import daemons
+from tests.servers.needs import NotHere, absent, need
 from tests.servers.simpleca import SimpleCA, ensure_simpleca
-from tests.servers.slurm import NotHere
 from tests.service.running import RunningService, until
 
 ALICE = "/O=Grid/OU=argosy/CN=Alice Example"
@@ -67,7 +66,7 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
             ca.certificate("host", "localhost", names)
             storage = stack.enter_context(daemons.gridftp(pki=ca.path, users=[ALICE]))
         except NotHere as error:
-            (pytest.fail if os.environ.get("CI") else pytest.skip)(str(error))
+            absent(error)
         home = tmp_path_factory.mktemp("grid") / "home"
         home.mkdir(mode=0o700)
         (home / "argosy.toml").write_text(
@@ -147,9 +146,7 @@ def test_the_proxy_of_a_request_is_a_credential_too(grid: Grid) -> None:
 
 @pytest.fixture
 def myproxy(grid: Grid) -> Iterator[str]:
-    found = shutil.which("myproxy-server", path=os.environ["PATH"] + ":/usr/sbin")
-    if found is None or shutil.which("myproxy-init") is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("there is no MyProxy server")
+    server, _ = need("myproxy-server", "myproxy-init")
     with daemons.directory() as where:
         store = where / "store"
         store.mkdir(mode=0o700)
@@ -167,7 +164,7 @@ def myproxy(grid: Grid) -> Iterator[str]:
             "X509_USER_PROXY": "/nonexistent",
         }
         # In the foreground it would serve one connection alone.
-        command = [found, "-c", config, "-s", store, "-p", str(port), "-l", "127.0.0.1", "-P", where / "pid"]
+        command = [server, "-c", config, "-s", store, "-p", str(port), "-l", "127.0.0.1", "-P", where / "pid"]
         subprocess.run(command, env=os.environ | environ, check=True, timeout=30)
         until(lambda: (where / "pid").exists() and _answers(port), 20)
         try:

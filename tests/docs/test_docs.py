@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,6 +25,7 @@ from argosy.service.files.transfers import FETCHED, NOT_PUSHED, PUSHED
 from argosy.service.matching.share_config import EnvironmentConfig
 from argosy.service.notifications import NotificationConfig
 from argosy.service.policy import ServicePolicy
+from tests.servers.needs import need
 from tests.service.running import RunningService
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -136,9 +136,7 @@ def test_the_readme_shell_lines_run(service: RunningService, tmp_path: Path) -> 
 
 
 def test_the_curl_lines_run(service: RunningService, tmp_path: Path) -> None:
-    missing = [program for program in ("curl", "jq") if shutil.which(program) is None]
-    if missing:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"there is no {missing[0]}")
+    need("curl", "jq")
     script = "".join(snippets("docs/rest.md", "sh")).replace("/tmp/argosy-job.json", str(tmp_path / "job.json"))
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],

@@ -10,15 +10,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.servers.needs import absent
 
 
 def require() -> None:
     """Skip the test where psij-python is not installed; where CI is set, fail it."""
     if importlib.util.find_spec("psij") is None:
-        if os.environ.get("CI"):
-            pytest.fail("psij-python is not installed")
-        pytest.skip("psij-python is not installed")
+        absent("psij-python is not installed")
 
 
 def ask(script: str, home: Path) -> Any:

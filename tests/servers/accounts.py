@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import argosy
-from tests.servers.slurm import NotHere
+from tests.servers.needs import NotHere
 
 UP = Path(__file__).with_name("accounts-up.sh")
 PLACE = Path("/opt/argosy-tests")

@@ -6,7 +6,6 @@ Where a server is not installed it is, given root and apt-get; otherwise NotHere
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import getpass
 import os
 import shutil
@@ -19,9 +18,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.servers.slurm import NotHere
+from tests.servers.needs import NotHere, program
 
-PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 _UP = 20.0
 
 
@@ -33,36 +31,6 @@ class Daemon:
     data: Path
     directory: Path
     port: int = 0
-
-
-def program(name: str, *packages: str) -> str:
-    """Where a program is, installed first if need be. Raises NotHere."""
-    with (Path(tempfile.gettempdir()) / "argosy-daemons.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        found = shutil.which(name, path=PATH)
-        if found is not None:
-            return found
-        if os.getuid() != 0 or shutil.which("apt-get") is None:
-            raise NotHere(f"there is no {name}, and it cannot be installed without root and apt-get")
-        for command in (
-            ["apt-get", "update", "-qq"],
-            ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages],
-        ):
-            done = subprocess.run(
-                command,
-                env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=600,
-                check=False,
-            )
-            if done.returncode != 0:
-                raise NotHere(f"{' '.join(command)}: {done.stderr.strip()[-500:]}")
-        found = shutil.which(name, path=PATH)
-        if found is None:
-            raise NotHere(f"{' '.join(packages)} brings no {name}")
-        return found
 
 
 def free_port() -> int:
@@ -119,9 +87,8 @@ def started(
 def nginx(*, tls: tuple[Path, Path] | None = None, client_ca: Path | None = None) -> Iterator[Daemon]:
     """nginx with WebDAV. `tls` are a certificate and its key; `client_ca` whose clients are let in."""
     found = program("nginx", "nginx-light", "libnginx-mod-http-dav-ext")
-    module = Path("/usr/lib/nginx/modules/ngx_http_dav_ext_module.so")
-    if not module.exists():
-        raise NotHere("nginx has no module dav-ext")
+    # An nginx that was there already may be without it.
+    module = program("/usr/lib/nginx/modules/ngx_http_dav_ext_module.so", "libnginx-mod-http-dav-ext")
     with directory() as where:
         data, port = where / "data", free_port()
         data.mkdir()

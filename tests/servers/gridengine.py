@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from .slurm import NotHere
+from .needs import NotHere
 
 UP = Path(__file__).with_name("gridengine-up.sh")
 

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.servers.slurm import NotHere
+from tests.servers.needs import NotHere
 
 PROGRAMS = ("grid-ca-create", "grid-proxy-init", "voms-proxy-fake", "openssl")
 

@@ -7,11 +7,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from .needs import NotHere
+
 UP = Path(__file__).with_name("slurm-up.sh")
-
-
-class NotHere(Exception):
-    """The cluster could not be brought up; says why."""
 
 
 def ensure_slurm() -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from .slurm import NotHere
+from .needs import NotHere
 
 #: Any that has nothing to do with Slurm: the daemon refuses to run as root or as Slurm's own user.
 ACCOUNT = "nobody"

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import getpass
 import os
 import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.servers.slurm import NotHere
+from tests.servers.needs import NotHere, program
 
 _UP = 20.0
 
@@ -78,9 +76,9 @@ class Sshd:
         } | self.options
         file = self.directory / "sshd_config"
         file.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
-        self._process = subprocess.Popen(
-            [_program(), "-D", "-f", file, "-E", self.directory / "log"], stdin=subprocess.DEVNULL
-        )
+        server = program("sshd", "openssh-server", "openssh-client")  # it wants to be called by its whole path
+        log = self.directory / "log"
+        self._process = subprocess.Popen([server, "-D", "-f", file, "-E", log], stdin=subprocess.DEVNULL)
         end = time.monotonic() + _UP
         while True:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
@@ -134,42 +132,9 @@ def make_key(path: Path, passphrase: str = "") -> Path:
 
 def ensure_sshd() -> None:
     """Install the server where it is missing and that can be done. Raises NotHere."""
-    with (Path(tempfile.gettempdir()) / "argosy-sshd-up.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if shutil.which("sshd", path=_PATH) is None:
-            _install()
-        if os.getuid() == 0:
-            Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # where sshd confines itself
-
-
-_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
-
-
-def _program() -> str:
-    found = shutil.which("sshd", path=_PATH)
-    if found is None:
-        raise NotHere("there is no sshd")
-    return found  # it wants to be called by its whole path
-
-
-def _install() -> None:
-    if os.getuid() != 0 or shutil.which("apt-get") is None:
-        raise NotHere("there is no sshd, and it cannot be installed without root and apt-get")
-    for command in (
-        ["apt-get", "update", "-qq"],
-        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "openssh-server", "openssh-client"],
-    ):
-        done = subprocess.run(
-            command,
-            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise NotHere(f"{' '.join(command)}: {done.stderr.strip()[-500:]}")
+    program("sshd", "openssh-server", "openssh-client")
+    if os.getuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # where sshd confines itself
 
 
 def _children(pid: int) -> list[int]:

@@ -18,6 +18,7 @@ from argosy.identity.x509 import X509Proxies
 from argosy.identity.x509.pem import forwarded
 from argosy.model import InvalidInput
 from tests.identity.pki import Pair, Trust, make_proxy
+from tests.servers.needs import need
 from tests.service.running import until
 from tests.tls.conftest import CA, LONG, SHORT, Secure, host, lay, secure_service, user
 
@@ -176,8 +177,7 @@ class Front:
 
 @pytest.fixture(scope="module")
 def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
-    if shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin") is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("there is no nginx")
+    need("nginx")
     secure = secure_service(tmp_path_factory.mktemp("front"), x509='forwarded_from = ["127.0.0.1"]')
     directory = tmp_path_factory.mktemp("nginx")
     made = Front(directory, secure)

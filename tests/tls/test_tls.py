@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
-import shutil
 import signal
 import socket
 import ssl
@@ -21,6 +20,7 @@ from argosy.endpoints.tls import Certificate, ServerTLS
 from argosy.model import ArgosyError, InvalidInput
 from argosy.service.config import load_config
 from tests.identity.pki import DRAFT, Pair, make_ca, make_proxy, make_user, rsa_key
+from tests.servers.needs import need
 from tests.service.running import until
 from tests.tls.conftest import CA, LONG, NOW, SHORT, Secure, host, lay, user
 
@@ -179,8 +179,8 @@ def test_a_session_is_not_taken_up_without_its_certificates(secure: Secure, tmp_
         (tmp_path / "session").unlink(missing_ok=True)
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
 def test_curl_with_a_proxy(secure: Secure) -> None:
+    need("curl")
     path = secure.credential(proxies()["rfc"])
     done = subprocess.run(
         ["curl", "-sS", "--cacert", secure.directory / "ca.pem", "-E", path, f"{secure.url}/v1/activities"],

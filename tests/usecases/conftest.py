@@ -11,6 +11,7 @@ import pytest
 
 from argosy.client import Client, Endpoint
 from argosy.identity.tokens import TokenStore
+from tests.servers.needs import need
 from tests.service.place import Place, running
 from tests.service.running import RunningService
 
@@ -70,8 +71,7 @@ class System(RunningService):
 
 def curl(client: Client, path: str, *more: str) -> tuple[int, str]:
     """Another tool, which knows nothing but the protocol: the status and the body of an answer."""
-    if shutil.which("curl") is None:
-        pytest.skip("there is no curl")
+    need("curl")
     done = subprocess.run(
         ["curl", "-sS", "-K", "-", "-w", "\n%{http_code}", *more, client.endpoint.url + path],
         input=f'header = "Authorization: Bearer {client.endpoint.token}"\n',
