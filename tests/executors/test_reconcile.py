@@ -132,6 +132,18 @@ def test_a_second_run_of_what_may_not_run_again_ends_the_job() -> None:
     assert "not run again" in report.message
 
 
+def test_a_second_run_that_was_never_begun_did_not_exit() -> None:
+    """A node refuses what it is to run again; Slurm then shows an exit code that no application has given."""
+    job = watched()
+    assert on_start(job, record(RecordKind.START), 1.0) is not None
+    assert on_seen(job, seen(Phase.QUEUED, run=1), 2.0, 2.1, POLICY).message == "requeued by the batch system"
+    refused = seen(Phase.ENDED, "FAILED", outcome=Outcome.EXITED, exit_code=1, run=1)
+    assert on_seen(job, refused, 3.0, 3.1, POLICY) is None
+    report = on_seen(job, refused, 7.0, 7.1, POLICY)
+    assert (report.outcome, report.exit_code) == (Outcome.NODE_FAILURE, None)
+    assert "put it back into the queue" in report.message
+
+
 def test_another_copys_refusal_is_no_end() -> None:
     other = Record(RecordKind.DUPLICATE, "t", "8", 0, 1.0, owner="7", ran=False)
     assert on_duplicate(watched(), other, 2.0) is None

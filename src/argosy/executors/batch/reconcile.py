@@ -210,6 +210,11 @@ def _on_ended(job: Watched, seen: Observation, now: float, policy: Policy) -> Re
             return _exited(job, job.record)
         if now - job.ended_at < policy.record_grace:
             return None
+        if max(job.run, seen.run) > 0 and not job.handle.rerunnable and not job.cancel_asked:
+            # The script says in each run how it ended, or that it ran nothing. It was not begun: a node refused it,
+            # say, and the exit code that is shown is the batch system's own invention.
+            words = "the batch system put it back into the queue and ended it there; its application was cut off before"
+            return _end(job, seen.ended or now, Outcome.NODE_FAILURE, message=words)
         if seen.exit_code is None and job.cancel_asked:
             return _end(job, seen.ended or now, Outcome.CANCELLED, message=explain(Outcome.CANCELLED, seen.word))
         if seen.exit_code is None and now - job.ended_at < policy.lost_after:
