@@ -218,3 +218,16 @@ async def test_a_proxy_is_renewed_from_a_myproxy_server(grid: Grid, myproxy: str
     secret = opened.secret
     with pytest.raises(Unavailable):
         await renewer.renew("proxy", secret, Renewal(myproxy="localhost:1", username="alice"))
+
+
+@pytest.mark.anyio
+async def test_a_proxy_is_renewed_by_showing_it(grid: Grid, myproxy: str, kept: Kept) -> None:
+    """Stored without a passphrase, for its own holder to renew (myproxy-init -A): no secret but the proxy is kept."""
+    port = myproxy.partition(":")[2]
+    stored = subprocess.run(
+        ["myproxy-init", "-s", "localhost", "-p", port, "-l", "alice", "-k", "renewable", "-A", "-c", "24", "-t", "12",
+         "-C", grid.ca.path / "user.cert", "-y", grid.ca.path / "user.key"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+        env=os.environ | {"X509_CERT_DIR": str(grid.ca.certificates), "HOME": str(grid.ca.path)},
+    )  # fmt: skip
+    assert stored.returncode == 0, stored.stdout + stored.stderr

@@ -388,6 +388,59 @@ async def test_tokens_are_renewed_by_refresh_tokens(kept: Kept) -> None:
         assert "not allowed" in (await kept.keeper.look(ALICE, made.id)).rest["renewal_error"]
 
 
+_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+_ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
+
+
+async def test_tokens_are_exchanged_where_the_issuer_does_that(kept: Kept) -> None:
+    """RFC 8693: without a refresh token the token itself is shown, and one that comes with the answer is used next."""
+    from argosy.delegation.renewal import Renewer
+    from tests.identity.issuer import issuing
+
+    with issuing() as issuer:
+        kept.open(Vault([bytes(32)]), Renewer(issuers=[issuer.url]))
+        where = {"token_endpoint": f"{issuer.url}/token"}
+        issuer.answers["/.well-known/openid-configuration"] = where | {"grant_types_supported": ["refresh_token"]}
+        renewal = Renewal(
+            issuer=issuer.url, client_id="argosy", client_secret="C", scope="storage.read:/", audience="dpm"
+        )
+        new = NewCredential(kind="token", token="T1", renewal=renewal)
+        with pytest.raises(InvalidInput, match="say when it ends"):
+            await kept.keeper.add(ALICE, new)
+        soon = (datetime.now(UTC) + timedelta(seconds=1000)).isoformat()
+        made = await kept.keeper.add(ALICE, msgspec.structs.replace(new, expires=soon))
+        kept.now = 760
+        await kept.keeper.renew_due()
+        assert "exchanges no tokens" in (await kept.keeper.look(ALICE, made.id)).rest["renewal_error"]
+        assert "/token" not in issuer.asked
+        issuer.answers["/.well-known/openid-configuration"] = where | {"grant_types_supported": [_EXCHANGE]}
+        answer = {"access_token": "T2", "token_type": "Bearer", "expires_in": 3600, "refresh_token": "R2"}
+        wrong = "urn:ietf:params:oauth:token-type:saml2"
+        issuer.answers["/token"] = answer | {"issued_token_type": wrong}
+        kept.now = 830
+        await kept.keeper.renew_due()
+        assert "another kind of token" in (await kept.keeper.look(ALICE, made.id)).rest["renewal_error"]
+        issuer.answers["/token"] = answer | {"issued_token_type": _ACCESS_TOKEN}
+        kept.now = 960
+        await kept.keeper.renew_due()
+        assert issuer.forms[-1] == {
+            "grant_type": _EXCHANGE,
+            "subject_token": "T1",
+            "subject_token_type": _ACCESS_TOKEN,
+            "requested_token_type": _ACCESS_TOKEN,
+            "audience": "dpm",
+            "client_id": "argosy",
+            "client_secret": "C",
+            "scope": "storage.read:/",
+        }
+        (opened,) = await kept.keeper.open("alice", [made.id])
+        assert (opened.secret.token, opened.secret.refresh_token) == ("T2", "R2")
+        assert kept.told == [made.id]
+        kept.now = 4000
+        await kept.keeper.renew_due()
+        assert issuer.forms[-1]["grant_type"] == "refresh_token"
+
+
 async def test_a_credential_that_is_removed_meanwhile_stays_removed(kept: Kept) -> None:
     made = await kept.keeper.add(ALICE, password())
     await kept.keeper.remove(ALICE, made.id)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
+import shutil
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,12 +20,14 @@ from argosy.delegation.proxies import sign
 from argosy.languages.documents import NewCredential
 from argosy.model import ArgosyError
 from tests.identity.pki import header, make_proxy
+from tests.service.running import until
 from tests.tls.conftest import SHORT, Secure, secure_service, user
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
-    made = secure_service(tmp_path_factory.mktemp("delegation"))
+    more = '[credentials]\nmyproxy = ["myproxy.example.org"]\nissuers = ["https://issuer.example.org"]\n'
+    made = secure_service(tmp_path_factory.mktemp("delegation"), more=more)
     yield made
     made.service.end()
 
@@ -74,7 +81,81 @@ def test_secrets_from_files_and_standard_input(service: Secure, tmp_path: Path) 
     keys.write_text("[1]")
     assert "access_key" in argosy(service, "credential", "add", "s3", "--file", str(keys), "--host", "*").stderr
     kinds = [json.loads(line)["kind"] for line in argosy(service, "credential", "list", "--json").stdout.splitlines()]
-    assert kinds == ["token", "s3"]
+    assert kinds[-2:] == ["token", "s3"]
+
+
+def private(path: Path, text: str) -> str:
+    path.write_text(text)
+    path.chmod(0o600)
+    return str(path)
+
+
+def test_renewal_is_set_up_by_the_command(service: Secure, tmp_path: Path) -> None:
+    token, refresh = private(tmp_path / "token", "t0ken\n"), private(tmp_path / "refresh", "UNMISTAKABLE\n")
+    add = ("credential", "add", "token", "--file", token)
+    issuer = ("--issuer", "https://issuer.example.org", "--client-id", "argosy", "--scope", "storage.read:/")
+    done = argosy(service, *add, *issuer, "--refresh-token", refresh, "--expires", "2h", "--json")
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    assert made["renewed_from"] == "https://issuer.example.org"
+    assert "UNMISTAKABLE" not in done.stdout
+    for words, said in (
+        (("--client-id", "argosy"), "--client-id goes with --issuer"),
+        (("--myproxy-user", "alice"), "--myproxy-user goes with --myproxy"),
+        (("--issuer", "https://elsewhere.example.org"), "the issuers at which tokens are renewed"),
+        ((*issuer, "--refresh-token", refresh), "say when it ends"),
+    ):
+        refused = argosy(service, *add, *words)
+        assert refused.returncode != 0
+        assert said in refused.stderr.replace("\n", " "), refused.stderr
+    mine = environ(service)["ARGOSY_CERTIFICATE"]
+    myproxy = ("--myproxy-user", "alice", "--myproxy-passphrase", refresh)
+    elsewhere = argosy(
+        service, "credential", "delegate", "--proxy", mine, "--myproxy", "elsewhere.example.org", *myproxy
+    )
+    assert "the MyProxy servers known here are: myproxy.example.org" in elsewhere.stderr
+    if shutil.which("myproxy-logon") is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("there is no myproxy-logon")
+    own = ("--myproxy", "myproxy.example.org", *myproxy, "--json")
+    done = argosy(service, "credential", "delegate", "--proxy", mine, *own)
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    assert made["renewed_from"] == "myproxy.example.org"
+    again = argosy(service, "credential", "delegate", "--proxy", mine, "--renew", made["id"], *own)
+    assert json.loads(again.stdout)["renewed_from"] == "myproxy.example.org"
+
+
+def test_a_secret_is_typed_unseen(service: Secure, tmp_path: Path) -> None:
+    token = private(tmp_path / "token", "t0ken\n")
+    terminal, other = pty.openpty()
+    words = ["--issuer", "https://issuer.example.org", "--client-id", "argosy", "--expires", "2h"]
+    command = [sys.executable, "-m", "argosy.cli", "credential", "add", "token", "--file", token, *words]
+    process = subprocess.Popen(
+        [*command, "--refresh-token", "?"],
+        env={"PATH": "/usr/bin:/bin", "HOME": str(service.directory), **environ(service)},
+        stdin=other,
+        stdout=other,
+        stderr=other,
+        start_new_session=True,
+    )
+    os.close(other)
+    seen = b""
+    try:
+        while b"Refresh token: " not in seen:
+            seen += os.read(terminal, 1000)
+        # From here on the terminal shows nothing of what is typed.
+        until(lambda: not termios.tcgetattr(terminal)[3] & termios.ECHO, 10)
+        os.write(terminal, b"UNMISTAKABLE\n")
+        with contextlib.suppress(OSError):  # EIO: the other end is closed
+            while more := os.read(terminal, 1000):
+                seen += more
+        assert process.wait(30) == 0, seen
+    finally:
+        process.kill()
+        process.wait()
+        os.close(terminal)
+    assert b"UNMISTAKABLE" not in seen
+    assert b"token, until 20" in seen
 
 
 def test_with_curl_and_openssl(service: Secure, tmp_path: Path) -> None:

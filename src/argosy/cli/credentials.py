@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -17,15 +19,30 @@ from .common import connect, json_option, print_json
 from .tables import table
 from .units import Lifetime
 
+F = TypeVar("F", bound=Callable[..., Any])
+#: Not opened here: ``-`` and ``?`` are no files.
+_secret_file = click.Path(allow_dash=True, dir_okay=False)
+
 _hosts = click.option("--host", "hosts", multiple=True, help="Where it may be shown, NAME or NAME:PORT; repeatable.")
 _name = click.option("--name", default="", help="What it is for, for the list.")
-_MYPROXY = "Renew it from this MyProxy server, HOST or HOST:PORT, while jobs wait."
+
+
+def _myproxy(command: F) -> F:
+    """The options that say how a proxy is renewed."""
+    for option in (
+        click.option("--myproxy-passphrase", type=_secret_file, help="A file with its passphrase; ? asks for it."),
+        click.option("--myproxy-user", help="Its name there (default: you)."),
+        click.option("--myproxy", help="Renew it from this MyProxy server, HOST or HOST:PORT, while jobs wait."),
+    ):
+        command = option(command)
+    return command
 
 
 @click.group(
     epilog="""\b
 Examples:
   argosy credential delegate                         a proxy of your proxy, its key made by the service
+  argosy credential delegate --myproxy myproxy.example.org --myproxy-passphrase ?
   argosy credential add token --file token.txt --host data.example.org
   argosy credential add s3 --file keys.json --host s3.example.org
   argosy credential list
@@ -58,8 +75,16 @@ Examples:
 @click.option("--file", "path", required=True, type=click.Path(allow_dash=True, dir_okay=False), help="The secret.")
 @click.option("--user", help="ssh-key and password: whose.")
 @click.option("--replace", metavar="ID", help="Put it in the place of this one; jobs that wait for it go on.")
-@click.option("--myproxy", help=_MYPROXY)
-@click.option("--myproxy-user", help="Its name there (default: you).")
+@click.option("--expires", type=Lifetime(), help="When it ends, from now; a certificate or a JWT says so itself.")
+@_myproxy
+@click.option("--issuer", help="Token: renew it at this issuer while jobs wait.")
+@click.option("--client-id", help="Token: the client that it was made for.")
+@click.option("--client-secret", type=_secret_file, help="A file with that client's secret; ? asks for it.")
+@click.option(
+    "--refresh-token", type=_secret_file, help="A file with the refresh token; without, the token is exchanged."
+)
+@click.option("--scope", help="Token: what the new ones are good for.")
+@click.option("--audience", help="Token: for whom those got in exchange are good.")
 @_hosts
 @_name
 @json_option
@@ -71,7 +96,8 @@ def add(kind: str, path: str, user: str | None, replace: str | None, as_json: bo
         name=options["name"],
         hosts=list(options["hosts"]),
         user=user,
-        renewal=_renewal(options["myproxy"], options["myproxy_user"]),
+        expires=None if options["expires"] is None else _from_now(options["expires"]),
+        renewal=_renewal(options),
         **fields,
     )
     with connect() as client:
@@ -95,8 +121,7 @@ Examples:
 @click.option("--expires", type=Lifetime(), default="12h", show_default=True, help="How long it is good.")
 @click.option("--limited", is_flag=True, help="Make a limited proxy: good for files, not for jobs elsewhere.")
 @click.option("--renew", "renewed", metavar="ID", help="Renew this one, which keeps its id; jobs that wait go on.")
-@click.option("--myproxy", help=_MYPROXY)
-@click.option("--myproxy-user", help="Its name there (default: you).")
+@_myproxy
 @_name
 @json_option
 def delegate(proxy: str | None, expires: float, limited: bool, renewed: str | None, **options: Any) -> None:
@@ -110,7 +135,7 @@ def delegate(proxy: str | None, expires: float, limited: bool, renewed: str | No
     request = DelegationRequest(
         name=options["name"],
         credential=renewed,
-        renewal=_renewal(options["myproxy"], options["myproxy_user"]),
+        renewal=_renewal(options),
     )
     with connect() as client:
         made = client.delegate(lambda asked: sign(asked, own, lifetime=expires, limited=limited), request)
@@ -179,12 +204,41 @@ def _fields(kind: str, secret: str) -> dict[str, str]:
     return {name: secret if kind in ("proxy", "ssh-key") else secret.rstrip("\r\n")}
 
 
-def _renewal(myproxy: str | None, user: str | None) -> Renewal | None:
-    if myproxy is None:
-        return None
-    import getpass
+_OF_MYPROXY = ("myproxy_user", "myproxy_passphrase")
+_OF_ISSUER = ("client_id", "client_secret", "refresh_token", "scope", "audience")
 
-    return Renewal(myproxy=myproxy, username=user or getpass.getuser())
+
+def _renewal(options: Mapping[str, Any]) -> Renewal | None:
+    for needed, others in (("myproxy", _OF_MYPROXY), ("issuer", _OF_ISSUER)):
+        given = [name for name in others if options.get(name) is not None]
+        if given and not options.get(needed):
+            raise click.UsageError(f"--{given[0].replace('_', '-')} goes with --{needed}")
+    if options.get("issuer"):
+        secrets = {name: _asked(options[name], name) for name in ("client_secret", "refresh_token")}
+        plain = {name: options[name] for name in ("issuer", "client_id", "scope", "audience")}
+        return Renewal(**plain, **secrets)
+    if options.get("myproxy"):
+        import getpass
+
+        return Renewal(
+            myproxy=options["myproxy"],
+            username=options["myproxy_user"] or getpass.getuser(),
+            passphrase=_asked(options["myproxy_passphrase"], "passphrase"),
+        )
+    return None
+
+
+def _asked(path: str | None, what: str) -> str | None:
+    """A secret of one line: from a file, from standard input, or typed without being shown."""
+    if path is None:
+        return None
+    if path == "?":
+        return str(click.prompt(what.replace("_", " ").capitalize(), hide_input=True, err=True))
+    return _secret(path).rstrip("\r\n")
+
+
+def _from_now(seconds: float) -> str:
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
 
 
 def _state(one: CredentialDocument) -> str:

@@ -125,7 +125,11 @@ class Keeper:
         if old is not None:
             secret = self._secret(old)
             secret.key = key
-            return await self._change(old, secret, old.rest | {"asked": now}, old.expires), asked
+            rest = old.rest | {"asked": now}
+            if renewal is not None:
+                named = NewCredential(kind="proxy", name=name or str(old.rest.get("name", "")), renewal=renewal)
+                rest |= self._common(named, secret)
+            return await self._change(old, secret, rest, old.expires), asked
         secret = Secret(key=key)
         rest = self._common(NewCredential(kind="proxy", name=name, renewal=renewal), secret)
         record = self._record(caller.name, "proxy", now, secret, rest | {"waiting": True, "asked": now}, now + SIGNING)
@@ -251,7 +255,10 @@ class Keeper:
             expires = asked if expires is None else min(asked, expires)
         if expires is not None and expires <= self._clock():
             raise InvalidInput("it has expired already", element="expires" if new.expires else None)
-        return secret, self._common(new, secret) | shown, expires
+        rest = self._common(new, secret) | shown
+        if new.renewal is not None and expires is None:
+            raise InvalidInput("say when it ends: it is renewed before that", element="expires")
+        return secret, rest, expires
 
     def _common(self, new: NewCredential, secret: Secret) -> dict[str, Any]:
         rest: dict[str, Any] = {"name": new.name, "hosts": new.hosts}
@@ -260,7 +267,7 @@ class Keeper:
             # What is secret of it goes where the secret is.
             for field in ("passphrase", "client_secret", "refresh_token"):
                 setattr(secret, field, getattr(new.renewal, field))
-            kept = ("myproxy", "username", "issuer", "client_id", "scope")
+            kept = ("myproxy", "username", "issuer", "client_id", "scope", "audience")
             rest["renewal"] = {name: getattr(new.renewal, name) for name in kept if getattr(new.renewal, name)}
         return rest
 

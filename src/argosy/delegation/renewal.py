@@ -1,4 +1,5 @@
-"""New credentials in the place of those about to end: proxies from a MyProxy server, tokens by a refresh token.
+"""New credentials in the place of those about to end: proxies from a MyProxy server, tokens by a refresh token or in
+exchange for the old one.
 
 Only servers that the service's owner has named are asked, so that nobody makes the service connect elsewhere.
 """
@@ -70,8 +71,8 @@ class Renewer:
             if renewal.issuer not in self._issuers:
                 known = ", ".join(sorted(self._issuers)) or "none"
                 raise InvalidInput(f"the issuers at which tokens are renewed are: {known}", element=f"{_AT}.issuer")
-            if not renewal.refresh_token or not renewal.client_id:
-                raise InvalidInput("give the refresh_token, and the client_id that it was made for", element=_AT)
+            if not renewal.client_id:
+                raise InvalidInput("give the client_id for which the token was made", element=f"{_AT}.client_id")
         else:
             raise InvalidInput(f"a credential of kind {kind} cannot be renewed by the service", element=_AT)
 
@@ -80,7 +81,7 @@ class Renewer:
         if kind == "proxy" and renewal.myproxy in self._myproxy:
             return await self._from_myproxy(secret, renewal)
         if kind == "token" and renewal.issuer in self._issuers:
-            return await self._refresh(secret, renewal)
+            return await self._from_issuer(secret, renewal)
         raise InvalidInput("the server that it is renewed from is not known here any more")
 
     async def _from_myproxy(self, secret: Secret, renewal: Renewal) -> Renewed:
@@ -105,7 +106,7 @@ class Renewer:
             raise Unavailable(f"the MyProxy server {renewal.myproxy} gives no proxy: {said}")
         return Renewed(secret, None)
 
-    async def _refresh(self, secret: Secret, renewal: Renewal) -> Renewed:
+    async def _from_issuer(self, secret: Secret, renewal: Renewal) -> Renewed:
         issuer = (renewal.issuer or "").rstrip("/")
         fetcher = self._fetcher
         if fetcher is None:
@@ -118,7 +119,7 @@ class Renewer:
             check_url(endpoint, f"the token endpoint of {issuer}", {check_url(issuer, "the issuer")})
         except InvalidInput as error:
             raise Unavailable(error.message) from None
-        form = {"grant_type": "refresh_token", "refresh_token": secret.refresh_token or ""}
+        form = _refreshing(secret) if secret.refresh_token else _exchanging(secret, renewal, issuer, found)
         form |= {"client_id": renewal.client_id or ""}
         form |= {"client_secret": secret.client_secret} if secret.client_secret else {}
         form |= {"scope": renewal.scope} if renewal.scope else {}
@@ -127,6 +128,8 @@ class Renewer:
         if not isinstance(token, str) or not token:
             said = {name: answer[name] for name in ("error", "error_description") if isinstance(answer.get(name), str)}
             raise Unavailable(f"{issuer} gives no new token: {' '.join(said.values()) or 'it does not say why'}")
+        if answer.get("issued_token_type", _ACCESS_TOKEN) not in (_ACCESS_TOKEN, _JWT):
+            raise Unavailable(f"{issuer} gives another kind of token than was asked for")
         secret.token = token
         if isinstance(again, str) and again:
             secret.refresh_token = again
@@ -139,6 +142,24 @@ class Renewer:
 
 
 _AT = "renewal"
+_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+_ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - the name of a kind
+_JWT = "urn:ietf:params:oauth:token-type:jwt"
+
+
+def _refreshing(secret: Secret) -> dict[str, str]:
+    """RFC 6749, 6."""
+    return {"grant_type": "refresh_token", "refresh_token": secret.refresh_token or ""}
+
+
+def _exchanging(secret: Secret, renewal: Renewal, issuer: str, found: Mapping[str, Any]) -> dict[str, str]:
+    """RFC 8693, 2.1: the token itself, while it is good, for another one."""
+    grants = found.get("grant_types_supported")
+    if isinstance(grants, list) and _EXCHANGE not in grants:
+        raise Unavailable(f"{issuer} exchanges no tokens; replace the token by one with a refresh token")
+    form = {"grant_type": _EXCHANGE, "subject_token": secret.token or "", "subject_token_type": _ACCESS_TOKEN}
+    form |= {"requested_token_type": _ACCESS_TOKEN}
+    return form | ({"audience": renewal.audience} if renewal.audience else {})
 
 
 def _lifetime(answer: Mapping[str, Any]) -> float | None:

@@ -422,7 +422,8 @@ class ServiceDocument(Struct, omit_defaults=True, kw_only=True):
 
 
 class Renewal(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """How a credential is renewed while jobs wait: a proxy from a MyProxy server, a token by a refresh token."""
+    """How a credential is renewed while jobs wait: a proxy from a MyProxy server, a token by a refresh token, or
+    without one in exchange for itself (RFC 8693)."""
 
     myproxy: str | None = None
     """``HOST`` or ``HOST:PORT``; one of those that the service knows."""
@@ -435,6 +436,8 @@ class Renewal(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=Tr
     refresh_token: str | None = None
     scope: str | None = None
     """What the new tokens are to be good for; no more than the refresh token (RFC 6749, 6)."""
+    audience: str | None = None
+    """For whom a token that is got in exchange is to be good."""
 
 
 class NewCredential(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
