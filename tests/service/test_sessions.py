@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from argosy.model import InputFile, InvalidInput, NotFound
 from argosy.service.contract import FileInfo, OpenFile
 from argosy.service.files.sessions import Sessions
+from argosy.staging import TransferFailed
 from argosy.staging.beneath import parent_of
+from argosy.staging.finding import find
 
 pytestmark = pytest.mark.anyio
 
@@ -174,6 +176,42 @@ def test_removing_takes_what_its_owner_made_unwritable(sessions: Sessions, sessi
     assert not session.exists()
     assert Path("/etc").is_dir()
     sessions.remove(str(session))
+
+
+def _deep(session: Path, levels: int, name: str) -> None:
+    """What a job can make by going down step by step: deeper than any path is long."""
+    here = os.open(session, os.O_RDONLY)
+    for level in range(levels):
+        os.mkdir(name, dir_fd=here)
+        os.close(os.open(f"file{level}", os.O_CREAT | os.O_WRONLY, dir_fd=here))
+        os.symlink("/etc", f"link{level}", dir_fd=here)
+        below = os.open(name, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.fchmod(here, 0)
+    os.close(here)
+
+
+def test_what_a_job_has_nested_too_deep_is_refused_weighed_and_removed(sessions: Sessions, session: Path) -> None:
+    _deep(session, 1500, "d" * 200)
+    (session / "size").write_bytes(b"x" * 1000)
+    path = "/".join(["d" * 200] * 15)
+    assert {info.path.rpartition("/")[2] for info in sessions.entries(str(session), path, None, 10)[0]} > {"file15"}
+    assert sessions.weigh(str(session)) == 1000
+    sessions.remove(str(session))
+    assert not session.exists()
+    assert Path("/etc/passwd").exists()
+
+
+def test_many_descriptors_are_not_held_for_one_path(sessions: Sessions, session: Path) -> None:
+    _deep(session, 1500, "d")
+    with pytest.raises(InvalidInput, match="directories deep"):
+        sessions.open(str(session), "/".join(["d"] * 1400))
+    assert sessions.missing(str(session), ["/".join(["d"] * 1400)]) != []
+    with pytest.raises(TransferFailed, match="directories deep"):
+        find(str(session), "d/", 1_000_000)
+    sessions.clear(str(session), ["d/"])
+    assert not (session / "d").exists()
 
 
 def test_only_session_directories_are_removed(sessions: Sessions, tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from argosy.model.description import session_path
 
 #: As many links as Linux itself follows (path_resolution(7)).
 _MAX_LINKS = 40
+#: How many directories deep: each has a descriptor open meanwhile, and there are not many for all requests together.
+_MAX_DEPTH = 100
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -90,6 +92,8 @@ class _Walk:
         self._left[:0] = target.split("/")
 
     def _enter(self, name: str) -> None:
+        if len(self._stack) > _MAX_DEPTH:
+            raise InvalidInput(f"{self._path[:100]!r}... is more than {_MAX_DEPTH} directories deep", element="path")
         try:
             if self._make:
                 with suppress(FileExistsError):

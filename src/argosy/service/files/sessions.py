@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import stat
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from argosy.staging.finding import find, is_pattern
 
 from . import copies
 from .listing import Listings
+from .removing import remove_tree
 from .weighing import size_below, weights_below
 
 _P = ParamSpec("_P")
@@ -67,7 +67,7 @@ class Sessions:
             raise ValueError(f"{path} is no session directory")
         copies.remove(path)
         with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(path, onerror=_make_removable)
+            remove_tree(path)
 
     def account_of(self, session: str) -> str | None:
         """The account whose session directory it is; None of one that is the service's own."""
@@ -132,7 +132,7 @@ class Sessions:
     def _clear(self, session: str, path: str) -> None:
         with parent_of(session, path) as (parent, name):
             if stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
-                shutil.rmtree(name, dir_fd=parent)
+                remove_tree(name, dir_fd=parent)
             else:
                 os.unlink(name, dir_fd=parent)
 
@@ -330,18 +330,3 @@ def _info(path: str, status: os.stat_result) -> FileInfo:
         executable=kind == "file" and bool(mode & 0o100),
         etag=f'"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"',
     )
-
-
-def _make_removable(function: object, path: str, error: object) -> None:
-    """A job may have left directories that even their owner cannot write to."""
-    del error
-    if function in (os.unlink, os.rmdir, os.open, os.scandir, os.lstat):
-        parent = os.path.dirname(path)
-        os.chmod(parent, 0o700)
-        if os.path.isdir(path) and not os.path.islink(path):
-            os.chmod(path, 0o700)
-            shutil.rmtree(path)
-        else:
-            os.unlink(path)
-    else:
-        raise OSError(f"{path} cannot be removed")

@@ -15,7 +15,7 @@ def weights_below(root: str) -> Iterator[tuple[str, int]]:
 
 
 def size_below(path: str) -> int:
-    """The sizes of all plain files below a directory; 0 where it is gone. Links are not followed. Blocks."""
+    """The sizes of all plain files below a directory, of those that can be seen. Links are not followed. Blocks."""
     total = 0
     waiting = [path]
     while waiting:
@@ -27,10 +27,10 @@ def size_below(path: str) -> int:
                             waiting.append(entry.path)
                         elif entry.is_file(follow_symlinks=False):
                             total += entry.stat(follow_symlinks=False).st_size
-                    except FileNotFoundError:
+                    except OSError:
                         continue
-        except (FileNotFoundError, NotADirectoryError, PermissionError):
-            continue  # gone meanwhile, or the job has closed it
+        except OSError:
+            continue  # gone meanwhile, closed by the job, or so deep that its path is too long: the others count
     return total
 
 
@@ -38,5 +38,5 @@ def _directories_in(path: str) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(path) as entries:
             return [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:
         return []
