@@ -24,6 +24,8 @@ from hypothesis import strategies as st
 
 from argosy.delegation import Vault, open_vault, proxies
 from argosy.delegation.keeper import MOST, SIGNING, Expired
+from argosy.delegation.kinds import Secret
+from argosy.delegation.renewal import Renewed, Renewer
 from argosy.identity import Caller, Evidence
 from argosy.identity.caller import Credential
 from argosy.identity.x509 import CADirectory, X509Proxies
@@ -344,7 +346,6 @@ def test_what_is_signed_is_no_more_than_the_signer() -> None:
 
 
 async def test_tokens_are_renewed_by_refresh_tokens(kept: Kept) -> None:
-    from argosy.delegation.renewal import Renewer
     from tests.identity.issuer import issuing
 
     with issuing() as issuer:
@@ -394,7 +395,6 @@ _ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 
 async def test_tokens_are_exchanged_where_the_issuer_does_that(kept: Kept) -> None:
     """RFC 8693: without a refresh token the token itself is shown, and one that comes with the answer is used next."""
-    from argosy.delegation.renewal import Renewer
     from tests.identity.issuer import issuing
 
     with issuing() as issuer:
@@ -439,6 +439,33 @@ async def test_tokens_are_exchanged_where_the_issuer_does_that(kept: Kept) -> No
         kept.now = 4000
         await kept.keeper.renew_due()
         assert issuer.forms[-1]["grant_type"] == "refresh_token"
+
+
+async def test_one_that_cannot_be_opened_does_not_keep_the_others_from_being_renewed(kept: Kept) -> None:
+    class Giving(Renewer):
+        def check(self, kind: str, renewal: Renewal) -> None:
+            pass
+
+        async def renew(self, kind: str, secret: Secret, renewal: Renewal) -> Renewed:
+            if secret.token == "worse":
+                raise RuntimeError("something that nobody thought of")
+            return Renewed(Secret(token="new"), None)
+
+    def new(token: str) -> NewCredential:
+        soon = (datetime.now(UTC) + timedelta(seconds=1000)).isoformat()
+        return NewCredential(kind="token", token=token, expires=soon, renewal=Renewal(issuer="i"))
+
+    kept.open(Vault([b"x" * 32]), Giving())
+    lost = [(await kept.keeper.add(ALICE, new(f"T{n}"))).id for n in range(8)]
+    kept.open(Vault([bytes(32)]), Giving())
+    lost.append((await kept.keeper.add(ALICE, new("worse"))).id)
+    good = await kept.keeper.add(BOB, new("old"))
+    kept.now = 900
+    await kept.keeper.renew_due()
+    (opened,) = await kept.keeper.open("bob", [good.id])
+    assert opened.secret.token == "new"
+    for id in lost:
+        assert (await kept.keeper.look(ALICE, id)).rest["renewal_error"]
 
 
 async def test_a_credential_that_is_removed_meanwhile_stays_removed(kept: Kept) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from argosy.endpoints.rest import render
 from argosy.endpoints.rest.ranges import decide, http_date
 from argosy.languages.native import Description
 from argosy.model import ActivityState
@@ -223,6 +224,12 @@ async def test_an_upload_may_be_executable_and_may_be_refused(
 
 def test_dates_are_in_the_form_of_http() -> None:
     assert http_date(784111777.9) == "Sun, 06 Nov 1994 08:49:37 GMT"
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, 1e300, -1e300, float("inf"), float("-inf"), float("nan"), 2.0**63])
+def test_any_time_that_a_file_or_a_token_claims_can_be_shown(seconds: float) -> None:
+    assert http_date(seconds).endswith(" GMT")
+    assert render.utc(seconds).endswith("Z")
 
 
 @given(st.text(max_size=20), st.integers(0, 30))

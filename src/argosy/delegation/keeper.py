@@ -221,16 +221,21 @@ class Keeper:
             await asyncio.gather(*(self._renew(one) for one in due[start : start + 5]))
 
     async def _renew(self, old: StoredCredential) -> None:
-        secret = self._secret(old)
+        # Whatever is wrong with one, and that it cannot even be opened, must not keep the others.
         try:
-            renewed = await self._renewer.renew(old.kind, secret, Renewal(**old.rest["renewal"]))
+            renewed = await self._renewer.renew(old.kind, self._secret(old), Renewal(**old.rest["renewal"]))
             if old.kind == "proxy":
                 shown, expires = check_proxy(renewed.secret.pem or "", old.owner)
                 renewed = Renewed(renewed.secret, expires, shown)
-        except ArgosyError as error:
+        except Exception as error:
             failures = int(old.rest.get("failures", 0)) + 1
-            log.warning("the credential %s of %s is not renewed: %s", old.id, old.owner, error)
-            rest = old.rest | {"renewal_error": error.message, "failures": failures}
+            if isinstance(error, ArgosyError):
+                words = error.message
+                log.warning("the credential %s of %s is not renewed: %s", old.id, old.owner, error)
+            else:
+                words = f"internal error: {type(error).__name__}"
+                log.exception("a defect: the credential %s of %s is not renewed", old.id, old.owner)
+            rest = old.rest | {"renewal_error": words, "failures": failures}
             later = self._clock() + min(AGAIN * 2 ** min(failures - 1, 10), AGAIN_MOST)
             await self._store.change_credential(replace(old, changed=self._clock(), rest=rest, renew_at=later))
             return

@@ -23,9 +23,18 @@ class Part:
     end: int = 0
 
 
+#: The first second of the year 1 and the last of 9999.
+_FIRST, _LAST = -62_135_596_800.0, 253_402_300_799.0
+
+
+def as_date(seconds: float) -> datetime:
+    """A time that a user has chosen, of a file or in a token: any number, and no number at all."""
+    return datetime.fromtimestamp(min(max(seconds, _FIRST), _LAST) if seconds == seconds else 0.0, UTC)
+
+
 def http_date(seconds: float) -> str:
     """An IMF-fixdate."""
-    return format_datetime(datetime.fromtimestamp(int(seconds), UTC), usegmt=True)
+    return format_datetime(as_date(seconds).replace(microsecond=0), usegmt=True)
 
 
 def decide(headers: Mapping[str, str], *, size: int, etag: str, modified: float, head: bool = False) -> Part:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
 from urllib.parse import quote, unquote
 
 from argosy.languages.documents import (
@@ -25,13 +24,14 @@ from argosy.service.files.moving import Transfer
 from argosy.store import Activity, Event
 
 from .problems import problem
+from .ranges import as_date
 
 ROOT = "/v1/activities/"
 
 
 def utc(seconds: float) -> str:
-    """RFC 3339, to the millisecond."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    """RFC 3339, to the millisecond. Years that it has no form for are taken for the nearest that it has."""
+    return as_date(seconds).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def _utc(seconds: float | None) -> str | None:
