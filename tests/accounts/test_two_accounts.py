@@ -188,10 +188,10 @@ def test_files_and_jobs_are_the_user_s_own(site: Site) -> None:
             inputs=[{"path": "in.txt"}],
             outputs=[{"path": "copied.txt"}],
         )
-        session = site.session(account, ids[who])
-        assert (session.owner(), session.stat().st_mode & 0o777) == (account, 0o700)
         put = site.ask(who, "PUT", f"/v1/activities/{ids[who]}/files/in.txt", content=f"of {who}".encode())
         assert put.status_code in (200, 201, 204), put.text
+        session = site.session(account, ids[who])
+        assert (session.owner(), session.stat().st_mode & 0o777) == (account, 0o700)
     for who, account in (("alice", A), ("bob", B)):
         done = site.final(who, ids[who])
         assert (done["state"], done["exit_code"]) == ("finished", 0), (done, site.log())

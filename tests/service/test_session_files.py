@@ -15,7 +15,7 @@ import pytest
 
 from argosy.client import Client
 from argosy.languages.native import Input
-from argosy.model import ActivityState, Conflict, InvalidStateException, NoRoom
+from argosy.model import ActivityState, Conflict, InvalidStateException, NoRoom, NotFound
 from argosy.outbound import OutboundPolicy
 from argosy.service.files.sessions import Sessions
 from argosy.service.files.weighing import size_below
@@ -77,6 +77,29 @@ async def test_a_file_that_must_not_be_replaced_is_not(tmp_path: Path) -> None:
         session = Path((await record(service, id)).session)
         assert [path.name for path in session.iterdir()] == ["i"]
         assert (session / "i").read_bytes() == b"first"
+
+
+@pytest.mark.anyio
+async def test_a_directory_is_made_when_it_is_first_needed(tmp_path: Path) -> None:
+    async with told_service(tmp_path) as (service, _):
+        id = await create(service, held=True)
+        session = Path((await record(service, id)).session)
+        assert not session.exists()
+        with pytest.raises(NotFound, match="there is no 'x'"):
+            await service.open_file(ALICE, id, "x")
+        assert await service.list_files(ALICE, id, "") == ([], None)
+        assert session.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.anyio
+async def test_what_is_purged_meanwhile_gets_no_directory(tmp_path: Path) -> None:
+    async with told_service(tmp_path) as (service, _):
+        id = await create(service, held=True)
+        activity = await record(service, id)
+        await service.purge(ALICE, [id], terminate=True)
+        with pytest.raises(NotFound, match="there is no activity"):
+            await service._files.entries(activity, "", None, 10)
+        assert not Path(activity.session).exists()
 
 
 @pytest.mark.anyio
