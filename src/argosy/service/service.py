@@ -156,7 +156,6 @@ class ExecutionService(
         )
         self._creation = Creation(
             store,
-            self._sessions,
             drafting,
             self._admission,
             self._engine,

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from argosy.delegation import Keeper
 from argosy.languages.native import Description
 from argosy.languages.sweeps import Value
-from argosy.model import ActivityState, ArgosyError, Unavailable
+from argosy.model import ActivityState, ArgosyError
 from argosy.service.administration.admission import Admission, Drained
 from argosy.service.caller import Caller
 from argosy.service.contract import CreateRequest
 from argosy.service.credentials.delegated import check as check_credentials
 from argosy.service.engine.engine import Engine
 from argosy.service.engine.waiting import WaitingRoom
-from argosy.service.files.sessions import Sessions
 from argosy.service.lifecycle import needs_of
 from argosy.service.matching.verdicts import Requirements, Who
 from argosy.service.sweeps.runner import Maker
 from argosy.store import Activity, Created, NewActivity, Store, Sweep
 
 from .drafting import Draft, Drafting
-
-log = logging.getLogger(__name__)
 
 #: How many descriptions of a vector are looked at in one go.
 _AT_A_TIME = 50
@@ -37,7 +33,6 @@ class Creation:
     def __init__(
         self,
         store: Store,
-        sessions: Sessions,
         drafting: Drafting,
         admission: Admission,
         engine: Engine,
@@ -47,7 +42,6 @@ class Creation:
         fault: Callable[[str], None],
     ) -> None:
         self._store = store
-        self._sessions = sessions
         self._drafting = drafting
         self._admission = admission
         self._engine = engine
@@ -60,7 +54,7 @@ class Creation:
     def maker(self) -> Maker:
         """What sweeps have their activities made with."""
         admission = self._admission
-        return Maker(self.look_at, self.for_sweep, admission.room, admission.done, self.make_sessions, self.account)
+        return Maker(self.look_at, self.for_sweep, admission.room, admission.done, self.account)
 
     async def create(self, caller: Caller, requests: Sequence[CreateRequest]) -> list[Created | ArgosyError]:
         """Record activities and begin to work on them; an answer each."""
@@ -85,9 +79,6 @@ class Creation:
         finally:
             self._admission.done(caller.name, len(drafts))
         self._fault("create-after")
-        await self.make_sessions(
-            [result.activity.session for result in results if isinstance(result, Created) and not result.existed]
-        )
         for (index, draft), result in zip(drafts, results, strict=True):
             answers[index] = result
             if isinstance(result, Created) and not result.existed:
@@ -105,16 +96,6 @@ class Creation:
         for (index, _), refusal in zip(drafts, refusals, strict=True):
             answers[index] = refusal
         return [one for one, refusal in zip(drafts, refusals, strict=True) if refusal is None]
-
-    async def make_sessions(self, sessions: Sequence[str]) -> None:
-        """Make the session directories of activities that are recorded."""
-        if not sessions:
-            return
-        try:
-            await asyncio.to_thread(self._sessions.make, sessions)
-        except (OSError, Unavailable) as error:
-            # They are recorded: each stage makes its directory too, and says so where that cannot be done.
-            log.error("session directories cannot be made now: %s", error)  # noqa: TRY400
 
     def _begin(self, activity: Activity, draft: Draft) -> None:
         """Go on with an activity that is recorded as decided."""

@@ -16,7 +16,6 @@ from argosy.model import (
     Conflict,
     InvalidStateException,
     LimitExceeded,
-    NotFound,
     Unavailable,
 )
 from argosy.model.actions import Action
@@ -27,7 +26,6 @@ from argosy.service.engine.engine import Engine
 from argosy.service.engine.housekeeping import Housekeeping
 from argosy.service.engine.performer import Performer
 from argosy.service.files.moving import Transfer
-from argosy.service.files.sessions import Sessions
 from argosy.service.lifecycle import Begun, TerminateAsked
 from argosy.service.lifecycle.restart import RestartAsked, why_not
 from argosy.service.lifecycle.wishes import Wished
@@ -36,7 +34,7 @@ from argosy.store import Activity, Created, Event, Query, Store
 
 from .changing import Changes
 from .creation import Creation
-from .session_files import SessionFiles
+from .session_files import SessionFiles, no_such
 from .streams import Streams
 
 
@@ -47,7 +45,6 @@ class ActivityOperations(Operations):
     _engine: Engine
     _performer: Performer
     _housekeeping: Housekeeping
-    _sessions: Sessions
     _creation: Creation
     _changes: Changes
     _streams: Streams
@@ -223,11 +220,11 @@ class ActivityOperations(Operations):
         self, caller: Caller, id: str, path: str, *, after: str | None = None, limit: int = 1000
     ) -> tuple[list[FileInfo], str | None]:
         activity = await self._one(caller, Operation.LIST_FILES, id)
-        return await asyncio.to_thread(self._sessions.entries, activity.session, path, after, limit)
+        return await self._files.entries(activity, path, after, limit)
 
     async def open_file(self, caller: Caller, id: str, path: str) -> FileInfo | OpenFile:
         activity = await self._one(caller, Operation.OPEN_FILE, id)
-        return await asyncio.to_thread(self._sessions.open, activity.session, path)
+        return await self._files.open(activity, path)
 
     async def put_file(
         self, caller: Caller, id: str, path: str, content: AsyncIterator[bytes], *, executable: bool = False
@@ -241,8 +238,3 @@ class ActivityOperations(Operations):
     def _check_vector(self, items: Sequence[object]) -> None:
         if len(items) > self._admission.limits.vector:
             raise LimitExceeded(f"{len(items)} elements in one request; the most are {self._admission.limits.vector}")
-
-
-def no_such(id: str) -> NotFound:
-    """What is not there, and what is somebody else's, answer alike."""
-    return NotFound(f"there is no activity {id!r}")

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from typing import ParamSpec, TypeVar
 
 import msgspec
 
 from argosy.languages import native
 from argosy.languages.native import Description
-from argosy.model import ActivityDescription, ActivityState, InvalidStateException, NotFound
-from argosy.service.contract import FileInfo
+from argosy.model import ActivityDescription, ActivityState, InvalidStateException, NotFound, Unavailable
+from argosy.service.contract import FileInfo, OpenFile
 from argosy.service.engine.engine import Engine, Live
 from argosy.service.files.quotas import Quotas
 from argosy.service.files.sessions import Sessions
 from argosy.service.lifecycle import Instruction
 from argosy.store import Activity, Store
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 #: States in which a client may change what is in the session directory: before the job, while the batch system holds
 #: it, and where it has failed and may be restarted.
@@ -31,7 +35,11 @@ _WRITABLE = frozenset(
 
 
 class SessionFiles:
-    """Writes to session directories on behalf of clients."""
+    """Reads and writes session directories on behalf of clients.
+
+    A directory is made when it is first needed, by a client or by a stage of the activity: making it costs more than
+    all the rest of a creation.
+    """
 
     def __init__(
         self,
@@ -47,6 +55,16 @@ class SessionFiles:
         self._quotas = quotas
         self._perform = perform
 
+    async def entries(
+        self, activity: Activity, path: str, after: str | None, limit: int
+    ) -> tuple[list[FileInfo], str | None]:
+        """See `Sessions.entries`."""
+        return await self._in(activity, self._sessions.entries, activity.session, path, after, limit)
+
+    async def open(self, activity: Activity, path: str) -> FileInfo | OpenFile:
+        """See `Sessions.open`."""
+        return await self._in(activity, self._sessions.open, activity.session, path)
+
     async def put(self, activity: Activity, path: str, content: AsyncIterator[bytes], *, executable: bool) -> FileInfo:
         """Write a file whole or not at all. See `Operations.put_file`."""
         description = await self._description(activity.id)
@@ -59,6 +77,8 @@ class SessionFiles:
             if live is not None:
                 _check_writable(live.record, description)
 
+        if activity.intended is None:
+            await self._make(activity)
         info = await self._sessions.put(
             activity.session,
             path,
@@ -76,14 +96,41 @@ class SessionFiles:
     async def delete(self, activity: Activity, path: str) -> None:
         """Remove a file or an empty directory, under the same conditions."""
         _check_writable(activity, await self._description(activity.id))
-        await asyncio.to_thread(self._sessions.delete, activity.session, path)
+        await self._in(activity, self._sessions.delete, activity.session, path)
         self._quotas.changed(activity)
+
+    async def _in(self, activity: Activity, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do it in a thread, in the activity's directory."""
+        try:
+            return await asyncio.to_thread(work, *args, **kwargs)
+        except NotFound:
+            if activity.intended is not None:
+                raise
+        # Its directory may not have been needed so far.
+        await self._make(activity)
+        return await asyncio.to_thread(work, *args, **kwargs)
+
+    async def _make(self, activity: Activity) -> None:
+        """Make its directory where it is not there. Raises NotFound where the activity has been purged meanwhile."""
+        try:
+            await asyncio.to_thread(self._sessions.make, [activity.session])
+        except OSError as error:
+            raise Unavailable(f"the session directory cannot be made: {error.strerror or error}") from error
+        if not await self._store.get([activity.id]):
+            # Whoever removed its directory may have done so before it was made.
+            await asyncio.to_thread(self._sessions.remove, activity.session)
+            raise no_such(activity.id)
 
     async def _description(self, id: str) -> ActivityDescription:
         data = await self._store.description(id)
         if data is None:
-            raise NotFound(f"there is no activity {id!r}")
+            raise no_such(id)
         return native.to_model(msgspec.json.decode(data, type=Description))
+
+
+def no_such(id: str) -> NotFound:
+    """What is not there, and what is somebody else's, answer alike."""
+    return NotFound(f"there is no activity {id!r}")
 
 
 def _check_writable(activity: Activity, description: ActivityDescription) -> None:

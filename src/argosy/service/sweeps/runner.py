@@ -58,8 +58,8 @@ class Maker:
     """What makes activities of descriptions, as it does for single ones.
 
     `look_at` raises what is wrong with a description. `prepare` answers with what is to be recorded of a sweep's
-    job with these parameters, and what begins with it once that is done. `recorded` is told the session directories of
-    those that are; `account` tells as which local account everything is done for a caller, None for the service's.
+    job with these parameters, and what begins with it once that is done. `account` tells as which local account
+    everything is done for a caller, None for the service's.
     """
 
     look_at: Callable[[Caller, Description], None]
@@ -67,7 +67,6 @@ class Maker:
     room: Callable[[str, Sequence[NewActivity]], Awaitable[int]]
     """How many of these, the first ones, the service takes of their owner now; `taken` says that it has."""
     taken: Callable[[str, int], None]
-    recorded: Callable[[Sequence[str]], Awaitable[None]]
     account: Callable[[Caller], Awaitable[str | None]]
 
 
@@ -321,7 +320,6 @@ class SweepRunner:
         if isinstance(result, Conflict):
             return True  # held or terminated meanwhile: what is recorded is looked at again
         self._fault("sweep-after")
-        await self._maker.recorded([new.activity.session for new in made])
         for one in begin:
             one()
         return True
