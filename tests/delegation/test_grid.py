@@ -15,11 +15,12 @@ import pytest
 
 from argosy.client import Client, Endpoint
 from argosy.delegation import Vault
+from argosy.delegation.kinds import Secret
 from argosy.delegation.proxies import sign
 from argosy.delegation.renewal import Renewer
 from argosy.identity import Caller
 from argosy.languages.documents import NewCredential, Renewal
-from argosy.model import Unavailable
+from argosy.model import InvalidInput, Unavailable
 from tests.delegation.conftest import Kept
 from tests.identity.pki import header
 from tests.servers import daemons
@@ -214,20 +215,43 @@ async def test_a_proxy_is_renewed_from_a_myproxy_server(grid: Grid, myproxy: str
     said = (await kept.keeper.look(caller, other.id)).rest["renewal_error"]
     assert "gives no proxy" in said
     assert "not-the-passphrase" not in said
-    renewer = Renewer(myproxy=["localhost:1"])
-    secret = opened.secret
+    away = Renewal(myproxy="localhost:1", username="alice", passphrase="x")
     with pytest.raises(Unavailable):
-        await renewer.renew("proxy", secret, Renewal(myproxy="localhost:1", username="alice"))
+        await Renewer(myproxy=["localhost:1"]).renew("proxy", opened.secret, away)
 
 
 @pytest.mark.anyio
 async def test_a_proxy_is_renewed_by_showing_it(grid: Grid, myproxy: str, kept: Kept) -> None:
-    """Stored without a passphrase, for its own holder to renew (myproxy-init -A): no secret but the proxy is kept."""
+    """Stored without a passphrase, for this service to renew (myproxy-init -R): no secret but the proxy is kept."""
     port = myproxy.partition(":")[2]
     stored = subprocess.run(
-        ["myproxy-init", "-s", "localhost", "-p", port, "-l", "alice", "-k", "renewable", "-A", "-c", "24", "-t", "12",
-         "-C", grid.ca.path / "user.cert", "-y", grid.ca.path / "user.key"],
+        ["myproxy-init", "-s", "localhost", "-p", port, "-l", "renewable", "-R", "localhost", "-n", "-c", "24",
+         "-t", "12", "-C", grid.ca.path / "user.cert", "-y", grid.ca.path / "user.key"],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
         env=os.environ | {"X509_CERT_DIR": str(grid.ca.certificates), "HOME": str(grid.ca.path)},
     )  # fmt: skip
     assert stored.returncode == 0, stored.stdout + stored.stderr
+    own = str(grid.ca.path / "host.cert"), str(grid.ca.path / "host.key")
+    renewer = Renewer(myproxy=[myproxy], ca_directory=str(grid.ca.certificates), certificate=own)
+    kept.open(Vault([bytes(32)]), renewer)
+    pem = grid.ca.proxy("-rfc", "-valid", "0:30").decode()
+    renewal = Renewal(myproxy=myproxy, username="renewable")
+    made = await kept.keeper.add(Caller(ALICE), NewCredential(kind="proxy", pem=pem, renewal=renewal))
+    kept.now = 25 * 60
+    await kept.keeper.renew_due()
+    renewed = await kept.keeper.look(Caller(ALICE), made.id)
+    assert "renewal_error" not in renewed.rest, renewed.rest
+    assert (renewed.expires or 0) > (made.expires or 0) + 3600
+    (opened,) = await kept.keeper.open(ALICE, [made.id])
+    # What came is shown in its turn.
+    assert (await renewer.renew("proxy", opened.secret, renewal)).secret.pem
+    # Whoever has another's proxy gets nothing for it, and whoever is no renewer gets nothing at all.
+    grid.ca.user("mallory", "Mallory Example")
+    with pytest.raises(Unavailable, match="gives no proxy"):
+        await renewer.renew("proxy", Secret(pem=grid.ca.proxy("-rfc", user="mallory").decode()), renewal)
+    nobody = str(grid.ca.path / "mallory.cert"), str(grid.ca.path / "mallory.key")
+    other = Renewer(myproxy=[myproxy], ca_directory=str(grid.ca.certificates), certificate=nobody)
+    with pytest.raises(Unavailable, match="gives no proxy"):
+        await other.renew("proxy", Secret(pem=pem), renewal)
+    with pytest.raises(InvalidInput, match="no certificate of its own"):
+        Renewer(myproxy=[myproxy]).check("proxy", renewal)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 import json
+import os
 import sqlite3
 import time
 from datetime import UTC, datetime, timedelta
@@ -340,6 +342,37 @@ def test_what_is_signed_is_no_more_than_the_signer() -> None:
             proxies.sign(asked, rubbish, lifetime=60)
     with pytest.raises(InvalidInput):
         proxies.sign("rubbish", user().file(), lifetime=60)
+
+
+# -- the kernel's key ring ------------------------------------------------------------------------
+
+
+def test_a_key_in_the_kernel_s_key_ring() -> None:
+    """It opens what a file with the same key has sealed; one that is not there is told of, with how to put it there."""
+    import base64
+
+    from argosy.delegation.keyring import USER_RING, library, read_key
+    from argosy.delegation.sealing import vault_of
+
+    name = f"argosy-test-{os.getpid()}"
+    content = base64.b64encode(bytes(range(32))) + b"\n"
+    calls = library()
+    made = calls.add_key(b"user", name.encode(), content, len(content), USER_RING)
+    if made < 0:
+        pytest.skip(f"this kernel lets nobody put keys here: {os.strerror(ctypes.get_errno())}")
+    try:
+        vault = vault_of(read_key(name), name, "credentials.key_ring")
+        assert vault.open(Vault([bytes(range(32))]).seal(b"secret", "id"), "id") == b"secret"
+        calls.keyctl_setperm(made, 0)
+        with pytest.raises(InvalidInput, match="cannot be read: Permission denied"):
+            read_key(name)
+    finally:
+        calls.keyctl_unlink(made, USER_RING)
+    with pytest.raises(InvalidInput, match="keyctl padd user") as caught:
+        read_key(name)
+    assert caught.value.element == "credentials.key_ring"
+    with pytest.raises(InvalidInput, match="32 bytes"):
+        vault_of(b"c2hvcnQ=", "it", "credentials.key_ring")
 
 
 # -- renewal --------------------------------------------------------------------------------------

@@ -47,11 +47,14 @@ class Renewer:
         myproxy: Collection[str] = (),
         issuers: Collection[str] = (),
         ca_directory: str | None = None,
+        certificate: tuple[str, str] | None = None,
         fetcher: Fetcher | None = None,
     ) -> None:
+        """`certificate` are the files of the service's own certificate and key, by which MyProxy servers know it."""
         self._myproxy = frozenset(myproxy)
         self._issuers = frozenset(issuers)
         self._ca_directory = ca_directory
+        self._certificate = certificate
         self._fetcher = fetcher
 
     def check(self, kind: str, renewal: Renewal) -> None:
@@ -65,6 +68,12 @@ class Renewer:
             for value in (renewal.username, renewal.passphrase or ""):
                 if value.startswith("-") or not value.isprintable():
                     raise InvalidInput("it must be printable and must not begin with a dash", element=_AT)
+            if renewal.passphrase is None and self._certificate is None:
+                # A MyProxy server gives nothing to whoever shows an old proxy and is nobody besides.
+                raise InvalidInput(
+                    "give the passphrase; the service has no certificate of its own to renew without one",
+                    element=f"{_AT}.passphrase",
+                )
             if shutil.which(_TOOL) is None:
                 raise InvalidInput(f"{_TOOL} is not installed at the service", element=_AT)
         elif kind == "token":
@@ -96,10 +105,13 @@ class Renewer:
             if secret.passphrase is not None:
                 command.append("-S")
             else:
-                # The proxy itself is shown; the server must allow that whoever has one may renew it.
+                # The proxy itself is shown, by the service as itself: the server must know it as a renewer.
+                if self._certificate is None:
+                    raise Unavailable("the service has no certificate any more to renew it without a passphrase")
+                cert, key = self._certificate
                 _write(old, secret.pem or "")
                 command += ["-n", "-a", str(old)]
-                environ["X509_USER_PROXY"] = str(old)
+                environ |= {"X509_USER_CERT": cert, "X509_USER_KEY": key, "X509_USER_PROXY": str(Path(directory, "no"))}
             said = await _run(command, secret.passphrase, environ)
             secret.pem = _read(new)
         if not secret.pem:

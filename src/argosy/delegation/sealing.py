@@ -68,13 +68,19 @@ def open_vault(path: Path, *, make: bool = False) -> Vault:
         with path.open("rb") as file:
             if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
                 raise InvalidInput(f"others can read the key in {path}; run: chmod 600 {path}", element=_ELEMENT)
-            lines = file.read(64 * 1024).split()
-        return Vault([base64.b64decode(line, validate=True) for line in lines])
+            content = file.read(64 * 1024)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}", element=_ELEMENT) from None
+    return vault_of(content, str(path), _ELEMENT)
+
+
+def vault_of(content: bytes, what: str, element: str) -> Vault:
+    """The vault of keys in Base64, divided by space of any kind. Raises InvalidInput, which says what holds them."""
+    try:
+        return Vault([base64.b64decode(word, validate=True) for word in content.split()])
     except (binascii.Error, ValueError):
         raise InvalidInput(
-            f"{path} does not hold keys of 32 bytes in Base64; make one with: openssl rand -base64 32", element=_ELEMENT
+            f"{what} does not hold keys of 32 bytes in Base64; make one with: openssl rand -base64 32", element=element
         ) from None
 
 

@@ -15,7 +15,9 @@ from argosy.accounts import open_accounts
 from argosy.accounts.commands import AgentTransport
 from argosy.batch import BatchSystem
 from argosy.delegation import Keeper, open_vault
+from argosy.delegation.keyring import read_key
 from argosy.delegation.renewal import Renewer
+from argosy.delegation.sealing import vault_of
 from argosy.executors.batch.driver import BatchConfig, BatchDriver
 from argosy.executors.batch.reconcile import Policy
 from argosy.executors.contract import Driver
@@ -74,10 +76,22 @@ def assemble(config: ServiceConfig, faults: Faults) -> ExecutionService:
 
 def _keeper(store: SQLiteStore, config: ServiceConfig, directory: Path) -> Keeper:
     wanted = config.credentials
-    own = directory / "credentials.key"
-    vault = open_vault(own, make=True) if wanted.key_file is None else open_vault(Path(wanted.key_file))
-    x509 = config.identity.get("x509", {})
-    renewer = Renewer(myproxy=wanted.myproxy, issuers=wanted.issuers, ca_directory=x509.get("ca_directory"))
+    if wanted.key_ring is not None:
+        if wanted.key_file is not None:
+            raise InvalidInput("the key is in a file or in the key ring; name one", element="credentials.key_ring")
+        vault = vault_of(read_key(wanted.key_ring), f"the key {wanted.key_ring}", "credentials.key_ring")
+    elif wanted.key_file is not None:
+        vault = open_vault(Path(wanted.key_file))
+    else:
+        vault = open_vault(directory / "credentials.key", make=True)
+    if (wanted.certificate is None) != (wanted.key is None):
+        raise InvalidInput("a certificate and its key go together", element="credentials.certificate")
+    renewer = Renewer(
+        myproxy=wanted.myproxy,
+        issuers=wanted.issuers,
+        ca_directory=config.identity.get("x509", {}).get("ca_directory"),
+        certificate=(wanted.certificate, wanted.key) if wanted.certificate and wanted.key else None,
+    )
     return Keeper(store, vault, renewer)
 
 

@@ -136,7 +136,12 @@ class CredentialsConfig(Struct, forbid_unknown_fields=True, kw_only=True):
     """How users' credentials are kept, and at which servers they may be renewed."""
 
     key_file: str | None = None
+    key_ring: str | None = None
+    """Instead of a file: the name of the key, of type ``user``, in the kernel's key ring of the service's account."""
     myproxy: list[str] = []
+    certificate: str | None = None
+    """The service's own certificate and key, by which MyProxy servers know it as a renewer."""
+    key: str | None = None
     issuers: list[str] = []
 
 
