@@ -22,6 +22,7 @@ from argosy.model import (
     OutputFile,
     ResourceSpecV1,
 )
+from argosy.model.attributes import DEFAULT_DURATION
 from argosy.model.description import CreationFlag
 from argosy.model.notification import Callback
 
@@ -178,7 +179,7 @@ def to_model(wire: Description) -> ActivityDescription:
                     memory=needs.memory,
                 ),
                 attributes=JobAttributes(
-                    duration=JobAttributes().duration
+                    duration=DEFAULT_DURATION
                     if wire.duration is UNSET
                     else None
                     if wire.duration is None

@@ -51,6 +51,9 @@ class ActivityState(StrEnum):
     TERMINATED = "terminated"
     """Final: ended on request."""
 
+    # As a text's, which it is equal to; that of an Enum is computed in Python at each look into a set.
+    __hash__ = str.__hash__
+
     @property
     def final(self) -> bool:
         """Whether the activity has ended. A failed one can be restarted, by whoever may; nothing else changes it."""

@@ -8,7 +8,8 @@ from typing import Any
 
 from .errors import InvalidJobException
 
-_DEFAULT_DURATION = timedelta(minutes=10)
+#: Where nothing is said.
+DEFAULT_DURATION = timedelta(minutes=10)
 _UNITS = {"h": 3600, "m": 60, "s": 1}
 _WITH_UNIT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([hms])\s*\Z")
 _CLOCK = re.compile(r"\s*(\d+)(?::(\d{1,2}))?(?::(\d{1,2}))?\s*\Z")
@@ -26,7 +27,7 @@ class JobAttributes:
 
     def __init__(
         self,
-        duration: timedelta | None = _DEFAULT_DURATION,
+        duration: timedelta | None = DEFAULT_DURATION,
         queue_name: str | None = None,
         account: str | None = None,
         reservation_id: str | None = None,
@@ -97,11 +98,14 @@ class JobAttributes:
                 f"duration must be a positive timedelta or None, not {self.duration!r}",
                 element=f"{element}.duration",
             )
-        for name in ("queue_name", "account", "reservation_id"):
-            value = getattr(self, name)
-            if value is not None and (type(value) is not str or not value or "\n" in value or "\0" in value):
+        for name, text in (
+            ("queue_name", self.queue_name),
+            ("account", self.account),
+            ("reservation_id", self.reservation_id),
+        ):
+            if text is not None and (type(text) is not str or not text or "\n" in text or "\0" in text):
                 raise InvalidJobException(
-                    f"{name} must be a non-empty text on one line, not {value!r}", element=f"{element}.{name}"
+                    f"{name} must be a non-empty text on one line, not {text!r}", element=f"{element}.{name}"
                 )
         for key, value in self._custom.items():
             if type(key) is str and "." not in key:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from .errors import InvalidInput
 from .notification import Callback
-from .spec import JobSpec
+from .spec import JobSpec, path_text
 
 #: What becomes of a file that is there already (JSDL 1.0, CreationFlag): it is replaced, or added to, or it stays as it
 #: is and the staging fails.
@@ -137,9 +137,9 @@ class ActivityDescription:
         for index, output in enumerate(self.outputs):
             _check_urls(output.targets, f"outputs[{index}].targets")
         for name in ("stdin_path", "stdout_path", "stderr_path", "pre_launch", "post_launch"):
-            path = getattr(self.spec, name)
-            if path is not None and not path.is_absolute():
-                session_path(str(path), name)
+            path = path_text(getattr(self.spec, "_" + name))
+            if path is not None and not path.startswith("/"):
+                session_path(path, name)
         for index, callback in enumerate(self.notify):
             callback.check(f"notify[{index}].")
         asked: set[str] = set()

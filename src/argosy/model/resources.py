@@ -62,14 +62,13 @@ class ResourceSpecV1(ResourceSpec):
 
     def check(self, element: str = "resources") -> None:
         """Raise InvalidJobException naming the field that is wrong."""
-        for name in (
-            "node_count",
-            "process_count",
-            "processes_per_node",
-            "cpu_cores_per_process",
-            "memory",
+        for name, value in (
+            ("node_count", self.node_count),
+            ("process_count", self.process_count),
+            ("processes_per_node", self.processes_per_node),
+            ("cpu_cores_per_process", self.cpu_cores_per_process),
+            ("memory", self.memory),
         ):
-            value = getattr(self, name)
             if value is not None and (type(value) is not int or value < 1):
                 raise InvalidJobException(
                     f"{name} must be a whole number from 1, not {value!r}", element=f"{element}.{name}"

@@ -16,10 +16,22 @@ from .staging import StageIn, StageOut, StageOutFlags
 
 #: The longest single argument or environment string that Linux passes on (execve(2), MAX_ARG_STRLEN).
 MAX_ARGUMENT = 131_072 - 1
+#: A text of fewer characters has no more bytes than that.
+_SURELY = MAX_ARGUMENT // 4
 
 
 def _path(value: str | os.PathLike[str] | None) -> Path | None:
     return Path(value) if type(value) is str else value  # type: ignore[return-value]  # checked by check()
+
+
+def path_text(value: str | os.PathLike[str] | None) -> str | None:
+    """A path as `Path` would write it; most are written so already, and making a `Path` costs ten times as much."""
+    if value is None:
+        return None
+    text = os.fspath(value)
+    if "//" in text or "/." in text or text.startswith(".") or text.endswith("/"):
+        return str(Path(text))
+    return text
 
 
 class JobSpec:
@@ -192,13 +204,10 @@ class JobSpec:
                 raise InvalidJobException(
                     f"arguments must be a list of texts, not {self.arguments!r}", element="arguments"
                 )
-            if any(type(argument) is not str and isinstance(argument, os.PathLike) for argument in self.arguments):
-                self.arguments = [
-                    os.fspath(argument) if isinstance(argument, os.PathLike) else argument
-                    for argument in self.arguments
-                ]
-            for index, argument in enumerate(self.arguments):
-                _check_value(f"arguments[{index}]", argument)
+            for argument in self.arguments:
+                if type(argument) is not str or "\0" in argument or len(argument) > _SURELY:
+                    self._check_arguments(self.arguments)
+                    break
         if type(self.inherit_environment) is not bool:
             raise InvalidJobException(
                 f"inherit_environment must be true or false, not {self.inherit_environment!r}",
@@ -208,7 +217,7 @@ class JobSpec:
             self._check_environment(self.environment)
         for field in ("_directory", "_stdin_path", "_stdout_path", "_stderr_path", "_pre_launch", "_post_launch"):
             value = getattr(self, field)
-            if value is not None:
+            if value is not None and not _is_plain(value):
                 _check_text(field[1:], os.fspath(value) if isinstance(value, os.PathLike) else value)
         if self._directory is not None:
             directory = os.fspath(self._directory)
@@ -232,6 +241,15 @@ class JobSpec:
         if self.stages or self.cleanup_flags is not StageOutFlags.ALWAYS:
             check_directives(self, _check_required)
 
+    def _check_arguments(self, arguments: list[str]) -> None:
+        """Those that are not all plain texts."""
+        if any(isinstance(argument, os.PathLike) for argument in arguments):
+            self.arguments = arguments = [
+                os.fspath(argument) if isinstance(argument, os.PathLike) else argument for argument in arguments
+            ]
+        for index, argument in enumerate(arguments):
+            _check_value(f"arguments[{index}]", argument)
+
     @staticmethod
     def _check_environment(environment: dict[str, str]) -> None:
         if not isinstance(environment, dict):
@@ -244,6 +262,8 @@ class JobSpec:
                     f"{name!r} cannot name an environment variable: letters, digits and underscores, no digit first",
                     element="environment",
                 )
+            if type(value) is str and "\0" not in value and len(value) <= _SURELY:
+                continue
             if isinstance(value, int):
                 environment[name] = str(value)  # as programs written for psij-python count on
             else:
@@ -280,7 +300,14 @@ class JobSpec:
         return f"JobSpec(executable={self.executable!r}, arguments={self.arguments!r})"
 
 
+def _is_plain(value: object) -> bool:
+    """Whether there can be nothing wrong with a text."""
+    return type(value) is str and value != "" and "\0" not in value and len(value) <= _SURELY
+
+
 def _check_text(element: str, value: object, *, required: bool = False) -> None:
+    if _is_plain(value):
+        return
     if value is None and required:
         raise InvalidJobException(f"{element} is missing", element=element)
     if type(value) is not str:
@@ -301,7 +328,7 @@ def _check_value(element: str, value: object) -> None:
         raise InvalidJobException(
             f"{element} contains the NUL character, which no program can receive", element=element
         )
-    if len(value) > MAX_ARGUMENT // 4 and len(value.encode("utf-8", "surrogateescape")) > MAX_ARGUMENT:
+    if len(value) > _SURELY and len(value.encode("utf-8", "surrogateescape")) > MAX_ARGUMENT:
         raise InvalidJobException(
             f"{element} is longer than the {MAX_ARGUMENT} bytes that the system passes to a program; put it in a file",
             element=element,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from urllib.parse import quote, unquote
 
@@ -29,6 +30,7 @@ from .ranges import as_date
 ROOT = "/v1/activities/"
 
 
+@functools.lru_cache(maxsize=1024)
 def utc(seconds: float) -> str:
     """RFC 3339, to the millisecond. Years that it has no form for are taken for the nearest that it has."""
     return as_date(seconds).isoformat(timespec="milliseconds")[:-6] + "Z"

@@ -111,7 +111,7 @@ class LocalDriver(Driver):
     # -- jobs -------------------------------------------------------------------------------------
 
     def check(self, request: JobRequest) -> None:
-        self._wire(request)
+        self._parts(request)
 
     async def submit(self, requests: Sequence[JobRequest]) -> list[str | ArgosyError]:
         answers: list[str | ArgosyError] = [request.tag for request in requests]
@@ -160,6 +160,9 @@ class LocalDriver(Driver):
                 answers[index] = InvalidJobException(refusal, element="resources")
 
     def _wire(self, request: JobRequest) -> str:
+        return json.dumps(self._parts(request), separators=(",", ":"))
+
+    def _parts(self, request: JobRequest) -> list[Any]:
         spec = request.spec
         spec.check()
         if spec.stages:
@@ -177,8 +180,7 @@ class LocalDriver(Driver):
         prepared = prepare(spec, request.directory, self._environ, request.tag, request.preparation, note)
         inherits = prepared.base is not None
         directory = os.getcwd() if prepared.directory is None else prepared.directory
-        wire = [request.tag, resources.computed_core_count, None, inherits, prepared.argv, directory, *prepared[3:]]
-        return json.dumps(wire, separators=(",", ":"))
+        return [request.tag, resources.computed_core_count, None, inherits, prepared.argv, directory, *prepared[3:]]
 
     async def find(self, tags: Sequence[str], accounts: Mapping[str, str] | None = None) -> dict[str, str]:
         return {tag: tag for tag in await self._vector("find", tags)}

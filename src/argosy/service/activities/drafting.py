@@ -105,14 +105,16 @@ class Drafting:
             activity = decision.activity
             began = decide(activity, Begun(), needs_of(description), now, self.policy.retention)
             decision = Decision(began.activity, decision.events + began.events, began.instructions)
-        encoded = native.encode(request.description)
+        plain = native.without_secrets(request.description)
+        stored = native.encode(plain)
+        asked = stored if plain is request.description else native.encode(request.description)
         subscriptions = of_description(description.notify, who.name, id, now, self.outbound, self.notifying)
         new = NewActivity(
             decision.activity,
-            native.encode(native.without_secrets(request.description)),
+            stored,
             tuple(decision.events),
             key=request.key,
-            digest=hashlib.sha256(encoded).digest(),
+            digest=hashlib.sha256(asked).digest(),
             key_expires=now + self.policy.key_lifetime,
             subscriptions=subscriptions,
         )

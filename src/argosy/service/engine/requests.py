@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections.abc import Sequence
 
 from argosy.executors.contract import Handle, JobRequest
 from argosy.model import ActivityDescription, JobAttributes, JobSpec, RuntimeEnvironment
+from argosy.model.spec import path_text
 from argosy.service.matching.preparation import contained, preparation
 from argosy.store import Activity
 
@@ -25,41 +27,43 @@ def job_request(
 ) -> JobRequest:
     """What a driver is asked to run, in this queue (None: the batch system's choice) and in these environments."""
     spec = session_spec(description.spec, session)
+    directory = path_text(spec._directory) or session
     if spec.attributes.queue_name != queue:
         spec.attributes = _in_queue(spec.attributes, queue)
-    if description.spec.directory is not None and "/" in (executable := spec.executable or ""):
+    if description.spec._directory is not None and "/" in (executable := spec.executable or ""):
         inputs = {posixpath.normpath(file.path) for file in description.inputs}
         if (plain := posixpath.normpath(executable)) in inputs:
             spec.executable = f"{session}/{plain}"  # an input file is in the session directory, wherever the job runs
     if not environments:
-        return JobRequest(id, spec, str(spec.directory), description.rerunnable)
+        return JobRequest(id, spec, directory, description.rerunnable)
     asked = {request.name: request for request in description.environments}
     chosen = [(one, asked[one.name]) for one in environments if one.name in asked]
     return JobRequest(
-        id, contained(spec, session, environments), str(spec.directory), description.rerunnable, preparation(chosen)
+        id, contained(spec, session, environments), directory, description.rerunnable, preparation(chosen)
     )
 
 
 def session_spec(spec: JobSpec, session: str) -> JobSpec:
     """The specification with every relative path made one of the session directory."""
 
-    def beneath(path: object) -> str | None:
-        return None if path is None else f"{session}/{path}" if not str(path).startswith(("/", "~")) else str(path)
+    def beneath(value: str | os.PathLike[str] | None) -> str | None:
+        path = path_text(value)
+        return path if path is None or path.startswith(("/", "~")) else f"{session}/{path}"
 
     return JobSpec(
         executable=spec.executable,
         arguments=spec.arguments,
-        directory=str(spec.directory) if spec.directory is not None else session,
+        directory=path_text(spec._directory) or session,
         name=spec.given_name,
         inherit_environment=spec.inherit_environment,
         environment=spec.environment,
-        stdin_path=beneath(spec.stdin_path),
-        stdout_path=beneath(spec.stdout_path),
-        stderr_path=beneath(spec.stderr_path),
+        stdin_path=beneath(spec._stdin_path),
+        stdout_path=beneath(spec._stdout_path),
+        stderr_path=beneath(spec._stderr_path),
         resources=spec.resources,
         attributes=spec.attributes,
-        pre_launch=beneath(spec.pre_launch),
-        post_launch=beneath(spec.post_launch),
+        pre_launch=beneath(spec._pre_launch),
+        post_launch=beneath(spec._post_launch),
         launcher=spec.launcher,
     )
 
