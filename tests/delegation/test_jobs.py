@@ -249,10 +249,17 @@ def test_credentials_that_a_description_may_not_name(service: Secure, client: Cl
         with pytest.raises(ArgosyError) as caught:
             client.submit(json.loads(json.dumps({"executable": "/bin/true", **more})))
         assert caught.value.element == element
-    sweep = {
+    sweep: dict[str, Any] = {
         "description": {"executable": "/bin/echo", "arguments": ["{{x}}"], "credentials": ["0" * 16]},
         "sweep": {"parameter": "x", "values": [1, 2]},
     }
     headers = {"Authorization": f"Bearer {service.token}"}
     refused = httpx.post(f"{service.url}/v1/sweeps", json=sweep, headers=headers, verify=service.context())
     assert (refused.status_code, refused.json()["element"]) == (422, "credentials[0]")
+    # A parameter may name them: each is looked at, wherever it comes in the sweep.
+    sweep["description"]["credentials"] = ["{{x}}"]
+    for values, status in (([one, two], 201), ([one] * 50 + ["0" * 16], 422)):
+        sweep["sweep"]["values"] = values
+        answer = httpx.post(f"{service.url}/v1/sweeps", json=sweep, headers=headers, verify=service.context())
+        assert answer.status_code == status, answer.text
+    assert "(job 50 of the sweep)" in answer.json()["detail"]

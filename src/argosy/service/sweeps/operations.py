@@ -35,6 +35,12 @@ _PROBING = 2.0
 _AT_A_TIME = 25
 
 
+def _of_job(error: InvalidInput, index: int) -> InvalidInput:
+    error.message = f"{error.message} (job {index} of the sweep)"
+    error.args = (error.message,)
+    return error
+
+
 class SweepService(SweepOperations):
     """The part of the service that answers for sweeps."""
 
@@ -57,10 +63,16 @@ class SweepService(SweepOperations):
             raise LimitExceeded(
                 f"{window} unfinished jobs at a time; the most are {self._policy.sweep_window_limit}", element="window"
             )
+        seen: set[tuple[str, ...]] = set()
         for number, (index, job) in enumerate(probes):
-            if number == 0:
-                # All jobs have the same: they are named in the description and not in the parameters.
-                await check_credentials(self.keeper, caller.name, job)
+            # As a rule all jobs name the same, and one look is enough; but a parameter may name them too.
+            named = (str(job.offer_credentials), *job.credentials)
+            if named not in seen:
+                seen.add(named)
+                try:
+                    await check_credentials(self.keeper, caller.name, job)
+                except InvalidInput as error:
+                    raise _of_job(error, index) from None
             self._probe(caller, index, job)
             if number % _AT_A_TIME == 0:
                 await asyncio.sleep(0)  # others have their turn
@@ -100,9 +112,7 @@ class SweepService(SweepOperations):
         try:
             self._maker.look_at(caller, job)
         except InvalidInput as error:
-            error.message = f"{error.message} (job {index} of the sweep)"
-            error.args = (error.message,)
-            raise
+            raise _of_job(error, index) from None
 
     async def _sweep_of(self, caller: Caller, operation: Operation, id: str) -> Sweep:
         everybodys = demand(caller, operation) is Reach.ANY
