@@ -199,6 +199,18 @@ async def test_start_terminate_and_purge(http: httpx.AsyncClient, operations: Fa
     assert operations.purged == [(id, False), (running, True)]
 
 
+async def test_purging_many_answers_for_each_in_its_place(http: httpx.AsyncClient, operations: FakeOperations) -> None:
+    ended, runs = await create(http), await create(http)
+    await http.post(f"/v1/activities/{ended}/terminate")
+    answers = (await http.post("/v1/activities/purge", json=[runs, ended, "0" * 32, ended])).json()
+    assert answers[1] is None
+    assert [answer and answer["code"] for answer in answers] == ["invalid-state", None, "not-found", "not-found"]
+    assert (await http.post("/v1/activities/purge?terminate=true", json=[runs])).json() == [None]
+    assert operations.purged == [(ended, False), (runs, True)]
+    refused = await http.post("/v1/activities/purge", json={"ids": [runs]})
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid-input")
+
+
 async def test_an_activity_that_is_known_is_not_sent_again(http: httpx.AsyncClient, operations: FakeOperations) -> None:
     id = await create(http)
     first = await http.get(f"/v1/activities/{id}")

@@ -72,6 +72,21 @@ def test_while_files_are_copied(alice: Client, storage: Place) -> None:
     assert "slow" not in [entry.path for entry in alice.list_files(id)]
 
 
+def test_several_are_purged_in_one_request(alice: Client, bob: Client, storage: Place, tmp_path: Path) -> None:
+    """Each is answered in its place; those that run are ended first where that is asked for."""
+    runs = running(alice, "local", tmp_path.name, storage.url + "/out")
+    ended = alice.submit(Description(executable="/bin/true")).id
+    alice.wait(ended, timeout=60)
+    bobs = bob.submit(Description(executable="/bin/true", held=True)).id
+    answers = alice.purge_many([runs, ended, bobs, UNKNOWN])
+    assert [answer and answer.code for answer in answers] == ["invalid-state", None, "not-found", "not-found"]
+    assert alice.purge_many([runs, runs], terminate=True) == [None, None]
+    until(lambda: not _marked(tmp_path.name), 30)
+    with pytest.raises(NotFound):
+        alice.status(runs)
+    assert bob.status(bobs).state == "pending:held"
+
+
 @pytest.mark.parametrize("id", ["nonsense", "x" * 300, "'; drop table activity; --"])
 def test_extension_2a_an_invalid_id(alice: Client, id: str) -> None:
     with pytest.raises(NotFound):

@@ -19,6 +19,10 @@ from .units import Duration
 ids_argument = click.argument("ids", nargs=-1, required=True, metavar="ID...")
 
 
+#: Jobs in one request.
+_AT_ONCE = 1000
+
+
 def _each(ids: Sequence[str], act: Callable[[Client, str], ActivityDocument | None], *, as_json: bool) -> int:
     """Do something to each of the jobs, whatever becomes of the others. Says what was refused."""
     code = OK
@@ -78,7 +82,26 @@ def restart(ids: tuple[str, ...], over: bool, as_json: bool) -> int:
 @click.option("--terminate", is_flag=True, help="End those first that have not ended.")
 def purge(ids: tuple[str, ...], terminate: bool) -> int:
     """Remove jobs that have ended, with their files."""
-    return _each(ids, lambda client, name: client.purge(name, terminate=terminate), as_json=False)
+    if len(ids) == 1:
+        return _each(ids, lambda client, name: client.purge(name, terminate=terminate), as_json=False)
+    code = OK
+    with connect() as client:
+        found = []
+        for name in ids:
+            try:
+                found.append(full_id(client, name))
+            except ServiceUnreachable:
+                raise
+            except ArgosyError as error:
+                report(str(error), element=error.element)
+                code = FAILED
+        for begin in range(0, len(found), _AT_ONCE):
+            some = found[begin : begin + _AT_ONCE]
+            for id, problem in zip(some, client.purge_many(some, terminate=terminate), strict=True):
+                if problem is not None:
+                    report(f"{id}: {problem.detail}")
+                    code = FAILED
+    return code
 
 
 @click.command(

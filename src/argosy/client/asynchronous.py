@@ -21,6 +21,7 @@ from argosy.languages.documents import (
     EventDocument,
     FileDocument,
     NewCredential,
+    Problem,
     Result,
     ServiceDocument,
     ServiceStatus,
@@ -44,6 +45,7 @@ from .transfer import CHUNK, Download, Moved, Source, Upload, file_content
 
 T = TypeVar("T")
 Results = list[Result]
+Purged = list[Problem | None]
 Shares = list[ShareDocument]
 Information = dict[str, list[dict[str, Any]]]
 Environments = list[EnvironmentDocument]
@@ -212,6 +214,10 @@ class AsyncClient(AsyncAccounting, AsyncNotifying, AsyncSweepMethods):
     async def purge(self, id: str, *, terminate: bool = False) -> None:
         """Remove an activity that has ended and all that belongs to it; with `terminate`, end it first."""
         await self._do(calls.purge(id, terminate))
+
+    async def purge_many(self, ids: Sequence[str], *, terminate: bool = False) -> Purged:
+        """The same for many; for each in its place None, or what is wrong."""
+        return await self._do(calls.purge_many(ids, terminate))
 
     async def events(self, id: str, *, after: int = 0) -> AsyncIterator[EventDocument]:
         """What has happened to an activity."""

@@ -209,6 +209,18 @@ def purge(id: str, terminate: bool) -> Call[None]:
     return Call("DELETE", activity(id), None, params=params, idempotent=False, wait=300.0 if terminate else 0.0)
 
 
+def purge_many(ids: Sequence[str], terminate: bool) -> Call[list[documents.Problem | None]]:
+    return Call(
+        "POST",
+        "/v1/activities/purge",
+        list[documents.Problem | None],
+        params={"terminate": "true"} if terminate else {},
+        content=msgspec.json.encode(list(ids)),
+        idempotent=False,
+        wait=300.0 if terminate else 60.0,
+    )
+
+
 def events(id: str, after: int, limit: int) -> Call[documents.EventPage]:
     return Call("GET", activity(id, "events"), documents.EventPage, params={"after": after, "limit": limit})
 

@@ -20,6 +20,7 @@ from argosy.languages.documents import (
     EventDocument,
     FileDocument,
     NewCredential,
+    Problem,
     Result,
     ServiceDocument,
     ServiceStatus,
@@ -43,6 +44,7 @@ from .transfer import CHUNK, Download, Moved, Source, Upload, file_content
 
 T = TypeVar("T")
 Results = list[Result]
+Purged = list[Problem | None]
 Shares = list[ShareDocument]
 Information = dict[str, list[dict[str, Any]]]
 Environments = list[EnvironmentDocument]
@@ -209,6 +211,10 @@ class Client(Accounting, Notifying, SweepMethods):
     def purge(self, id: str, *, terminate: bool = False) -> None:
         """Remove an activity that has ended and all that belongs to it; with `terminate`, end it first."""
         self._do(calls.purge(id, terminate))
+
+    def purge_many(self, ids: Sequence[str], *, terminate: bool = False) -> Purged:
+        """The same for many; for each in its place None, or what is wrong."""
+        return self._do(calls.purge_many(ids, terminate))
 
     def events(self, id: str, *, after: int = 0) -> Iterator[EventDocument]:
         """What has happened to an activity."""

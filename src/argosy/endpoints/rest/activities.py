@@ -1,4 +1,4 @@
-"""Activities over HTTP: create, look, list, start, terminate, purge."""
+"""Activities over HTTP: create, look, list, start, terminate."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
-from litestar import Request, Response, delete, get, post
+from litestar import Request, Response, get, post
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, HeaderParameter, QueryParameter
@@ -203,21 +203,6 @@ def activity_routes(operations: Operations, closing: asyncio.Event) -> list[HTTP
             return Response(None, status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
         return Response(render.activity(record), headers=headers)
 
-    @delete(
-        "/activities/{id:str}",
-        operation_id="purge_activity",
-        summary="Remove an activity that has ended, with its session directory",
-        opt={"problems": (404, 409, 503)},
-    )
-    async def purge(
-        request: ApiRequest,
-        id: FromPath[str],
-        terminate: Annotated[bool, QueryParameter(description="End it first where it has not ended.")] = False,
-    ) -> None:
-        (error,) = await operations.purge(request.user, [id], terminate=terminate)
-        if error is not None:
-            raise error
-
     @get(
         "/activities/{id:str}/description",
         operation_id="get_description",
@@ -249,7 +234,7 @@ def activity_routes(operations: Operations, closing: asyncio.Event) -> list[HTTP
         (ending,) = await operations.terminate(request.user, [id])
         return render.activity(_value(ending))
 
-    return [create, create_batch, page, statuses, one, purge, description, start, terminate]
+    return [create, create_batch, page, statuses, one, description, start, terminate]
 
 
 async def create_one(

@@ -32,6 +32,7 @@ from .hot import hot_path
 from .information import information_routes
 from .notifications import notification_routes
 from .problems import answer, of_status, unexpected
+from .purge import purge_routes
 from .restart import restart_routes
 from .service_info import service_info_routes
 from .streaming import send_whole
@@ -153,6 +154,7 @@ def _litestar(operations: Operations, closing: asyncio.Event, callers: Callers, 
             *credential_routes(operations),
             *administration_routes(operations, callers),
             *activity_routes(operations, closing),
+            *purge_routes(operations),
             *restart_routes(operations),
             *transfer_routes(operations),
             *change_routes(operations),
