@@ -144,6 +144,21 @@ def test_a_second_run_that_was_never_begun_did_not_exit() -> None:
     assert "put it back into the queue" in report.message
 
 
+def test_a_script_that_could_write_nothing_ran_nothing() -> None:
+    """Its exit status is its own, unless it has said before that the application began."""
+    unwritten = seen(Phase.ENDED, "FAILED", outcome=Outcome.EXITED, exit_code=125, hosts=("n1",))
+    job = watched()
+    assert on_seen(job, unwritten, 3.0, 3.1, POLICY) is None
+    report = on_seen(job, unwritten, 7.0, 7.1, POLICY)
+    assert (report.outcome, report.exit_code) == (Outcome.NOT_STARTED, None)
+    assert "not seen by n1" in report.message
+    begun = watched()
+    on_start(begun, record(RecordKind.START), 1.0)
+    on_seen(begun, unwritten, 3.0, 3.1, POLICY)
+    report = on_seen(begun, unwritten, 7.0, 7.1, POLICY)
+    assert (report.outcome, report.exit_code) == (Outcome.EXITED, 125)
+
+
 def test_another_copys_refusal_is_no_end() -> None:
     other = Record(RecordKind.DUPLICATE, "t", "8", 0, 1.0, owner="7", ran=False)
     assert on_duplicate(watched(), other, 2.0) is None

@@ -313,3 +313,24 @@ def test_its_wall_time_is_used_up(client: Client, cluster: Cluster) -> None:
     failed = _failed(client, cluster.overdue)
     assert "wall time was used up" in (failed.reason or "")
     assert "TIMEOUT" in (failed.reason or "")
+
+
+@pytest.mark.slurm
+def test_the_disk_of_the_spool_is_full(own_system: System, small_disk: Path, slurm: None) -> None:
+    """The job's script cannot claim its run there, so it runs nothing, and that is told."""
+    config = own_system.directory / "argosy.toml"
+    config.write_text(config.read_text().replace("poll = 1", f'poll = 1\nspool = "{small_disk}/spool"'))
+    own_system.start()
+    with own_system.client() as client:
+        first = client.submit(Description(executable="/bin/true", share="slurm")).id
+        assert client.wait(first, timeout=60).state == "finished"
+        ballast = _fill(small_disk)
+        id = client.submit(Description(executable="/bin/sh", arguments=["-c", "echo ran > ran"], share="slurm")).id
+        done = client.wait(id, timeout=60)
+        assert done.state == "failed", (done, list(client.events(id)))
+        assert "could not write into the spool" in (done.reason or "")
+        assert "ran" not in [entry.path for entry in client.list_files(id)]
+        ballast.unlink()
+        client.restart(id)
+        assert client.wait(id, timeout=60).state == "finished"
+        assert client.read_file(id, "ran") == b"ran\n"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from argosy.batch.records import Record, RecordKind
+from argosy.batch.records import NOT_RUN, Record, RecordKind
 from argosy.executors.contract import Handle, Report
 from argosy.model import JobState, Observation, Outcome, Phase
 
@@ -65,6 +65,8 @@ class Watched:
     unseen_since: float | None = None
     cancel_asked: bool = False
     concluded: bool = False
+    begun: bool = False
+    """Whether its script has said that it began to run the application."""
     step: JobState | None = None
     """How far this run has come; only of a job that stages does the script say so."""
     hosts: tuple[str, ...] = field(default=())
@@ -84,6 +86,7 @@ def on_start(job: Watched, record: Record, now: float) -> Report | None:
         job.step = None
         if job.record is not None and job.record.run < record.run:
             job.record = None  # that run was put back into the queue
+    job.begun = True
     step: JobState | None = STEPS[record.kind]
     if job.step is None and record.kind is RecordKind.START:
         step = None  # a plain job: it runs, and there is no more to say
@@ -215,6 +218,9 @@ def _on_ended(job: Watched, seen: Observation, now: float, policy: Policy) -> Re
             # say, and the exit code that is shown is the batch system's own invention.
             words = "the batch system put it back into the queue and ended it there; its application was cut off before"
             return _end(job, seen.ended or now, Outcome.NODE_FAILURE, message=words)
+        if seen.exit_code == NOT_RUN and not job.begun:
+            # What a script ends with that could not claim its run, and could not even write that down.
+            return _end(job, seen.ended or now, Outcome.NOT_STARTED, message=_unwritten(job, seen))
         if seen.exit_code is None and job.cancel_asked:
             return _end(job, seen.ended or now, Outcome.CANCELLED, message=explain(Outcome.CANCELLED, seen.word))
         if seen.exit_code is None and now - job.ended_at < policy.lost_after:
@@ -224,6 +230,11 @@ def _on_ended(job: Watched, seen: Observation, now: float, policy: Policy) -> Re
         return _end(job, seen.ended or now, Outcome.EXITED, exit_code=seen.exit_code, signal=seen.signal, seen=seen)
     words = seen.word if not seen.reason or seen.reason in seen.word else f"{seen.word}, {seen.reason}"
     return _end(job, seen.ended or now, outcome, message=explain(outcome, words), record=job.record, seen=seen)
+
+
+def _unwritten(job: Watched, seen: Observation) -> str:
+    hosts = ", ".join(seen.hosts or job.hosts) or "the job's host"
+    return f"its script could not write into the spool and ran nothing: is the spool full, or not seen by {hosts}?"
 
 
 def _exited(job: Watched, record: Record) -> Report:
