@@ -33,7 +33,7 @@ from argosy.transport.local import LocalTransport
 from . import daemon
 from .connection import Connection
 from .machine import this_machine
-from .spawn import prepare
+from .spawn import is_plain, prepare
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +111,9 @@ class LocalDriver(Driver):
     # -- jobs -------------------------------------------------------------------------------------
 
     def check(self, request: JobRequest) -> None:
-        self._parts(request)
+        self._checked(request)
+        if not is_plain(request.spec, request.preparation):
+            self._parts(request)  # a launcher may refuse what it is to launch
 
     async def submit(self, requests: Sequence[JobRequest]) -> list[str | ArgosyError]:
         answers: list[str | ArgosyError] = [request.tag for request in requests]
@@ -160,9 +162,11 @@ class LocalDriver(Driver):
                 answers[index] = InvalidJobException(refusal, element="resources")
 
     def _wire(self, request: JobRequest) -> str:
+        self._checked(request)
         return json.dumps(self._parts(request), separators=(",", ":"))
 
-    def _parts(self, request: JobRequest) -> list[Any]:
+    @staticmethod
+    def _checked(request: JobRequest) -> None:
         spec = request.spec
         spec.check()
         if spec.stages:
@@ -176,11 +180,15 @@ class LocalDriver(Driver):
                 f"the job asks for {resources.computed_node_count} nodes, but this is one machine",
                 element="resources.node_count",
             )
+
+    def _parts(self, request: JobRequest) -> list[Any]:
+        spec = request.spec
         note = self._note(request.tag) if request.preparation is not None else ""
         prepared = prepare(spec, request.directory, self._environ, request.tag, request.preparation, note)
         inherits = prepared.base is not None
         directory = os.getcwd() if prepared.directory is None else prepared.directory
-        return [request.tag, resources.computed_core_count, None, inherits, prepared.argv, directory, *prepared[3:]]
+        cores = spec.effective_resources.computed_core_count
+        return [request.tag, cores, None, inherits, prepared.argv, directory, *prepared[3:]]
 
     async def find(self, tags: Sequence[str], accounts: Mapping[str, str] | None = None) -> dict[str, str]:
         return {tag: tag for tag in await self._vector("find", tags)}

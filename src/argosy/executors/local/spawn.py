@@ -57,6 +57,13 @@ argosy_unprepared() {
 """
 
 
+def is_plain(spec: JobSpec, preparation: Preparation | None) -> bool:
+    """Whether the executable is started as it is, with no shell between."""
+    if preparation is not None or spec.launcher not in (None, "single"):
+        return False
+    return spec._pre_launch is None and spec._post_launch is None
+
+
 def prepare(
     spec: JobSpec,
     directory: str | None,
@@ -81,8 +88,7 @@ def prepare(
             changes[name] = substitute(value, {**environ, **changes}) if "${" in value else value
     changes[TAG_VARIABLE] = tag
     where = directory if directory is not None else _path(spec._directory, environ)
-    plain = spec.launcher in (None, "single") and preparation is None
-    if plain and spec._pre_launch is None and spec._post_launch is None:
+    if is_plain(spec, preparation):
         arguments = spec.arguments or ()
         if any("${" in argument for argument in arguments):
             variables = {**(inherited or {}), **changes}
