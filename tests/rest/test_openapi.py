@@ -123,3 +123,33 @@ async def test_answers_are_as_documented(
         documented = document["paths"][path][method]["responses"][str(response.status_code)]["content"]
         schema = documented[response.headers["content-type"]]["schema"]
         jsonschema.Draft202012Validator(schema | {"components": document["components"]}).validate(response.json())
+
+
+async def test_numbers_have_bounds_that_are_kept(document: dict[str, Any], http: httpx.AsyncClient) -> None:
+    """A number that no database holds is the caller's fault."""
+    tried = 0
+    for method, path, operation in operations_of(document):
+        for parameter in operation.get("parameters", ()) if method == "get" else ():
+            schemas = [parameter["schema"], *parameter["schema"].get("oneOf", ())]
+            if not any(schema.get("type") == "integer" for schema in schemas) or parameter["name"] == "version":
+                continue
+            assert any(schema.get("maximum", 1 << 63) < 1 << 63 for schema in schemas), (path, parameter["name"])
+            address = path.replace("{id}", "x").replace("{path}", "y")
+            answer = await http.request(method, address, params={parameter["name"]: str(1 << 70)})
+            assert answer.status_code == 422, (path, parameter["name"])
+            assert answer.json()["element"] == parameter["name"]
+            tried += 1
+    assert tried > 8
+
+
+async def test_an_answer_to_a_wrong_parameter_is_documented(document: dict[str, Any]) -> None:
+    for _, path, operation in operations_of(document):
+        if any(one["in"] == "query" for one in operation.get("parameters", ())):
+            assert "422" in operation["responses"], path
+
+
+async def test_one_element_with_a_time_beyond_all_bounds_harms_no_other(http: httpx.AsyncClient) -> None:
+    elements = [{"description": {"executable": "x", "duration": duration}} for duration in (1, 1e300, 1e11, 2)]
+    answers = (await http.post("/v1/activities/batch", json=elements)).json()
+    assert ["activity" in answer for answer in answers] == [True, False, False, True]
+    assert answers[1]["problem"]["element"] == "[1].description.duration"

@@ -99,6 +99,10 @@ class Environment(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_onl
     optional: Annotated[bool, Meta(description="Leave it out where it is not to be had.")] = False
 
 
+#: The longest wall time that can be asked for, in seconds: a hundred years.
+MAX_DURATION = 3_155_760_000
+
+
 class Description(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """What to run, with what, and where. Relative paths are in the activity's session directory, where it runs."""
 
@@ -117,7 +121,12 @@ class Description(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_onl
     resources: Resources | None = None
     duration: (
         Annotated[
-            float, Meta(gt=0, description="Wall time in seconds; default 600; null leaves it to the batch system.")
+            float,
+            Meta(
+                gt=0,
+                le=MAX_DURATION,
+                description="Wall time in seconds; default 600; null leaves it to the batch system.",
+            ),
         ]
         | UnsetType
         | None

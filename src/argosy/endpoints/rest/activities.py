@@ -35,7 +35,14 @@ _GROUPS = {"active": ("pending", "running"), "final": ("finished", "failed", "te
 
 ApiRequest = Request[Caller, None, State]
 Text = Annotated[str | None, QueryParameter()]
-Key = Annotated[str | None, HeaderParameter(name="Idempotency-Key")]
+Key = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        description="A submission id of yours: a repeat answers with what was made first.",
+        schema_extra={"minLength": 1, "maxLength": bodies.MAX_KEY},
+    ),
+]
 Strict = Annotated[bool, QueryParameter(description="Hold a document in JSDL or the like to every rule of it.")]
 Instant = Annotated[str | None, QueryParameter(description="RFC 3339, e.g. 2024-05-01T00:00:00Z.")]
 
@@ -43,7 +50,7 @@ HowMuch = Annotated[
     Literal["basic", "detailed", "full"],
     QueryParameter(description="basic: the state; detailed: the record; full: with history, times, description."),
 ]
-Model = Annotated[str, QueryParameter(description=f"The information model: {', '.join(MODELS)}.")]
+Model = Annotated[str, QueryParameter(description="The information model.", schema_extra={"enum": list(MODELS)})]
 
 #: What is told differently to different callers for each question, and changes with time.
 _VARY = {"Vary": "Accept", "Cache-Control": "private, no-cache"}

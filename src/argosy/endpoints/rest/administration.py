@@ -45,7 +45,7 @@ def administration_routes(operations: Operations, callers: Callers) -> list[HTTP
         status_code=204,
         operation_id="admin_drain",
         summary="Take no new activities, across restarts too; everything else goes on",
-        opt={"body": DrainDocument, "problems": (400, 415, 422, 503)},
+        opt={"body": DrainDocument, "body_optional": True, "problems": (400, 415, 422, 503)},
     )
     async def drain(request: AdministrationRequest) -> None:
         bodies.check_type(request.headers.get("content-type", ""))
@@ -67,7 +67,7 @@ def administration_routes(operations: Operations, callers: Callers) -> list[HTTP
         status_code=202,
         operation_id="admin_stop",
         summary="Finish what is being recorded, submitted and transferred, then stop; jobs go on",
-        opt={"body": StopDocument, "problems": (400, 415, 422, 503)},
+        opt={"body": StopDocument, "body_optional": True, "problems": (400, 415, 422, 503)},
     )
     async def stop(request: AdministrationRequest) -> None:
         bodies.check_type(request.headers.get("content-type", ""))

@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 #: The longest Idempotency-Key or submission id, in characters.
 MAX_KEY = 255
+#: The largest number of an event, a letter and the like: what every JSON reader holds exactly, and every database.
+MAX_NUMBER = (1 << 53) - 1
 #: The most jobs that a document in another language may come to.
 MAX_JOBS = 10_000
 #: The most bytes that all jobs of a document may come to, if each were written as long as the document.

@@ -82,7 +82,7 @@ def credential_routes(operations: Operations) -> list[HTTPRouteHandler]:
         "/delegations",
         operation_id="request_delegation",
         summary="Begin to delegate a proxy: the service makes a key and asks for it to be signed",
-        opt={"body": DelegationRequest, "problems": (400, 409, 413, 415, 422, 429, 503)},
+        opt={"body": DelegationRequest, "body_optional": True, "problems": (400, 409, 413, 415, 422, 429, 503)},
     )
     async def delegate(request: CredentialRequest) -> DelegationDocument:
         bodies.check_type(request.headers.get("content-type", ""))

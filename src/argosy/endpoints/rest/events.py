@@ -20,13 +20,15 @@ from argosy.service.contract import Operations
 from argosy.store import Event
 
 from . import render, waiting
+from .bodies import MAX_NUMBER
 from .streaming import Answer
 
 EventRequest = Request[Caller, None, State]
 EVENT_STREAM = "text/event-stream"
 
 After = Annotated[
-    int | None, QueryParameter(ge=0, description="Begin after this event's `seq`; Last-Event-ID does the same.")
+    int | None,
+    QueryParameter(ge=0, le=MAX_NUMBER, description="Begin after this event's `seq`; Last-Event-ID does the same."),
 ]
 States = Annotated[
     list[str] | None,
@@ -59,7 +61,7 @@ def event_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRou
     async def history(
         request: EventRequest,
         id: FromPath[str],
-        after: Annotated[int, QueryParameter(ge=0)] = 0,
+        after: Annotated[int, QueryParameter(ge=0, le=MAX_NUMBER)] = 0,
         limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 1000,
     ) -> EventPage:
         events = await operations.events(request.user, id, after=after, limit=limit)

@@ -21,6 +21,7 @@ from argosy.service.caller import Caller
 from argosy.service.contract import FileInfo, OpenFile, Operations
 
 from . import render
+from .bodies import MAX_NUMBER
 from .following import Following
 from .problems import HttpError
 from .ranges import Part, decide, http_date
@@ -94,7 +95,7 @@ def file_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRout
         follow: Annotated[
             bool, QueryParameter(description="Send what is added too, until the activity has ended. Without Range.")
         ] = False,
-        start: Annotated[int, QueryParameter(ge=0, description="With follow: the first byte.")] = 0,
+        start: Annotated[int, QueryParameter(ge=0, le=MAX_NUMBER, description="With follow: the first byte.")] = 0,
     ) -> ASGIApp:
         del path  # the server has decoded it once too often: %2F is no separator
         return await read(request, id, cursor, limit, follow=follow, start=start)

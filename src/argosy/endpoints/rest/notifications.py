@@ -94,7 +94,9 @@ def notification_routes(operations: Operations) -> list[HTTPRouteHandler]:
     )
     async def dead(
         request: NotificationRequest,
-        cursor: Annotated[int, QueryParameter(ge=0, description="`next` of the page before.")] = 0,
+        cursor: Annotated[
+            int, QueryParameter(ge=0, le=bodies.MAX_NUMBER, description="`next` of the page before.")
+        ] = 0,
         limit: Limit = 100,
     ) -> DeadLetterPage:
         found = await operations.dead_letters(request.user, after=cursor, limit=limit)
@@ -107,12 +109,15 @@ def notification_routes(operations: Operations) -> list[HTTPRouteHandler]:
         status_code=200,
         operation_id="resend_dead_letters",
         summary="Try dead letters again; for each null, or what is wrong",
-        opt={"body": list[int], "problems": (400, 413, 415, 422, 429, 503)},
+        opt={
+            "body": list[int],
+            "problems": (400, 413, 415, 422, 429, 503),
+        },
     )
     async def resend(request: NotificationRequest) -> list[Problem | None]:
         bodies.check_type(request.headers.get("content-type", ""))
         numbers = bodies.decode(await request.body(), _numbers)
-        if any(not 0 <= number < 1 << 63 for number in numbers):
+        if any(not 0 <= number <= bodies.MAX_NUMBER for number in numbers):
             raise InvalidInput("a dead letter's number is positive, and not that long", element="")
         return [None if error is None else problem(error) for error in await operations.resend(request.user, numbers)]
 

@@ -63,14 +63,14 @@ _TYPES: list[Any] = [
     sweep_document.SweepDescription,
 ]
 #: What any operation may answer.
-_ALWAYS = (401, 403, 500)
+_ALWAYS = (401, 403, 429, 500)
 
 
 def document(handlers: Sequence[HTTPRouteHandler], *, name: str, version: str) -> dict[str, Any]:
     """The whole document, as JSON values.
 
-    Each handler's `opt` says what Litestar cannot read from a signature: the `body` it decodes itself, `answers` other
-    than its return type, and its `problems`.
+    Each handler's `opt` says what Litestar cannot read from a signature: the `body` it decodes itself, and whether it
+    is `body_optional`; `answers` other than its return type; and its `problems`.
     """
     app = Litestar(
         [Router("/v1", route_handlers=handlers)], openapi_config=OpenAPIConfig(name, version), logging_config=None
@@ -94,13 +94,14 @@ def document(handlers: Sequence[HTTPRouteHandler], *, name: str, version: str) -
 
 def _complete(operation: dict[str, Any], opt: dict[str, Any], method: str) -> None:
     if "body" in opt:
-        operation["requestBody"] = {"required": True, "content": _content(opt["body"])}
+        operation["requestBody"] = {"required": not opt.get("body_optional", False), "content": _content(opt["body"])}
     answers = {status: answer for status, answer in operation["responses"].items() if status < "400"}
     for status, kind in opt.get("answers", {}).items():
         answers[str(status)] = {"description": HTTPStatus(status).phrase} | (
             {} if kind is None or method == "HEAD" else {"content": _content(kind)}
         )
-    for status in sorted({*opt.get("problems", ()), *_ALWAYS}):
+    refusable = any(one["in"] in ("query", "header") for one in operation.get("parameters", ()))
+    for status in sorted({*opt.get("problems", ()), *_ALWAYS, *((422,) if refusable else ())}):
         answers[str(status)] = {
             "description": HTTPStatus(status).phrase,
             "content": {MEDIA_TYPE: {"schema": {"$ref": _REFERENCE.format(name="Problem")}}},

@@ -32,7 +32,14 @@ ROOT = "/v1/sweeps/"
 MAX_WAIT = 60.0
 
 _Request = Request[Caller, None, State]
-_Key = Annotated[str | None, HeaderParameter(name="Idempotency-Key")]
+_Key = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        description="A submission id of yours: a repeat answers with what was made first.",
+        schema_extra={"minLength": 1, "maxLength": bodies.MAX_KEY},
+    ),
+]
 _Strict = Annotated[bool, QueryParameter(description="Hold a document in JSDL or the like to every rule of it.")]
 _Window = Annotated[int | None, QueryParameter(ge=1, description="The most jobs that are unfinished at a time.")]
 _Stop = Annotated[int | None, QueryParameter(ge=1, description="After so many failures give up the others.")]
@@ -130,7 +137,7 @@ def sweep_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRou
     async def history(
         request: _Request,
         id: FromPath[str],
-        after: Annotated[int, QueryParameter(ge=0)] = 0,
+        after: Annotated[int, QueryParameter(ge=0, le=bodies.MAX_NUMBER)] = 0,
         limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 1000,
     ) -> SweepEventPage:
         events = await operations.sweep_events(request.user, id, after=after, limit=limit)

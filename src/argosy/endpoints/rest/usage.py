@@ -23,6 +23,7 @@ from argosy.store import UsageQuery, UsageRecord, UsageSum
 
 from . import render
 from .activities import instant
+from .bodies import MAX_NUMBER
 from .streaming import Answer, whole
 
 UsageRequest = Request[Caller, None, State]
@@ -128,9 +129,12 @@ def _cursor(text: str | None) -> tuple[float, int] | None:
         return None
     moment, _, number = text.partition(":")
     try:
-        return float(moment), int(number)
+        found = float(moment), int(number)
     except ValueError:
-        raise InvalidInput(f"{text!r} is no cursor; take `next` of the page before", element="cursor") from None
+        found = 0.0, -1
+    if not 0 <= found[1] <= MAX_NUMBER:
+        raise InvalidInput(f"{text!r} is no cursor; take `next` of the page before", element="cursor")
+    return found
 
 
 def _sum(found: UsageSum, by: Sequence[str]) -> UsageSumDocument:
