@@ -118,7 +118,7 @@ def test_no_operation_is_left_out(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
-    made = secure_service(tmp_path_factory.mktemp("audit"), more="[identity.tokens]\n")
+    made = secure_service(tmp_path_factory.mktemp("audit"), more="[identity.tokens]\n", fresh=True)
     yield made
     made.service.end()
 

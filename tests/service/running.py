@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 
 from argosy.client import Client, Endpoint
+from tests.service import forking
+from tests.service.forking import Forked
 
 _MAIN = """
 import asyncio, sys
@@ -21,11 +23,16 @@ asyncio.run(run_service(load_config(sys.argv[1])))
 
 
 class RunningService:
-    """A service over one directory; it can be killed and started again."""
+    """A service over one directory; it can be killed and started again.
+
+    One that is `fresh` has an interpreter and a command line of its own; the others are forked, which is quicker.
+    """
+
+    fresh = False
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | Forked | None = None
         self._clients: list[Client] = []
 
     def start(self, *, fault: str | None = None, environ: dict[str, str] | None = None) -> None:
@@ -35,14 +42,17 @@ class RunningService:
             variables["ARGOSY_FAULT"] = fault
         log = (self.directory.parent / f"{self.directory.name}.log").open("ab")
         with log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-W", "error", "-c", _MAIN, str(self.directory)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=variables | (environ or {}),
-                start_new_session=True,
-            )
+            if self.fresh:
+                self.process = subprocess.Popen(
+                    [sys.executable, "-W", "error", "-c", _MAIN, str(self.directory)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env=variables | (environ or {}),
+                    start_new_session=True,
+                )
+            else:
+                self.process = forking.start(self.directory, variables | (environ or {}), log.fileno())
         until(lambda: (self.directory / "endpoint.json").exists() or self.process.poll() is not None, 30)
         assert self.process.poll() is None or fault is not None, self.log()
 

@@ -18,6 +18,14 @@ from tests.service.running import RunningService
 pytestmark = [pytest.mark.kill, pytest.mark.timeout(180)]
 
 _JOBS = 3
+
+
+@pytest.fixture(autouse=True)
+def _only_that_share(service: RunningService, share: str) -> None:
+    """Its other resources would be asked at every start, and waited for."""
+    (service.directory / "argosy.toml").write_text(f'[resources.{share}]\ntype = "{share}"\n')
+
+
 #: Appends one line in one write: two runs of the same job would leave two.
 _COUNT = 'printf "%s\\n" "$ARGOSY_JOB_TAG" >> "$1"; cat in.txt > out.txt; exit 3'
 
@@ -93,7 +101,10 @@ def test_a_termination_is_carried_out(service: RunningService, share: str, point
     runs = tmp_path / "runs"
     ended = tmp_path / "ended"
     description = Description(
-        executable="/bin/sh", arguments=["-c", f"echo x >> {runs}; sleep 60; echo x >> {ended}"], share=share
+        # A signal to all its processes may reach the sleep first: what is after it must not run then.
+        executable="/bin/sh",
+        arguments=["-c", f"echo x >> {runs}; sleep 60 && echo x >> {ended}"],
+        share=share,
     )
     service.start(fault=point)
     with contextlib.suppress(ArgosyError, OSError), service.client(retries=0) as client:

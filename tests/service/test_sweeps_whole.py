@@ -76,7 +76,10 @@ def test_no_job_is_lost_or_doubled_when_the_service_is_killed(
 def test_a_termination_survives_the_service(service: RunningService, tmp_path: Path) -> None:
     service.start(fault="cancel-before")
     sleeping = SweepDescription(
-        description={"executable": "/bin/sh", "arguments": ["-c", f"sleep 60; echo {{{{n}}}} >> {tmp_path / 'runs'}"]},
+        description={
+            "executable": "/bin/sh",
+            "arguments": ["-c", f"sleep 60 && echo {{{{n}}}} >> {tmp_path / 'runs'}"],
+        },
         sweep=SweepNode(parameter="n", from_=1, to=1000),
         window=6,
     )

@@ -85,7 +85,7 @@ class Secure:
         return path
 
 
-def secure_service(directory: Path, more: str = "", x509: str = "") -> Secure:
+def secure_service(directory: Path, more: str = "", x509: str = "", *, fresh: bool = False) -> Secure:
     """One that is started already; `more` and `x509` go into its configuration."""
     home = directory / "home"
     home.mkdir(mode=0o700)
@@ -110,6 +110,7 @@ def secure_service(directory: Path, more: str = "", x509: str = "") -> Secure:
         """
     )
     service = RunningService(home)
+    service.fresh = fresh
     service.start()
     return Secure(service, directory, trust)
 
