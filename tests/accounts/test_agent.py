@@ -128,3 +128,84 @@ async def test_a_message_that_is_too_long_or_cut_off() -> None:
         reader.feed_eof()
         with pytest.raises(wire.Broken):
             await wire.read(reader)
+
+
+#: An agent that its user has taken into hand: it says who it is, and then what the test wants, or nothing.
+_BENT = """
+import os, pwd, signal, sys
+from argosy.accounts import wire
+def read():
+    size = int.from_bytes(sys.stdin.buffer.read(4), "big")
+    return wire._decoder.decode(sys.stdin.buffer.read(size))
+def say(value):
+    sys.stdout.buffer.write(wire.encode(value)); sys.stdout.buffer.flush()
+hello = read()
+say(wire.Done(hello.id, HELLO))
+while True:
+    DO
+"""
+
+
+def _bent(do: str, hello: str = "[pwd.getpwuid(os.geteuid()).pw_name, os.geteuid()]") -> Agent:
+    return Agent(ME, [sys.executable, "-c", _BENT.replace("HELLO", hello).replace("DO", do)])
+
+
+@pytest.mark.parametrize("hello", ["None", "[]", "[[], {}]", "'root'", "{'a': 1}"])
+async def test_an_odd_greeting_is_no_greeting(hello: str) -> None:
+    agent = _bent("read()", hello)
+    with pytest.raises(Unavailable, match="cannot be used"):
+        await agent.ask("home")
+    await agent.close()
+
+
+async def test_an_agent_that_is_stopped_is_given_up_and_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("argosy.accounts.channel._TAKES", 0.5)
+    agent = Agent(ME, COMMAND)
+    pid = await _pid(agent)
+    os.kill(pid, signal.SIGSTOP)
+    waiting = asyncio.create_task(agent.ask("home"))
+    async with asyncio.timeout(20):
+        # More than a pipe holds, so that it is seen that nothing is taken.
+        with pytest.raises(Unavailable, match="takes nothing"):
+            await agent.ask("write", path=b"/dev/null", data=bytes(4_000_000), mode=0o600)
+        with pytest.raises(Unavailable):
+            await waiting
+        assert await _pid(agent) != pid
+    await agent.close()
+
+
+async def test_threads_that_wait_for_an_agent_are_few_and_not_for_ever(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from argosy.service.accounts import sessions as module
+    from argosy.service.accounts.seats import session_path
+
+    monkeypatch.setattr(module, "_PATIENCE", 1.0)
+    monkeypatch.setattr(module, "_TURN", 0.1)
+    agent = _bent("read()")
+    other = Agent(ME, COMMAND)
+
+    class Seats:
+        def agent(self, account: str) -> Agent:
+            return agent if account == "bent" else other
+
+    sessions = module.AccountSessions(str(tmp_path), lambda point: None, Seats())  # type: ignore[arg-type]
+    sessions.start()
+
+    def make(account: str) -> str:
+        try:
+            sessions.make([session_path(str(tmp_path), account, "0" * 32)])
+        except (Unavailable, NotAllowed) as error:
+            return error.message
+        return "made"
+
+    async with asyncio.timeout(30):
+        await other.ask("home")
+        bent = [asyncio.create_task(asyncio.to_thread(make, "bent")) for _ in range(12)]
+        await asyncio.sleep(0.05)
+        assert "no session directory" in await asyncio.to_thread(make, "else")  # answered, by the other agent
+        answers = await asyncio.gather(*bent)
+    assert all("no answer" in one or "under way" in one for one in answers)
+    assert any("under way" in one for one in answers)
+    await agent.close()
+    await other.close()

@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from argosy.model import ArgosyError, Unavailable
 
 from . import wire
@@ -24,6 +26,8 @@ _START = 30.0
 #: What an agent says for people is kept to so many bytes.
 _WORDS = 4000
 _GRACE = 5.0
+#: For an agent to take what it is sent, in seconds. Its user can stop it at any time.
+_TAKES = 30.0
 #: How many pieces of an answer wait to be read; the others wait in the pipe.
 _AHEAD = 16
 
@@ -168,11 +172,14 @@ class Agent:
         try:
             async with asyncio.timeout(_START):
                 await self._send(child, Ask(0, "hello", self._greeting))
-                is_, uid = await hello.answer
-        except (TimeoutError, ArgosyError) as error:
+                is_, uid = msgspec.convert(await hello.answer, tuple[str, int])
+        except (TimeoutError, ArgosyError, msgspec.ValidationError) as error:
             await self._end(child, "it does not answer")
-            why = "does not answer" if isinstance(error, TimeoutError) else error.message
+            why = "does not answer" if isinstance(error, TimeoutError) else str(error)
             raise Unavailable(f"the agent of {self.account} cannot be used: {why}") from None
+        except BaseException:
+            self._abandon(child, "it was not waited for")
+            raise
         finally:
             child.open.pop(0, None)
         if is_ != self.account:
@@ -184,11 +191,15 @@ class Agent:
         data = wire.encode(message)
         assert child.process.stdin is not None
         try:
-            async with child.writing:
+            async with asyncio.timeout(_TAKES), child.writing:
                 child.process.stdin.write(data)
                 await child.process.stdin.drain()
         except (ConnectionError, RuntimeError):
             raise Unavailable(self._gone(child)) from None
+        except TimeoutError:
+            words = f"the agent of {self.account} takes nothing any more"
+            self._abandon(child, words)
+            raise Unavailable(words) from None
 
     async def _upload(self, child: _Child, id: int, opened: _Open, content: AsyncIterator[bytes]) -> None:
         async for piece in content:
@@ -239,6 +250,17 @@ class Agent:
             if not opened.answer.done():
                 opened.answer.set_exception(Unavailable(self._gone(child)))
                 opened.answer.exception()  # whoever waits gets it; nobody need
+
+    def _abandon(self, child: _Child, words: str) -> None:
+        """Have nothing more to do with a process that does not end by itself; the next one takes its place."""
+        log.warning("the agent of %s is given up: %s", self.account, words)
+        _kill(child)
+        for task in child.tasks:
+            task.cancel()
+        for opened in child.open.values():
+            if not opened.answer.done():
+                opened.answer.set_exception(Unavailable(words))
+                opened.answer.exception()
 
     def _gone(self, child: _Child) -> str:
         said = child.words.decode(errors="replace").strip()

@@ -19,6 +19,8 @@ from .channel import Agent
 
 #: Beyond a command's own time, for the way there and back, in seconds.
 _LATE = 15.0
+#: For a small file, or a look at many, in seconds.
+_PATIENCE = 120.0
 #: Before a lost watch is asked for again, in seconds.
 _AGAIN = 5.0
 
@@ -47,7 +49,10 @@ class AgentTransport(Transport):
         self._asked.add(task)
         task.add_done_callback(self._asked.discard)
         try:
-            return await task
+            async with asyncio.timeout(None if what == "run" else _PATIENCE):
+                return await task
+        except TimeoutError:
+            raise Unavailable(f"the agent gave no answer within {_PATIENCE:g} s on {self.where}") from None
         except asyncio.CancelledError:
             if self._closed:
                 raise Unavailable(f"the transport to {self.where} is closed") from None
@@ -93,7 +98,9 @@ class AgentTransport(Transport):
         task = asyncio.create_task(self._watch(directory, changed, watched))
         self._asked.add(task)
         task.add_done_callback(self._asked.discard)
-        if not await watched:
+        done, _ = await asyncio.wait({watched}, timeout=_PATIENCE)
+        if not done or not watched.result():
+            task.cancel()
             return None
 
         def stop() -> None:

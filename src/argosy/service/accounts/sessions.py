@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import os
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
@@ -15,7 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from argosy.accounts.agent import Handler, Request
-from argosy.model import InputFile, NotAllowed, NotFound
+from argosy.model import ArgosyError, InputFile, NotAllowed, NotFound, Unavailable
 from argosy.service.contract import FileInfo, OpenFile
 from argosy.service.files import copies
 from argosy.service.files.sessions import Sessions
@@ -23,8 +25,16 @@ from argosy.service.files.weighing import weights_below
 
 from .seats import Seats, account_of, session_path
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+#: How many threads wait for one account's agent, for how long one that is too much waits for its turn, and for what is
+#: quick and what may take long, in seconds.
+_THREADS = 4
+_TURN = 5.0
+_PATIENCE = 60.0
+_SLOW = 600.0
+_LONG = frozenset({"session-weights"})
 #: The most files that are open in an agent at the same time.
 _OPEN = 256
 #: What is beside an account's session directories is beside that of any activity.
@@ -37,6 +47,7 @@ class AccountSessions(Sessions):
     def __init__(self, root: str, fault: Callable[[str], None], seats: Seats) -> None:
         super().__init__(root, fault)
         self._seats = seats
+        self._waiting: dict[str, threading.Semaphore] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self) -> None:
@@ -61,11 +72,16 @@ class AccountSessions(Sessions):
             return super().weigh(session)
         return msgspec.convert(self._ask(account, "session-weigh", session=session), int)
 
-    def weights(self) -> Iterator[tuple[str, int]]:
+    def weights(self) -> Iterator[tuple[str, int, str | None]]:
         yield from super().weights()
         for account in self._seats.accounts():
-            base = self._seats.config.sessions(account)
-            yield from msgspec.convert(self._ask(account, "session-weights", base=base), list[tuple[str, int]])
+            try:
+                base = self._seats.config.sessions(account)
+                told = msgspec.convert(self._ask(account, "session-weights", base=base), list[tuple[str, int]])
+            except (ArgosyError, msgspec.ValidationError) as error:
+                log.warning("the session directories of %s cannot be weighed now: %s", account, error)
+                continue
+            yield from ((id, max(0, size), account) for id, size in told)
 
     def remove(self, session: str) -> None:
         account = account_of(session)
@@ -208,7 +224,21 @@ class AccountSessions(Sessions):
             self._ask(account, "session-delete", session=session, path=os.fsencode(path))
 
     def _ask(self, account: str, what: str, **args: object) -> Any:
-        return self._begin(account, what, **args).result()
+        """Ask, in a thread of which there are not many: an account whose agent does not answer, which its user can
+        bring about at any time, must not have them all. Raises Unavailable."""
+        waiting = self._waiting.setdefault(account, threading.Semaphore(_THREADS))
+        seconds = _SLOW if what in _LONG else _PATIENCE
+        if not waiting.acquire(timeout=_TURN):
+            raise Unavailable(f"the agent of {account} has {_THREADS} requests under way; ask again in a moment")
+        try:
+            future = self._begin(account, what, **args)
+            try:
+                return future.result(seconds)
+            except TimeoutError:
+                future.cancel()
+                raise Unavailable(f"the agent of {account} gave no answer within {seconds:g} s") from None
+        finally:
+            waiting.release()
 
     def _begin(self, account: str, what: str, **args: object) -> Future[Any]:
         assert self._loop is not None, "start comes first"
@@ -282,7 +312,7 @@ def session_handlers(account: str) -> dict[str, Handler]:
 
     async def weights(request: Request) -> list[tuple[str, int]]:
         root = f"{request.args['base']}/@{account}"
-        return await asyncio.to_thread(lambda: list(weights_below(root)))
+        return await asyncio.to_thread(lambda: [(id, size) for id, size, _ in weights_below(root)])
 
     async def offer(request: Request) -> None:
         contents = msgspec.convert(request.args["contents"], dict[str, str])

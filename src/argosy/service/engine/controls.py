@@ -1,8 +1,8 @@
 """Asks batch systems for what was asked of activities: hold, release, suspend, resume.
 
-Commands for one resource go out one after the other, and each is about the newest wish: two wishes of one activity
-cannot overtake each other. What could not be asked is asked again, at growing intervals; what was heard and does not
-show is asked again too; both until `ServicePolicy.control_patience` has passed since the wish.
+Commands for one resource and account go out one after the other, and each is about the newest wish: two wishes of one
+activity cannot overtake each other. What could not be asked is asked again, at growing intervals; what was heard and
+does not show is asked again too; both until `ServicePolicy.control_patience` has passed since the wish.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ class Controls:
         self._resources = resources
         self._policy = policy
         self._fault = fault
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._locks: dict[tuple[str, str | None], asyncio.Lock] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._tries: dict[str, tuple[float, int]] = {}
         self._stopped = False
 
-    def work(self, engine: Engine, name: str, lives: Sequence[Live]) -> Coroutine[Any, Any, None]:
-        """What is to be done for these activities of one resource."""
-        return self._work(engine, name, [live.record.id for live in lives])
+    def work(self, engine: Engine, name: str, account: str | None, lives: Sequence[Live]) -> Coroutine[Any, Any, None]:
+        """What is to be done for these activities of one resource and one local account."""
+        return self._work(engine, name, account, [live.record.id for live in lives])
 
     def stop(self) -> None:
         """Ask no more."""
@@ -62,8 +62,8 @@ class Controls:
             timer.cancel()
         self._timers.clear()
 
-    async def _work(self, engine: Engine, name: str, ids: Sequence[str]) -> None:
-        async with self._locks.setdefault(name, asyncio.Lock()):
+    async def _work(self, engine: Engine, name: str, account: str | None, ids: Sequence[str]) -> None:
+        async with self._locks.setdefault((name, account), asyncio.Lock()):
             by_action: dict[Action, list[tuple[float, Live]]] = {}
             for id in dict.fromkeys(ids):
                 live = engine.get(id)

@@ -13,7 +13,7 @@ import msgspec
 
 from argosy.executors.contract import Handle
 from argosy.languages.native import Description
-from argosy.model import ActivityState, ArgosyError
+from argosy.model import ActivityState, ArgosyError, Unavailable
 from argosy.service.files.quotas import Quotas
 from argosy.service.files.sessions import Sessions
 from argosy.service.lifecycle import Needs, TooLate, needs_of
@@ -217,19 +217,29 @@ class Housekeeping:
 
     async def _do(self, chores: Sequence[Chore]) -> None:
         """Do chores; what is to be forgotten in one resource goes there in one request."""
-        alike: dict[tuple[str, str], list[Chore]] = {}
+        alike: dict[tuple[str, str, str | None], list[Chore]] = {}
         for chore in chores:
-            alike.setdefault((chore.kind, str(chore.payload.get("resource"))), []).append(chore)
-        for (kind, resource), some in alike.items():
-            if kind == "forget":
-                await self._chore(some, self._forget(resource, some))
-            elif kind == "remove-session":
-                for chore in some:
-                    await self._chore([chore], asyncio.to_thread(self._sessions.remove, str(chore.payload["path"])))
-            else:
-                log.error("%d chores of the unknown kind %r are left lying", len(some), kind)
-                for chore in some:
-                    await self._store.chore_later(chore.id, time.time() + _CHORE_MOST)
+            payload = chore.payload
+            account = self._sessions.account_of(str(payload["path"])) if "path" in payload else payload.get("account")
+            alike.setdefault((chore.kind, str(payload.get("resource")), account), []).append(chore)
+        # Each account's by themselves: one whose agent does not answer must not keep the others.
+        await asyncio.gather(*(self._do_alike(kind, resource, some) for (kind, resource, _), some in alike.items()))
+
+    async def _do_alike(self, kind: str, resource: str, some: Sequence[Chore]) -> None:
+        if kind == "forget":
+            await self._chore(some, self._forget(resource, some))
+        elif kind == "remove-session":
+            for place, chore in enumerate(some):
+                work = asyncio.to_thread(self._sessions.remove, str(chore.payload["path"]))
+                if isinstance(await self._chore([chore], work), Unavailable):
+                    # The agent, or the disk, is away: it would be for the next one too.
+                    for later in some[place + 1 :]:
+                        await self._later(later)
+                    return
+        else:
+            log.error("%d chores of the unknown kind %r are left lying", len(some), kind)
+            for chore in some:
+                await self._store.chore_later(chore.id, time.time() + _CHORE_MOST)
 
     async def _forget(self, name: str, chores: Sequence[Chore]) -> None:
         resource = self._resources.get(name)
@@ -243,14 +253,18 @@ class Housekeeping:
                 ]
             )
 
-    async def _chore(self, chores: Sequence[Chore], work: Coroutine[Any, Any, None]) -> None:
+    async def _later(self, chore: Chore) -> None:
+        wait = min(self._policy.retry_first * 2 ** min(chore.attempts, 20), _CHORE_MOST)
+        await self._store.chore_later(chore.id, time.time() + wait)
+
+    async def _chore(self, chores: Sequence[Chore], work: Coroutine[Any, Any, None]) -> Exception | None:
+        """Do it, or have it tried again later; what it failed with."""
         try:
             await work
         except Exception as error:
             # Whatever it was: those that come after must not wait behind it.
             for chore in chores:
-                wait = min(self._policy.retry_first * 2 ** min(chore.attempts, 20), _CHORE_MOST)
-                await self._store.chore_later(chore.id, time.time() + wait)
+                await self._later(chore)
             expected = isinstance(error, (ArgosyError, OSError, ValueError))
             log.log(
                 logging.WARNING if expected else logging.ERROR,
@@ -260,5 +274,6 @@ class Housekeeping:
                 error,
                 exc_info=not expected,
             )
-            return
+            return error
         await self._store.chore_done([chore.id for chore in chores])
+        return None

@@ -63,7 +63,7 @@ class Performer:
         self._engine: Engine | None = None
         self.stages = Stages(sessions, transfers, policy, self.description, fault)
         self._staging = staging(self.stages)
-        self._gathered: dict[tuple[Instruction, str], list[Live]] = {}
+        self._gathered: dict[tuple[Instruction, str, str | None], list[Live]] = {}
         self._tasks: dict[asyncio.Task[None], tuple[Instruction, int]] = {}
         self._submitting: set[str] = set()
         self._controls = Controls(resources, policy, fault)
@@ -79,15 +79,16 @@ class Performer:
         self._engine = self.stages.engine = engine
 
     def perform(self, instruction: Instruction, live: Live) -> None:
-        """Begin to perform an instruction. Those for one resource that come together are performed together."""
-        key = (instruction, live.record.resource or "")
+        """Begin to perform an instruction. Those for one resource that come together are performed together; each local
+        account's by themselves, for whoever has one can keep its agent from answering."""
+        key = (instruction, live.record.resource or "", live.record.local_account)
         if key not in self._gathered:
             self._gathered[key] = []
             asyncio.get_running_loop().call_soon(self._flush, key)
         self._gathered[key].append(live)
 
-    def _flush(self, key: tuple[Instruction, str]) -> None:
-        instruction, name = key
+    def _flush(self, key: tuple[Instruction, str, str | None]) -> None:
+        instruction, name, account = key
         lives = [live for live in self._gathered.pop(key) if not live.record.state.final]
         if not lives:
             return
@@ -98,7 +99,7 @@ class Performer:
             self._start(self._guarded(instruction, lives, self.waiting.match(lives)), instruction, len(lives))
             return
         if instruction is Instruction.CONTROL:
-            self._start(self._controls.work(self.engine, name, lives), instruction, len(lives))
+            self._start(self._controls.work(self.engine, name, account, lives), instruction, len(lives))
             return
         resource = self._resources.get(name)
         if resource is None or not resource.opened:

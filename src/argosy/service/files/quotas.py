@@ -70,11 +70,15 @@ class Quotas:
             return
         found = self._sessions.weights()
         seen: set[str] = set()
-        while batch := await asyncio.to_thread(lambda: dict(islice(found, _AT_ONCE))):
-            for id, activity in (await self._store.get(list(batch))).items():
-                seen.add(id)
-                self._put(id, activity.owner, batch[id])
-                self._look_at(activity, batch[id])
+        while batch := await asyncio.to_thread(lambda: list(islice(found, _AT_ONCE))):
+            records = await self._store.get([id for id, _, _ in batch])
+            for id, size, account in batch:
+                activity = records.get(id)
+                # What an account's own process says is of that account's activities alone.
+                if activity is not None and activity.local_account == account:
+                    seen.add(id)
+                    self._put(id, activity.owner, size)
+                    self._look_at(activity, size)
         for id in set(self._sizes) - seen:
             self._forget(id)
 

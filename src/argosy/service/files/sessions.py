@@ -57,8 +57,8 @@ class Sessions:
         """The sizes of all files in a session directory together, in bytes."""
         return size_below(session)
 
-    def weights(self) -> Iterator[tuple[str, int]]:
-        """The activities that have session directories, each with the size of its own."""
+    def weights(self) -> Iterator[tuple[str, int, str | None]]:
+        """The activities that have session directories, each with the size of its own, and which account says so."""
         return weights_below(self.root)
 
     def remove(self, path: str) -> None:

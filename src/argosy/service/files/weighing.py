@@ -6,12 +6,13 @@ import os
 from collections.abc import Iterator
 
 
-def weights_below(root: str) -> Iterator[tuple[str, int]]:
-    """The activities whose session directories are below a root, each with its size in bytes. Blocks."""
+def weights_below(root: str) -> Iterator[tuple[str, int, str | None]]:
+    """The activities whose session directories are below a root, each with its size in bytes, and the account that says
+    so: None, where it is seen by ourselves. Blocks."""
     for upper in _directories_in(root):
         if len(upper.name) == 2:
             for one in _directories_in(upper.path):
-                yield one.name, size_below(one.path)
+                yield one.name, size_below(one.path), None
 
 
 def size_below(path: str) -> int:
