@@ -90,6 +90,10 @@ class Store(NotificationStore, SweepStore, UsageStore, AdministrationStore):
         Their version grows by one, so that what another worker decided about them before is refused."""
 
     @abstractmethod
+    async def in_hand(self, worker: str) -> list[str]:
+        """The unfinished activities that a worker has, oldest first."""
+
+    @abstractmethod
     async def retire(self, worker: str) -> None:
         """This worker stops; others may take what it had at once."""
 

@@ -63,6 +63,7 @@ class Housekeeping:
         self._worker = worker
         self._tasks: list[asyncio.Task[None]] = []
         self._chores_wanted = asyncio.Event()
+        self._missed: set[str] = set()
 
     async def start(self) -> None:
         """Take up everything that no living worker has, and begin the rounds."""
@@ -75,6 +76,7 @@ class Housekeeping:
         rounds: list[tuple[str, Callable[[], Awaitable[None]], float]] = [
             ("staying alive", self._beat, self._policy.worker_ttl / 3),
             ("taking up work", self._take, self._policy.housekeeping),
+            ("looking for what was overlooked", self._overlooked, self._policy.housekeeping),
             ("purging what has expired", self._expire, self._policy.housekeeping),
             ("looking for what came too late", self._late, self._policy.housekeeping),
             ("looking at the queues", self._refresh, self._policy.shares_refresh),
@@ -122,12 +124,25 @@ class Housekeeping:
         await self._store.beat(self._worker, time.time() + self._policy.worker_ttl)
 
     async def _take(self) -> None:
+        # First of all: after a long sleep of the machine this worker's own would look like a dead one's.
+        await self._beat()
         while taken := await self._store.take(self._worker, time.time(), _TAKE):
             needs = await asyncio.gather(*(self.needs(activity.id) for activity in taken))
             for activity, need in zip(taken, needs, strict=True):
                 self._engine.adopt(activity, need)
             if len(taken) < _TAKE:
                 break
+
+    async def _overlooked(self) -> None:
+        """Take up what is recorded as this worker's and what it does not have: recorded, say, by a request of which
+        another part failed. What is seen so for the first time may be on its way."""
+        found = {id for id in await self._store.in_hand(self._worker) if self._engine.get(id) is None}
+        for id, activity in (await self._store.get(sorted(found & self._missed))).items():
+            need = await self.needs(id)
+            if activity.worker == self._worker and not activity.state.final and self._engine.get(id) is None:
+                log.warning("activity %s was overlooked, and is taken up now", id)
+                self._engine.adopt(activity, need)
+        self._missed = found
 
     async def needs(self, id: str) -> Needs:
         """What the description of an activity asks of the stages around its job."""

@@ -143,6 +143,9 @@ class SQLiteStore(SQLiteNotifications, SQLiteSweeps, SQLiteLedger, SQLiteAdminis
         (taken,) = await self._writer.submit([operations.take(worker, now, limit)])
         return list(taken)
 
+    async def in_hand(self, worker: str) -> list[str]:
+        return [id for (id,) in await self._reader.rows(SQL["select_in_hand"], (worker, -1))]
+
     async def retire(self, worker: str) -> None:
         await self._writer.submit([operations.statement("retire", (worker,))])
 
