@@ -288,7 +288,7 @@ class LanguageDocument(Struct, omit_defaults=True, kw_only=True):
 
 
 class LimitsDocument(Struct, kw_only=True):
-    """What one caller may have at once; 0 is no limit, but for `body` and `vector`, which are of one request."""
+    """What one caller may have at once; 0 is no limit, but for `body`, `vector` and `sweep`, each of one request."""
 
     body: int
     """Bytes of a JSON body or a description."""
@@ -306,6 +306,14 @@ class LimitsDocument(Struct, kw_only=True):
     """Requests under way."""
     streams: int
     """Event streams and long polls."""
+    sweep: int
+    """Jobs of a sweep."""
+    sweep_window: int
+    """Those of a sweep that are unfinished at a time."""
+    session_bytes: int
+    """What may be brought into one session directory."""
+    sessions_bytes: int
+    """What may be in all session directories."""
 
 
 class TimesDocument(Struct, kw_only=True):

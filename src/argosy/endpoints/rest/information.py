@@ -25,6 +25,7 @@ from argosy.model import NotFound
 from argosy.service.administration.limits import Limits
 from argosy.service.caller import Caller
 from argosy.service.contract import Operations
+from argosy.service.policy import ServicePolicy
 
 from . import render
 
@@ -42,7 +43,7 @@ def information_routes(operations: Operations, limits: Limits, *, name: str, ver
             version=version,
             time=render.utc(time.time()),
             shares=[render.share(one) for one in offered],
-            limits=msgspec.convert(msgspec.to_builtins(limits), LimitsDocument),
+            limits=_limits(limits, operations.policy),
             times=msgspec.convert(operations.policy, TimesDocument, from_attributes=True),
             notice=operations.notice,
         )
@@ -87,4 +88,14 @@ def _language(one: Language) -> LanguageDocument:
             ElementDocument(name=element.name, support=str(element.support), meaning=element.meaning)
             for element in one.elements()
         ],
+    )
+
+
+def _limits(limits: Limits, policy: ServicePolicy) -> LimitsDocument:
+    return LimitsDocument(
+        **msgspec.to_builtins(limits),
+        sweep=policy.sweep_limit,
+        sweep_window=policy.sweep_window_limit,
+        session_bytes=policy.session_quota,
+        sessions_bytes=policy.sessions_quota,
     )
