@@ -55,6 +55,8 @@ def test_every_requirement_has_its_row() -> None:
         assert asked, name
         assert answered, name
         assert NODE.findall(shown), f"{name} is shown by nothing"
+        for place in re.findall(r"`([a-z][\w/]*(?:\.py|/))`", answered):
+            assert (ROOT / "src" / "argosy" / place).exists(), f"{name}: {place}"
 
 
 def test_what_is_to_show_them_is_there() -> None:
