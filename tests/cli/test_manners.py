@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from argosy.cli.progress import Progress
 from argosy.client import Client
 from tests.cli.conftest import Command
 from tests.rest.live import Live
+from tests.service.running import RunningService
 
 #: What prints nothing, or is itself a document.
 _NOTHING_TO_PRINT = {
@@ -146,3 +148,27 @@ def test_an_upload_and_a_download_tell_how_far_they_are(live: Live, tmp_path: Pa
         client.get_file(id, "large", tmp_path / "back", progress=told.append)
     assert told[-1] == 3 * 1024 * 1024
     assert (tmp_path / "back").read_bytes() == source.read_bytes()
+
+
+def test_waiting_outlasts_a_restart_of_the_service(home: Path) -> None:
+    (home / "argosy.toml").write_text('[resources.local]\ntype = "local"\n')
+    service = RunningService(home)
+
+    def begin(words: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "argosy.cli", *shlex.split(words)]
+        waiting = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert waiting.stdout is not None
+        assert waiting.stdout.readline() == "started\n"
+        return waiting
+
+    service.start()
+    try:
+        with begin("run -- sh -c 'echo started; sleep 300'") as running, begin("logs -f @last") as following:
+            service.stop()
+            service.start()
+            assert _shell("argosy cancel @last").returncode == 0
+            assert "terminated" in running.communicate(timeout=60)[1]
+            assert following.communicate(timeout=60)[1] == ""
+        assert (running.returncode, following.returncode) == (143, 0)
+    finally:
+        service.end()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -151,6 +152,41 @@ def test_the_curl_lines_run(service: RunningService, tmp_path: Path) -> None:
     assert "apple\npear\n" in done.stdout
     assert " finished\n" in done.stdout
     assert "\n200\n" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["monitoring", "operations", "glue2", "usage"])
+def test_shell_lines_run(service: RunningService, tmp_path: Path, name: str) -> None:
+    need("jq")
+    script = "argosy run -- true\n" + "".join(snippets(f"docs/{name}.md", "sh"))
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=tmp_path,
+        env=environment(service),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+
+
+def test_the_calls_of_the_command_on_each_page_are_possible() -> None:
+    """Whether there is such a command with such options; what it does is tested elsewhere."""
+    tried = 0
+    for path in PAGES:
+        for line in "".join(snippets(str(path.relative_to(ROOT)), "sh")).splitlines():
+            if not line.startswith("argosy "):
+                continue
+            words = shlex.split(line.partition(" | ")[0].partition(" > ")[0], comments=True)[1:]
+            command: click.Command = cli
+            while isinstance(command, click.Group):
+                found = command.get_command(click.Context(command), words.pop(0))
+                assert found is not None, line
+                command = found
+            options = {option: each for each in command.params for option in (*each.opts, *each.secondary_opts)}
+            for word in words[: words.index("--")] if "--" in words else words:
+                assert not word.startswith("-") or word in options or word == "-vv", f"{path.name}: {line}"
+            tried += 1
+    assert tried > 30
 
 
 def test_routes_are_those_there_are(service: RunningService) -> None:

@@ -196,7 +196,7 @@ Examples:
 @click.option("--stderr", "errors", is_flag=True, help="Standard error instead of standard output.")
 def logs(id: str, follow: bool, errors: bool) -> None:
     """Show what a job has written."""
-    with connect() as client:
+    with connect(patient=follow) as client:
         name = full_id(client, id)
         path = _stream(client, name, errors)
         if follow:
@@ -229,7 +229,7 @@ def _write(data: bytes) -> None:
 @json_option
 def events(id: str, follow: bool, as_json: bool) -> None:
     """Show what has happened to a job."""
-    with connect() as client:
+    with connect(patient=follow) as client:
         name = full_id(client, id)
         client.status(name)
         for event in client.stream([name], after=0) if follow else client.events(name):

@@ -23,10 +23,16 @@ ids_argument = click.argument("ids", nargs=-1, required=True, metavar="ID...")
 _AT_ONCE = 1000
 
 
-def _each(ids: Sequence[str], act: Callable[[Client, str], ActivityDocument | None], *, as_json: bool) -> int:
+def _each(
+    ids: Sequence[str],
+    act: Callable[[Client, str], ActivityDocument | None],
+    *,
+    as_json: bool,
+    patient: bool = False,
+) -> int:
     """Do something to each of the jobs, whatever becomes of the others. Says what was refused."""
     code = OK
-    with connect() as client:
+    with connect(patient=patient) as client:
         for name in ids:
             try:
                 record = act(client, full_id(client, name))
@@ -65,7 +71,7 @@ def cancel(ids: tuple[str, ...], wait_: bool, as_json: bool) -> int:
                 lambda seconds: client.wait(id, seconds), lambda: f"{id} is {client.status(id).state}", None
             )
 
-    return _each(ids, end, as_json=as_json)
+    return _each(ids, end, as_json=as_json, patient=wait_)
 
 
 @click.command(epilog="\b\nExamples:\n  argosy restart @last\n  argosy restart --over 01930a")
@@ -137,5 +143,5 @@ def wait(ids: tuple[str, ...], timeout: float | None, as_json: bool) -> int:
             click.echo(f"{record.id}  {record.state}  {how}".rstrip())
         return record
 
-    code = _each(ids, await_end, as_json=as_json)
+    code = _each(ids, await_end, as_json=as_json, patient=True)
     return code or (OK if all_well else FAILED)

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from argosy.client import Client
+from argosy.client import Client, ServiceUnreachable
 from argosy.languages.documents import ActivityDocument
 from argosy.model import ArgosyError, NotFound
 
@@ -58,7 +58,7 @@ def run(command: tuple[str, ...], timeout: float | None, purge: bool, as_json: b
     if not command:
         raise click.UsageError("name the command to run, e.g.: argosy run -- hostname")
     work = job(command, **options)
-    with connect() as client:
+    with connect(patient=True) as client:
         record = client.submit(work.description)
         runner = _Runner(client, record, sys.stderr.buffer if as_json else sys.stdout.buffer)
         try:
@@ -66,6 +66,9 @@ def run(command: tuple[str, ...], timeout: float | None, purge: bool, as_json: b
         except _Interrupted:
             report(f"left it ending; see: argosy status {record.id}")
             return 130
+        except ServiceUnreachable:
+            report(f"the job goes on; once the service answers again: argosy status {record.id}")
+            raise
         except BrokenPipeError:
             client.terminate(record.id)
             report(f"nobody reads the output any more; the job is ended; see: argosy status {record.id}")

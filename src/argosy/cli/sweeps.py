@@ -144,7 +144,7 @@ The exit code is 0 if every job finished with exit code 0, 5 if time was up, oth
 @json_option
 def wait(id: str, timeout: float | None, as_json: bool) -> int:
     """Wait until a sweep is over, and say how."""
-    with connect() as client:
+    with connect(patient=True) as client:
         record = _await(client, full_sweep_id(client, id), timeout)
     _show(record, as_json=as_json)
     return OK if record.state == "finished" and not record.failures else FAILED
