@@ -118,6 +118,44 @@ async def test_quotas_keep_files_from_coming_in(tmp_path: Path) -> None:
 
 
 @pytest.mark.anyio
+async def test_what_comes_at_the_same_time_must_fit_together(tmp_path: Path) -> None:
+    async with told_service(tmp_path, session_quota=1000, sessions_quota=1500) as (service, _):
+        ids = [await create(service, held=True) for _ in range(4)]
+
+        async def slowly() -> AsyncIterator[bytes]:
+            for _ in range(8):
+                yield b"x" * 100
+                await asyncio.sleep(0.005)
+
+        async def put(id: str, name: str) -> object:
+            try:
+                return (await service.put_file(ALICE, id, name, slowly())).size
+            except NoRoom:
+                return None
+
+        async with asyncio.timeout(20):
+            sizes = await asyncio.gather(*(put(id, name) for id in ids for name in "abc"))
+        assert sizes.count(800) == 1, "1500 bytes for all, of which 800 are taken: no other one fits"
+        assert sizes.count(None) == 11
+        # What says how long it is waits for nobody who leaves it room.
+        one = await create(service, held=True, inputs=[Input(path=name, size=100) for name in "abcd"])
+
+        async def short() -> AsyncIterator[bytes]:
+            yield b"x" * 100
+
+        async with asyncio.timeout(20):
+            done = await asyncio.gather(*(service.put_file(ALICE, one, name, short()) for name in "abcd"))
+        assert [info.size for info in done] == [100] * 4
+        # One that is given up in the middle keeps nothing.
+        going = asyncio.create_task(put(one, "e"))
+        await asyncio.sleep(0.01)
+        going.cancel()
+        await asyncio.gather(going, return_exceptions=True)
+        quotas = service._files._quotas
+        assert quotas._unknown == quotas._kept_in == quotas._kept_for == {}
+
+
+@pytest.mark.anyio
 async def test_a_fetch_beyond_the_quota_fails_with_words_and_a_job_beyond_it_is_warned(tmp_path: Path) -> None:
     with running() as place:
         place.files["/big"] = b"x" * 5000

@@ -70,25 +70,22 @@ class SessionFiles:
         description = await self._description(activity.id)
         _check_writable(activity, description)
         declared = next((file for file in description.inputs if file.path == path), None)
-        live = self._engine.get(activity.id)
+        size = None if declared is None else declared.size
 
         def still() -> None:
-            # It may have moved on while the content came.
+            # It may have moved on while the content came, or have been restarted.
+            live = self._engine.get(activity.id)
             if live is not None:
                 _check_writable(live.record, description)
 
         if activity.intended is None:
             await self._make(activity)
-        info = await self._sessions.put(
-            activity.session,
-            path,
-            content,
-            declared=declared,
-            executable=executable,
-            still=still,
-            most=await self._quotas.room(activity),
-        )
-        self._quotas.came(activity, info.size)
+        async with self._quotas.room(activity, size) as most:
+            info = await self._sessions.put(
+                activity.session, path, content, declared=declared, executable=executable, still=still, most=most
+            )
+            self._quotas.came(activity, info.size)
+        live = self._engine.get(activity.id)
         if live is not None and live.record.state is ActivityState.STAGING_IN:
             self._perform(Instruction.CHECK_INPUT, live)
         return info

@@ -7,7 +7,9 @@ files from coming in; it ends no job, whose owner is warned instead.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from itertools import islice
 
 from argosy.model import ActivityState
@@ -36,23 +38,60 @@ class Quotas:
         self._sizes: dict[str, tuple[str, int]] = {}
         self._totals: dict[str, int] = {}
         self._warned: set[str] = set()
+        #: Bytes that are kept free for what is coming, and how many of unknown size are coming for an owner.
+        self._kept_in: Counter[str] = Counter()
+        self._kept_for: Counter[str] = Counter()
+        self._unknown: Counter[str] = Counter()
+        #: Set when something has come, and another one from then on.
+        self._news = asyncio.Event()
 
     @property
     def set(self) -> bool:
         """Whether there are any."""
         return bool(self._each or self._all)
 
-    async def room(self, activity: Activity) -> int | None:
-        """How many bytes may still come into its session directory; None: as many as the disk takes."""
+    @asynccontextmanager
+    async def room(self, activity: Activity, size: int | None = None) -> AsyncIterator[int | None]:
+        """How many bytes may still come into its session directory, kept free for as long as this lasts; None: as many
+        as the disk takes. `size` is what will come, where that is known.
+
+        Whatever comes at the same time must fit too: what is of unknown size gets all that is left, and others of the
+        same owner wait until it is known.
+        """
         if not self.set:
-            return None
+            yield None
+            return
         if activity.id not in self._sizes:
             self._put(activity.id, activity.owner, await asyncio.to_thread(self._sessions.weigh, activity.session))
+        owner = activity.owner
+        while self._unknown[owner] and (size is None or size > self._left(activity)):
+            await self._news.wait()
+        left = self._left(activity)
+        kept = left if size is None else min(size, left)
+        self._unknown[owner] += size is None
+        self._kept_for[owner] += kept
+        self._kept_in[activity.id] += kept
+        try:
+            yield kept
+        finally:
+            for counts, name, count in (
+                (self._unknown, owner, int(size is None)),
+                (self._kept_for, owner, kept),
+                (self._kept_in, activity.id, kept),
+            ):
+                counts[name] -= count
+                if not counts[name]:
+                    del counts[name]
+            self._news.set()
+            self._news = asyncio.Event()
+
+    def _left(self, activity: Activity) -> int:
         left = []
         if self._each:
-            left.append(self._each - self._sizes[activity.id][1])
+            # It may have been forgotten while this one waited: then it is measured by the next look.
+            left.append(self._each - self._sizes.get(activity.id, ("", 0))[1] - self._kept_in[activity.id])
         if self._all:
-            left.append(self._all - self._totals.get(activity.owner, 0))
+            left.append(self._all - self._totals.get(activity.owner, 0) - self._kept_for[activity.owner])
         return max(0, min(left))
 
     def came(self, activity: Activity, size: int) -> None:

@@ -142,6 +142,14 @@ class Transfers:
         credentials: Credentials | None,
         moving: Moving,
     ) -> Fetched:
+        async with self._quotas.room(activity, file.size) as most:
+            done = await self._fetch_into(activity, file, credentials, moving, most)
+            self._quotas.came(activity, done.size)
+        return done
+
+    async def _fetch_into(
+        self, activity: Activity, file: InputFile, credentials: Credentials | None, moving: Moving, most: int | None
+    ) -> Fetched:
         given = (("sha256", file.sha256), ("adler32", file.adler32), ("md5", file.md5))
         request = Fetch(
             activity.session,
@@ -154,7 +162,7 @@ class Transfers:
             credentials=credentials,
             owner=activity.owner,
             token=f"{activity.id}/in",
-            most=await self._quotas.room(activity),
+            most=most,
         )
         transfer = moving.begun("fetch", file.path, total=file.size)
 
@@ -164,7 +172,6 @@ class Transfers:
 
         done = await self._mover.fetch(request, progress)
         transfer.done(done.source, done.size)
-        self._quotas.came(activity, done.size)
         return done
 
     async def _fetched(self, activity: Activity) -> dict[str, int]:
