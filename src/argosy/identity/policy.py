@@ -174,4 +174,9 @@ def reach(operation: Operation, roles: Collection[Role], scopes: Collection[Scop
     rule = TABLE[operation]
     if scopes is not None and rule.scopes.isdisjoint(scopes):
         return Reach.NONE
-    return max((rule.reach(role) for role in roles), default=Reach.NONE)
+    # A plain loop: each request is asked for this, some several times.
+    farthest = Reach.NONE
+    for role in roles:
+        if (found := rule.reach(role)) > farthest:
+            farthest = found
+    return farthest

@@ -96,7 +96,7 @@ def _ids(about: Any) -> list[str]:
     """The ids that an operation is asked for."""
     if isinstance(about, str):
         return [about]
-    if not isinstance(about, Sequence):
+    if type(about) is not list and not isinstance(about, Sequence):  # asking the ABC takes longer than all the rest
         return []
     found = [one if isinstance(one, str) else getattr(one, "id", None) for one in about]
     return [one for one in found if isinstance(one, str)]
