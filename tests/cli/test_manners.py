@@ -14,8 +14,11 @@ import pytest
 
 from argosy.cli import tables
 from argosy.cli.app import cli
+from argosy.cli.describe import Job
 from argosy.cli.progress import Progress
+from argosy.cli.sweeping import sweep_of
 from argosy.client import Client
+from argosy.languages.native import Description
 from tests.cli.conftest import Command
 from tests.rest.live import Live
 from tests.service.running import RunningService
@@ -172,3 +175,10 @@ def test_waiting_outlasts_a_restart_of_the_service(home: Path) -> None:
         assert (running.returncode, following.returncode) == (143, 0)
     finally:
         service.end()
+
+
+def test_a_parameter_that_stands_nowhere_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    work = Job(Description(executable="echo", arguments=["{{a}}", "{b}"]), {}, {})
+    sweep_of(work, ["a=1..3", "b=x,y"], lockstep=False, window=None, stop_after=None, held=False)
+    told = capsys.readouterr().err
+    assert told == "argosy: note: {{b}} stands nowhere in the job: it is the same for all its values\n"

@@ -14,6 +14,7 @@ from argosy.languages.sweeps.document import SweepDescription, SweepNode
 from argosy.languages.sweeps.plan import Value
 
 from .describe import Job
+from .exits import report
 
 _NUMBER = r"[+-]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?"
 _RANGE = re.compile(rf"({_NUMBER})\.\.({_NUMBER})(?:\.\.({_NUMBER}))?")
@@ -79,6 +80,7 @@ def sweep_of(
     if len(parameters) > 1:
         node = SweepNode(zip=parameters) if lockstep else SweepNode(product=parameters)
     description: dict[str, Any] = msgspec.to_builtins(work.description)
+    _tell_of_unused(parameters, msgspec.json.encode(description).decode())
     return SweepDescription(
         description=description,
         sweep=node,
@@ -87,6 +89,13 @@ def sweep_of(
         stop_after_failures=stop_after,
         held=held,
     )
+
+
+def _tell_of_unused(parameters: Sequence[SweepNode], job: str) -> None:
+    """A parameter that stands nowhere is most often a misspelt one. It is no fault: repeats are swept so, too."""
+    for node in parameters:
+        if node.parameter is not None and f"{{{{{node.parameter}}}}}" not in job:
+            report(f"note: {{{{{node.parameter}}}}} stands nowhere in the job: it is the same for all its values")
 
 
 def _take_along(work: Job) -> None:
