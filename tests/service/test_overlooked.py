@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from argosy.languages.native import Description
-from argosy.model import ActivityState, Unavailable
+from argosy.model import ActivityState, InvalidStateException, Unavailable
 from argosy.service.contract import CreateRequest
 from argosy.store import Created, Query
 from tests.service.driving import ALICE, create, record, told_service, until
@@ -67,3 +68,18 @@ async def test_a_worker_does_not_take_its_own_from_itself(tmp_path: Path, monkey
         assert driver.submitted == [id]
         await driver.end(id)
         assert (await record(service, id)).state is ActivityState.FINISHED
+
+
+@pytest.mark.anyio
+async def test_a_purge_does_not_wait_for_ever_for_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("argosy.service.activities.operations.ENDING", 0.2)
+    async with told_service(tmp_path) as (service, driver):
+        id, other = await create(service), await create(service, held=True)
+        await until(lambda: driver.submitted == [id])
+        async with asyncio.timeout(10):
+            slow, done = await service.purge(ALICE, [id, other], terminate=True)
+        assert isinstance(slow, InvalidStateException)
+        assert "purge it later" in slow.message
+        assert done is None
+        await driver.end(id)
+        assert await service.purge(ALICE, [id], terminate=True) == [None]

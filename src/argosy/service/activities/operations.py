@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 
@@ -36,6 +37,9 @@ from .changing import Changes
 from .creation import Creation
 from .session_files import SessionFiles, no_such
 from .streams import Streams
+
+#: How long a purge that ends activities first waits for their ends, in seconds: less than clients wait for it.
+ENDING = 240.0
 
 
 class ActivityOperations(Operations):
@@ -99,17 +103,21 @@ class ActivityOperations(Operations):
             for one in asked:
                 if isinstance(one, Activity):
                     ending.setdefault(one.owner, []).append(one.id)
-            for owner, theirs in ending.items():
-                await self._streams.until_final(owner, theirs)
+            # Those whose batch system does not answer, say, are told below that they have not ended.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ENDING):
+                    for owner, theirs in ending.items():
+                        await self._streams.until_final(owner, theirs)
         answers: list[ArgosyError | None] = []
         gone: list[Activity] = []
         for found in await self._find(caller, Operation.PURGE, ids):
             if isinstance(found, ArgosyError):
                 answers.append(found)
             elif not found.state.final:
-                answers.append(
-                    InvalidStateException(f"it is {found.state}; terminate it first, or ask for that with the purge")
-                )
+                words = "terminate it first, or ask for that with the purge"
+                if terminate:
+                    words = f"it has not ended within {ENDING:g} s, and is to be ended all the same; purge it later"
+                answers.append(InvalidStateException(f"it is {found.state}; {words}"))
             else:
                 answers.append(None)
                 gone.append(found)
