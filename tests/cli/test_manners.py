@@ -182,3 +182,17 @@ def test_a_parameter_that_stands_nowhere_is_told(capsys: pytest.CaptureFixture[s
     sweep_of(work, ["a=1..3", "b=x,y"], lockstep=False, window=None, stop_after=None, held=False)
     told = capsys.readouterr().err
     assert told == "argosy: note: {{b}} stands nowhere in the job: it is the same for all its values\n"
+
+
+def test_a_file_that_is_neither_description_nor_program_is_refused(live: Live, argosy: Command) -> None:
+    Path("data").write_text("x,y\n")
+    refused = argosy("submit", "data")
+    assert refused.code == 2
+    assert "'data' is no description" in refused.err
+    assert argosy("submit", "--", "data").code == 0
+
+
+def test_a_directory_that_is_not_there_is_named(live: Live, argosy: Command) -> None:
+    id = argosy("submit", "--held", "--", "prog").out.strip()
+    done = argosy("files", "get", id, "stdout", "/no/such/place")
+    assert (done.code, done.err) == (1, "argosy: /no/such: there is no such directory\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any, TypeVar
@@ -101,6 +102,11 @@ def submit(
     """Submit a job and print its id."""
     if file is None and not ctx.meta[_DASHES] and _is_description(command, language):
         (file,), command = command, ()
+    elif file is None and not ctx.meta[_DASHES] and _is_data(command):
+        raise click.UsageError(
+            f"{command[0]!r} is no description in a language that is known here, and nothing that can be executed; "
+            "name its --language, or write -- before a command that is there where the job runs"
+        )
     if (file is None) == (not command):
         raise click.UsageError("give either a command, e.g. argosy submit -- ./job.sh, or a description with --file")
     if file is not None:
@@ -135,6 +141,15 @@ def _is_description(command: tuple[str, ...], language: str | None) -> bool:
         return True
     with open(command[0], "rb") as opened:
         return registry.detect(opened.read(MAX_BYTES)) is not None
+
+
+def _is_data(command: tuple[str, ...]) -> bool:
+    return (
+        len(command) == 1
+        and os.path.isfile(command[0])
+        and not os.access(command[0], os.X_OK)
+        and shutil.which(command[0]) is None
+    )
 
 
 def _submit_one(client: Client, work: Job, key: str | None, *, as_json: bool) -> None:

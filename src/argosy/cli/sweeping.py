@@ -94,7 +94,7 @@ def sweep_of(
 def _tell_of_unused(parameters: Sequence[SweepNode], job: str) -> None:
     """A parameter that stands nowhere is most often a misspelt one. It is no fault: repeats are swept so, too."""
     for node in parameters:
-        if node.parameter is not None and f"{{{{{node.parameter}}}}}" not in job:
+        if node.parameter is not None and not re.search(r"\{\{\s*" + re.escape(node.parameter) + r"\s*\}\}", job):
             report(f"note: {{{{{node.parameter}}}}} stands nowhere in the job: it is the same for all its values")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import posixpath
@@ -38,6 +39,8 @@ class Download:
         self._etag = ""
         self._executable = False
         directory, name = os.path.split(target)
+        if not os.path.isdir(directory or "."):
+            raise FileNotFoundError(errno.ENOENT, "there is no such directory", directory)
         descriptor, self._temporary = tempfile.mkstemp(dir=directory or ".", prefix=f".{name[:100]}.", suffix=".part")
         self._file = os.fdopen(descriptor, "wb")
 
