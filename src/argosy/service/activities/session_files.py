@@ -72,9 +72,11 @@ class SessionFiles:
         declared = next((file for file in description.inputs if file.path == path), None)
         size = None if declared is None else declared.size
 
+        before = self._engine.get(activity.id)
+
         def still() -> None:
-            # It may have moved on while the content came, or have been restarted.
-            live = self._engine.get(activity.id)
+            # It may have moved on while the content came, or ended, or have been restarted.
+            live = self._engine.get(activity.id) or before
             if live is not None:
                 _check_writable(live.record, description)
 
