@@ -23,3 +23,9 @@ def share(request: pytest.FixtureRequest) -> str:
     if request.param == "slurm":
         request.getfixturevalue("slurm")
     return str(request.param)
+
+
+@pytest.fixture
+def only_that_share(service: RunningService, share: str) -> None:
+    """The service has no other resources: they would be asked, and waited for, at every start."""
+    (service.directory / "argosy.toml").write_text(f'[resources.{share}]\ntype = "{share}"\n')

@@ -18,14 +18,6 @@ from tests.service.running import RunningService
 pytestmark = [pytest.mark.kill, pytest.mark.timeout(180)]
 
 _JOBS = 3
-
-
-@pytest.fixture(autouse=True)
-def _only_that_share(service: RunningService, share: str) -> None:
-    """Its other resources would be asked at every start, and waited for."""
-    (service.directory / "argosy.toml").write_text(f'[resources.{share}]\ntype = "{share}"\n')
-
-
 #: Appends one line in one write: two runs of the same job would leave two.
 _COUNT = 'printf "%s\\n" "$ARGOSY_JOB_TAG" >> "$1"; cat in.txt > out.txt; exit 3'
 
@@ -79,6 +71,7 @@ def _killed(service: RunningService, share: str, runs: Path, *, one_by_one: bool
     ],
 )
 @pytest.mark.parametrize("passed", [0, 1])
+@pytest.mark.usefixtures("only_that_share")
 def test_every_job_runs_once(service: RunningService, share: str, point: str, passed: int, tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     service.start(fault=f"{point}:{passed}")
@@ -97,6 +90,7 @@ def test_every_job_runs_once(service: RunningService, share: str, point: str, pa
 
 
 @pytest.mark.parametrize("point", ["create-after", "submit-before", "submit-after", "cancel-before", "cancel-after"])
+@pytest.mark.usefixtures("only_that_share")
 def test_a_termination_is_carried_out(service: RunningService, share: str, point: str, tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     ended = tmp_path / "ended"

@@ -165,6 +165,7 @@ def _describe(share: str, later: Path, runs: Path) -> Description:
 @pytest.mark.kill
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("point", ["submit-before", "submit-after", "accepted", "reported"])
+@pytest.mark.usefixtures("only_that_share")
 def test_a_restart_survives_kill_9(service: RunningService, share: str, point: str, tmp_path: Path) -> None:
     runs, later = tmp_path / "runs", tmp_path / "later"
     description = _describe(share, later, runs)
