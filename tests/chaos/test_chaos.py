@@ -38,7 +38,7 @@ allow_http = true
 retry_first = 0.1
 retry_most = 0.5
 """
-KILLS = int(os.environ.get("ARGOSY_CHAOS_KILLS", "5"))
+KILLS = int(os.environ.get("ARGOSY_CHAOS_KILLS", "4"))
 #: On a busy machine fewer kills are enough: so many seconds for each.
 EACH = 5.0
 SEED = int(os.environ.get("ARGOSY_CHAOS_SEED", time.time_ns() % 1_000_000))
