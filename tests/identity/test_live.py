@@ -96,7 +96,10 @@ def test_the_service_s_own_token_works_as_before(world: World) -> None:
     assert world.ask(headers=own(world)).status_code == 200
     wrong = world.ask(headers={"Authorization": "Bearer wrong"})
     assert wrong.status_code == 401
-    assert wrong.json()["detail"] == "send the service's token as: Authorization: Bearer TOKEN"
+    assert (
+        wrong.json()["detail"]
+        == "no token that is known here was sent; send the service's as: Authorization: Bearer TOKEN"
+    )
     assert world.ask().status_code == 401
 
 

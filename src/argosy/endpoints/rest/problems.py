@@ -64,7 +64,10 @@ STATUS: dict[type[ArgosyError], HTTPStatus] = {
 #: The `code` of HTTP's own faults, where Litestar found them.
 _HTTP_CODES: dict[int, tuple[str, str]] = {
     400: ("malformed", "the request cannot be understood"),
-    401: ("not-authenticated", "send the service's token as: Authorization: Bearer TOKEN"),
+    401: (
+        "not-authenticated",
+        "no token that is known here was sent; send the service's as: Authorization: Bearer TOKEN",
+    ),
     404: ("not-found", "there is nothing at this address; see /v1/openapi.json"),
     405: ("method-not-allowed", "this address does not take this method; see the Allow header"),
     413: ("too-large", "the body is larger than this address takes"),
