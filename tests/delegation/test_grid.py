@@ -19,7 +19,7 @@ from argosy.delegation.kinds import Secret
 from argosy.delegation.proxies import sign
 from argosy.delegation.renewal import Renewer
 from argosy.identity import Caller
-from argosy.languages.documents import NewCredential, Renewal
+from argosy.languages.documents_credentials import NewCredential, Renewal
 from argosy.model import InvalidInput, Unavailable
 from tests.delegation.conftest import Kept
 from tests.identity.pki import header

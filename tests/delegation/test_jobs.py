@@ -17,7 +17,7 @@ import pytest
 
 from argosy.client import Client, Endpoint
 from argosy.delegation.proxies import sign
-from argosy.languages.documents import DelegationRequest, NewCredential
+from argosy.languages.documents_credentials import DelegationRequest, NewCredential
 from argosy.model import ArgosyError
 from tests.identity.pki import make_proxy
 from tests.service.running import until

@@ -31,7 +31,7 @@ from argosy.delegation.renewal import Renewed, Renewer
 from argosy.identity import Caller, Evidence
 from argosy.identity.caller import Credential
 from argosy.identity.x509 import CADirectory, X509Proxies
-from argosy.languages.documents import NewCredential, Renewal
+from argosy.languages.documents_credentials import NewCredential, Renewal
 from argosy.model import InvalidInput, InvalidStateException, LimitExceeded, NotFound, Unavailable
 from tests.delegation.conftest import ALICE, BOB, Kept
 from tests.identity.pki import LIMITED, Trust, header, make_proxy, rsa_key

@@ -17,7 +17,7 @@ import pytest
 
 from argosy.client import Client, discover
 from argosy.delegation.proxies import sign
-from argosy.languages.documents import NewCredential
+from argosy.languages.documents_credentials import NewCredential
 from argosy.model import ArgosyError
 from tests.identity.pki import header, make_proxy
 from tests.service.running import until

@@ -16,7 +16,7 @@ from argosy.batch import Control
 from argosy.delegation import proxies
 from argosy.executors.contract import Handle
 from argosy.identity import TABLE, Caller, Operation, Reach, Role, Scope, reach
-from argosy.languages.documents import DelegationRequest, NewCredential
+from argosy.languages.documents_credentials import DelegationRequest, NewCredential
 from argosy.languages.native import Description
 from argosy.model import ActivityState, ArgosyError, InvalidStateException, NotAllowed, NotFound
 from argosy.model.notification import Callback

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
-from argosy.languages.documents import CredentialDocument, DelegationRequest, NewCredential, Renewal
+from argosy.languages.documents_credentials import CredentialDocument, DelegationRequest, NewCredential, Renewal
 from argosy.model import InvalidInput
 
 from .common import connect, json_option, print_json

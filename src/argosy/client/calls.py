@@ -14,6 +14,12 @@ import httpx
 import msgspec
 
 from argosy.languages import documents, documents_notifications, documents_usage, looks
+from argosy.languages.documents_credentials import (
+    CredentialDocument,
+    DelegationDocument,
+    DelegationRequest,
+    NewCredential,
+)
 from argosy.languages.native import Description, invalid
 
 T = TypeVar("T")
@@ -237,39 +243,39 @@ def environments() -> Call[list[documents.EnvironmentDocument]]:
     return Call("GET", "/v1/environments", list[documents.EnvironmentDocument])
 
 
-def credentials() -> Call[list[documents.CredentialDocument]]:
-    return Call("GET", "/v1/credentials", list[documents.CredentialDocument])
+def credentials() -> Call[list[CredentialDocument]]:
+    return Call("GET", "/v1/credentials", list[CredentialDocument])
 
 
-def add_credential(new: documents.NewCredential) -> Call[documents.CredentialDocument]:
+def add_credential(new: NewCredential) -> Call[CredentialDocument]:
     return Call(
         "POST",
         "/v1/credentials",
-        documents.CredentialDocument,
+        CredentialDocument,
         content=msgspec.json.encode(new),
         idempotent=False,
     )
 
 
-def replace_credential(id: str, new: documents.NewCredential) -> Call[documents.CredentialDocument]:
+def replace_credential(id: str, new: NewCredential) -> Call[CredentialDocument]:
     content = msgspec.json.encode(new)
-    return Call("PUT", f"/v1/credentials/{quote(id, safe='')}", documents.CredentialDocument, content=content)
+    return Call("PUT", f"/v1/credentials/{quote(id, safe='')}", CredentialDocument, content=content)
 
 
 def remove_credential(id: str) -> Call[None]:
     return Call("DELETE", f"/v1/credentials/{quote(id, safe='')}", None, idempotent=False)
 
 
-def request_delegation(asked: documents.DelegationRequest) -> Call[documents.DelegationDocument]:
+def request_delegation(asked: DelegationRequest) -> Call[DelegationDocument]:
     content = msgspec.json.encode(asked)
-    return Call("POST", "/v1/delegations", documents.DelegationDocument, content=content, idempotent=False)
+    return Call("POST", "/v1/delegations", DelegationDocument, content=content, idempotent=False)
 
 
-def finish_delegation(id: str, chain: str) -> Call[documents.CredentialDocument]:
+def finish_delegation(id: str, chain: str) -> Call[CredentialDocument]:
     return Call(
         "PUT",
         f"/v1/delegations/{quote(id, safe='')}",
-        documents.CredentialDocument,
+        CredentialDocument,
         content=chain.encode(),
         headers={"Content-Type": "application/x-pem-file"},
         idempotent=False,

@@ -14,12 +14,9 @@ import msgspec
 
 from argosy.languages.documents import (
     ActivityDocument,
-    CredentialDocument,
-    DelegationRequest,
     EnvironmentDocument,
     EventDocument,
     FileDocument,
-    NewCredential,
     Problem,
     Result,
     ServiceDocument,
@@ -27,6 +24,7 @@ from argosy.languages.documents import (
     ShareDocument,
     TransferDocument,
 )
+from argosy.languages.documents_credentials import CredentialDocument, DelegationRequest, NewCredential
 from argosy.languages.looks import CapabilitiesDocument
 from argosy.languages.native import Description
 from argosy.model import ArgosyError, NotFound

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from argosy.identity import Caller
-from argosy.languages.documents import NewCredential, Renewal
+from argosy.languages.documents_credentials import NewCredential, Renewal
 from argosy.model import (
     ArgosyError,
     Conflict,

@@ -22,7 +22,7 @@ from msgspec import Struct
 from argosy.identity import Refused
 from argosy.identity.x509.certificate import Cert
 from argosy.identity.x509.pem import Bundle, from_pem
-from argosy.languages.documents import NewCredential
+from argosy.languages.documents_credentials import NewCredential
 from argosy.model import InvalidInput
 
 MAX_SECRET = 64 * 1024

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from argosy.identity.oidc.outbound import Fetcher, check_url
-from argosy.languages.documents import Renewal
+from argosy.languages.documents_credentials import Renewal
 from argosy.model import InvalidInput, Unavailable
 
 from .kinds import Secret

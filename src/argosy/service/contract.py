@@ -10,7 +10,7 @@ from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from argosy.languages.documents import DelegationRequest, NewCredential
+from argosy.languages.documents_credentials import DelegationRequest, NewCredential
 from argosy.languages.glue2 import Document
 from argosy.languages.native import Description
 from argosy.model import ArgosyError, RuntimeEnvironment, Share

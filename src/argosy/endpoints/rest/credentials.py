@@ -10,7 +10,12 @@ from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from argosy.languages.documents import CredentialDocument, DelegationDocument, DelegationRequest, NewCredential
+from argosy.languages.documents_credentials import (
+    CredentialDocument,
+    DelegationDocument,
+    DelegationRequest,
+    NewCredential,
+)
 from argosy.model import NotFound
 from argosy.service.caller import Caller
 from argosy.service.contract import Operations

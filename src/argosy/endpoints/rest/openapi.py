@@ -11,7 +11,7 @@ from litestar import Litestar, Router
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 
-from argosy.languages import documents, documents_notifications, documents_usage, looks, native
+from argosy.languages import documents, documents_credentials, documents_notifications, documents_usage, looks, native
 from argosy.languages.sweeps import answers
 from argosy.languages.sweeps import document as sweep_document
 
@@ -27,9 +27,9 @@ _TYPES: list[Any] = [
     documents.ChangeElement,
     documents_notifications.DeadLetterDocument,
     documents_notifications.DeadLetterPage,
-    documents.CredentialDocument,
-    documents.DelegationDocument,
-    documents.DelegationRequest,
+    documents_credentials.CredentialDocument,
+    documents_credentials.DelegationDocument,
+    documents_credentials.DelegationRequest,
     documents.ElementDocument,
     documents.EnvironmentDocument,
     documents.EventDocument,
@@ -38,7 +38,7 @@ _TYPES: list[Any] = [
     documents.FilePage,
     documents.LanguageDocument,
     documents_notifications.NewSubscriptionDocument,
-    documents.NewCredential,
+    documents_credentials.NewCredential,
     documents.Problem,
     documents.Result,
     documents.DrainDocument,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argosy.delegation import Keeper
 from argosy.identity.policy import Operation
-from argosy.languages.documents import DelegationRequest, NewCredential
+from argosy.languages.documents_credentials import DelegationRequest, NewCredential
 from argosy.service.caller import Caller
 from argosy.service.contract import Operations
 from argosy.service.reaching import demand
