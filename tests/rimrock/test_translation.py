@@ -46,7 +46,7 @@ def test_a_description() -> None:
     assert made.share == "zeus/long"
     # What is outside the session directory could not be downloaded from there.
     assert (made.stdout, made.stderr) == ("stdout", "err")
-    assert made.tags == {"rimrock.host": "zeus.example.org", "rimrock.tag": "t"}
+    assert made.tags == {"rimrock.host": "zeus.example.org", "rimrock.tag": "t", "rimrock.stderr": "err"}
 
 
 def test_only_hosts_of_the_list_are_reached() -> None:
@@ -71,11 +71,14 @@ def test_job_ids(native_id: str | None, expected: str) -> None:
 
 def test_times_are_told_once_they_are_known() -> None:
     waiting = Activity("x", "alice", S.QUEUED, 1, 0.0, 0.0, native_id="7", submitted=100.0)
-    tags = {"rimrock.host": "zeus.example.org"}
-    document = jobs.job(waiting.but(tags=tags), None, "https://here")
+    tags = {"rimrock.host": "zeus.example.org", "rimrock.stderr": "err"}
+    document = jobs.job(waiting.but(tags=tags), "https://here")
     assert document.stdout_path == "https://here/v1/activities/x/files/stdout"
-    ended = waiting.but(tags=tags, state=S.FINISHED, exit_code=0, started=3700.0, ended=3761.4, hosts=("a", "b"))
-    told = jobs.job(ended, None, "https://here")
+    ended = waiting.but(
+        tags=tags, state=S.FINISHED, exit_code=0, started=3700.0, ended=3761.4, hosts=("a", "b"), cores=24
+    )
+    told = jobs.job(ended, "https://here")
+    assert (told.cores, told.stderr_path) == ("24", "https://here/v1/activities/x/files/err")
     assert (told.nodes, told.queue_time, told.wall_time) == ("2", "01:00:00", "00:01:01")
     assert (told.start_time, told.end_time) == ("1970-01-01 01:01:40", "1970-01-01 01:02:41")
 

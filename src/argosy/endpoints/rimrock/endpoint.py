@@ -17,6 +17,8 @@ from litestar.types import HTTPScope, Receive, Send
 from msgspec import Meta, Struct
 
 from argosy.endpoints.contract import Endpoint, Surroundings
+from argosy.endpoints.rest.bodies import check_key
+from argosy.endpoints.rest.streaming import request_body
 from argosy.identity import Refused
 from argosy.model import (
     ArgosyError,
@@ -159,7 +161,7 @@ class Rimrock(Endpoint):
                 query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
                 return HTTPStatus.OK, await self._list(caller, query.get("tag", [None])[0], base)
             case "GET", ["jobs", id]:
-                return HTTPStatus.OK, await self._document(caller, await self._find(caller, id), base)
+                return HTTPStatus.OK, jobs.job(await self._find(caller, id), base)
             case "PUT", ["jobs", id]:
                 await self._act(caller, id, await _body(receive))
                 return HTTPStatus.NO_CONTENT, None
@@ -185,7 +187,7 @@ class Rimrock(Endpoint):
             # It never was the batch system's: its words are the answer, and nothing is left of it.
             await self._operations.purge(caller, [activity.id])
             raise SubmitException(activity.reason or f"{asked.host} did not take the job")
-        return await self._document(caller, activity, base)
+        return jobs.job(activity, base)
 
     async def _submitted(self, caller: Caller, made: Created) -> Activity:
         """The activity once the batch system has it, has refused it, or the client has waited for long enough.
@@ -215,13 +217,10 @@ class Rimrock(Endpoint):
             after: str | None = None
             while True:
                 page, after = await self._operations.page(caller, Query(tags=tags, after=after, limit=_PAGE))
-                found += [await self._document(caller, one, base) for one in page]
+                found += [jobs.job(one, base) for one in page]
                 if after is None:
                     break
         return found
-
-    async def _document(self, caller: Caller, activity: Activity, base: str) -> Job:
-        return jobs.job(activity, await self._operations.description(caller, activity.id), base)
 
     async def _find(self, caller: Caller, job_id: str) -> Activity:
         """The caller's job of that id. Somebody else's answers as one that there is not."""
@@ -315,22 +314,16 @@ def _base(scope: HTTPScope) -> str:
 
 
 def _key(scope: HTTPScope) -> str | None:
-    return _header(scope, b"idempotency-key")
+    return check_key(_header(scope, b"idempotency-key"), "Idempotency-Key")
 
 
 async def _body(receive: Receive) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise Unavailable("the client went away before the end of the body; nothing was changed")
-        parts.append(message["body"])
-        size += len(message["body"])
-        if size > _BODY:
+    body = bytearray()
+    async for piece in request_body(receive):
+        body += piece
+        if len(body) > _BODY:
             raise InvalidInput(f"the body has more than {_BODY} bytes")
-        if not message["more_body"]:
-            return b"".join(parts)
+    return bytes(body)
 
 
 __all__ = ["Fault", "Rimrock"]

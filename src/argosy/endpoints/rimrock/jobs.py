@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 from msgspec import UNSET, UnsetType
 
-from argosy.languages import native
 from argosy.languages.contract import check
 from argosy.languages.native import Description
 from argosy.languages.script import Script
@@ -18,8 +17,9 @@ from argosy.store import Activity
 
 from .documents import Job, Submission
 
-#: The tags by which activities of this endpoint are known.
+#: The tags by which activities of this endpoint are known; where its output goes, if not to the usual files.
 HOST, TAG = "rimrock.host", "rimrock.tag"
+STDOUT, STDERR = "rimrock.stdout", "rimrock.stderr"
 _STDOUT, _STDERR = "stdout", "stderr"
 
 
@@ -38,7 +38,10 @@ def described(asked: Submission, hosts: Mapping[str, str]) -> Description:
         description.stdout = _STDOUT
     if description.stderr.startswith(("/", "~")):
         description.stderr = _STDERR
-    description.tags = {HOST: asked.host} | ({} if asked.tag is None else {TAG: asked.tag})
+    tags = {HOST: asked.host, TAG: asked.tag}
+    tags |= {STDOUT: description.stdout if description.stdout != _STDOUT else None}
+    tags |= {STDERR: description.stderr if description.stderr != _STDERR else None}
+    description.tags = {name: value for name, value in tags.items() if value is not None}
     return description
 
 
@@ -66,24 +69,19 @@ def job_id(activity: Activity, host: str) -> str:
     return own if "." in own else f"{own}.{host}"
 
 
-def job(activity: Activity, description: Description | None, base: str) -> Job:
-    """A job's document. `base` is this service's address; `description` is needed once the job has begun."""
+def job(activity: Activity, base: str) -> Job:
+    """A job's document. `base` is this service's address."""
     host = activity.tags.get(HOST, activity.resource or "")
     files = f"{base}/v1/activities/{quote(activity.id)}/files/"
-    stdout, stderr = _STDOUT, _STDERR
-    cores: str | UnsetType = UNSET
-    if description is not None:
-        stdout, stderr = description.stdout, description.stderr
-        cores = str(native.to_model(description).spec.effective_resources.computed_core_count)
     started, ended = activity.started, activity.ended
     return Job(
         job_id=job_id(activity, host),
-        stdout_path=files + quote(stdout),
-        stderr_path=files + quote(stderr),
+        stdout_path=files + quote(activity.tags.get(STDOUT, _STDOUT)),
+        stderr_path=files + quote(activity.tags.get(STDERR, _STDERR)),
         status=rimrock(activity.state, activity.exit_code),
         tag=activity.tags.get(TAG),
         nodes=UNSET if started is None else str(len(activity.hosts) or 1),
-        cores=UNSET if started is None else cores,
+        cores=UNSET if started is None or activity.cores is None else str(activity.cores),
         wall_time=UNSET if started is None or ended is None else _duration(ended - started),
         queue_time=UNSET if started is None or activity.submitted is None else _duration(started - activity.submitted),
         start_time=_time(started),
