@@ -48,7 +48,7 @@ async def test_a_named_share_is_honoured_with_its_queue(tmp_path: Path) -> None:
         await create(service, share="b/long")
         await create(service, share="b")
         await until(lambda: len(drivers["b"].requests) == 2)
-        assert [one.spec.attributes.queue_name for one in drivers["b"].requests] == ["long", None]
+        assert {one.spec.attributes.queue_name for one in drivers["b"].requests} == {"long", None}
         error = await refused(service, InvalidInput, share="b/nosuch")
         assert (error.element, "b/long" in error.message) == ("share", True)
 
@@ -198,3 +198,30 @@ async def test_what_the_configuration_says_is_published_and_asked_for(tmp_path: 
         assert drivers["a"].requests[0].spec.attributes.queue_name == "long"
         error = await refused(service, InvalidInput, share="a/long", resources=Resources(nodes=2))
         assert error.element == "resources.nodes"
+
+
+async def test_one_user_has_only_so_much_of_a_share_and_waits_for_more(tmp_path: Path) -> None:
+    drivers = {"a": driver(OPEN)}
+    configs = {"a": SharesConfig(shares={"batch": ShareConfig(per_user=2)})}
+    async with routed_service(tmp_path, drivers, configs=configs, match_again=1000.0, shares_refresh=1000.0) as service:
+        answers = await service.create(ALICE, [CreateRequest(Description(executable="/bin/true")) for _ in range(4)])
+        ids = [answer.activity.id for answer in answers]
+        await until(lambda: len(drivers["a"].submitted) == 2)
+        waiting = await record(service, ids[3])
+        assert waiting.state is S.PENDING
+        assert "2 unfinished activities of yours" in (waiting.reason or "")
+        # Somebody else has as much again, and the same user more as soon as something ends.
+        bobs = await create(service, caller=BOB)
+        await until(lambda: bobs in drivers["a"].submitted)
+        await drivers["a"].end(ids[0])
+        await until(lambda: ids[2] in drivers["a"].submitted)
+        assert (await record(service, ids[3])).state is S.PENDING
+        await service.terminate(ALICE, [ids[1]])
+        await drivers["a"].end(ids[1])
+        await until(lambda: ids[3] in drivers["a"].submitted)
+    # What is unfinished counts after a restart too.
+    again = driver(OPEN)
+    async with routed_service(tmp_path, {"a": again}, configs=configs) as service:
+        late = await create(service)
+        assert (await record(service, late)).state is S.PENDING
+        assert late not in again.submitted

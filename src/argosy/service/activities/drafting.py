@@ -100,7 +100,7 @@ class Drafting:
         else:
             candidate = chosen.candidate
             if not looking:
-                self.router.give(chosen, description.spec.effective_resources.computed_core_count)
+                self.router.give(chosen, description.spec.effective_resources.computed_core_count, who.name)
             tell(decision, Matched(candidate.resource, None, candidate.name, chosen.environments, chosen.left_out), now)
             activity = decision.activity
             began = decide(activity, Begun(), needs_of(description), now, self.policy.retention)

@@ -73,6 +73,7 @@ class Housekeeping:
         # A resource that does not answer now is opened as soon as it does; its activities say so meanwhile.
         await asyncio.wait(opening, timeout=_OPENING)
         await self._take()
+        await self._waiting.look()  # it counts what is there, too
         rounds: list[tuple[str, Callable[[], Awaitable[None]], float]] = [
             ("staying alive", self._beat, self._policy.worker_ttl / 3),
             ("taking up work", self._take, self._policy.housekeeping),

@@ -297,6 +297,7 @@ class Performer:
     async def settled(self, activities: Sequence[Activity]) -> None:
         """Final states have been recorded."""
         await self.offering.withdraw([activity.id for activity in activities])
+        await self.waiting.ended()
         by_resource: dict[str, list[Handle]] = {}
         for activity in activities:
             if activity.native_id is not None and activity.resource in self._resources:

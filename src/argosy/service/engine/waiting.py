@@ -51,7 +51,12 @@ class WaitingRoom:
                 self._engine.post(live.record.id, Unmatched(found.reason))
             else:
                 self._engine.went_well(live)
-                self._engine.post(live.record.id, self._matched(found, needed))
+                self._engine.post(live.record.id, self._matched(found, needed, who))
+
+    async def ended(self) -> None:
+        """Activities have ended: their owners may have room again where one user may have only so much."""
+        if not self.empty and self._router.limited:
+            await self.look()
 
     def add(self, live: Live, needed: Requirements, who: Who, reason: str) -> None:
         """Let an activity wait."""
@@ -60,6 +65,7 @@ class WaitingRoom:
 
     async def look(self) -> None:
         """See what has become possible. One look at each group of activities that need the same."""
+        self._router.recount(live.record for live in self._engine.lives())
         for key, group in list(self._groups.items()):
             needed, who = key
             found = self._router.again(needed, who)
@@ -93,10 +99,10 @@ class WaitingRoom:
         if isinstance(found, Waiting):
             return Unmatched(found.reason)
         group.ids.pop(id, None)
-        return self._matched(found, needed)
+        return self._matched(found, needed, who)
 
-    def _matched(self, verdict: Verdict, needed: Requirements) -> Matched:
-        self._router.give(verdict, needed.cores)
+    def _matched(self, verdict: Verdict, needed: Requirements, who: Who) -> Matched:
+        self._router.give(verdict, needed.cores, who.name)
         return Matched(
             verdict.candidate.resource, verdict.queue, verdict.candidate.name, verdict.environments, verdict.left_out
         )

@@ -89,6 +89,7 @@ class Resource:
                     self.name,
                     standing=Standing.BY_NAME if self.config.detected else Standing.DEFAULT,
                     allow=names(self.config.allow),
+                    per_user=self.config.per_user,
                     environments=installed(environments, self.name, ""),
                     **common,  # type: ignore[arg-type]
                 )
@@ -106,6 +107,7 @@ class Resource:
                     share.name if share.name and named and not share.default else None,
                     standing=standing,
                     allow=names(said.allow),
+                    per_user=said.per_user,
                     environments=installed(environments, self.name, share.name),
                     **common,  # type: ignore[arg-type]
                 )

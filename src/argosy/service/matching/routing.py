@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from argosy.model import ActivityDescription, ArgosyError, InvalidInput, RuntimeEnvironment, Unavailable
+from argosy.store import Activity
 
 from .environments import check_requests
 from .resources import Resource
-from .verdicts import Candidate, Fit, Requirements, Verdict, Waiting, Who, choose, judge_all, rank
+from .verdicts import Candidate, Fit, Requirements, Verdict, Waiting, Who, choose, held_back, judge_all, rank
 
 #: How many verdicts are remembered, of jobs that need the same, until the shares are looked at again.
 _REMEMBERED = 1000
@@ -27,6 +29,7 @@ class Router:
         self._looks: list[tuple[int, bool, str | None]] = []
         self._candidates: list[Candidate] = []
         self._judged: dict[tuple[Requirements, Who], list[Verdict]] = {}
+        self._using: dict[tuple[str, str | None, str], int] = {}
 
     def candidates(self) -> list[Candidate]:
         """All shares, in the configured order."""
@@ -63,6 +66,8 @@ class Router:
             if len(self._judged) >= _REMEMBERED:
                 self._judged.clear()
             self._judged[key] = verdicts
+        if any(verdict.candidate.per_user is not None for verdict in verdicts):
+            verdicts = held_back(verdicts, lambda verdict: self._using.get(_place(verdict, who.name), 0))
         return verdicts if len(verdicts) == 1 else rank(needed, verdicts, self.given())
 
     def route(self, description: ActivityDescription, who: Who, check: CheckSystem) -> Verdict | Waiting:
@@ -110,9 +115,28 @@ class Router:
             return Waiting(error.message)
         return chosen if isinstance(chosen, Waiting) else chosen[0]
 
-    def give(self, verdict: Verdict, cores: int) -> None:
-        """Take note that a job goes there."""
+    @property
+    def limited(self) -> bool:
+        """Whether there is a share of which one user may have only so much."""
+        return any(candidate.per_user is not None for candidate in self.candidates())
+
+    def recount(self, unfinished: Iterable[Activity]) -> None:
+        """How much each user has of the shares, from all unfinished activities."""
+        if not self.limited:
+            return
+        self._using = dict(Counter((one.resource, one.queue, one.owner) for one in unfinished if one.resource))
+
+    def give(self, verdict: Verdict, cores: int, owner: str) -> None:
+        """Take note that a job of this owner goes there."""
+        if verdict.candidate.per_user is not None:
+            place = _place(verdict, owner)
+            self._using[place] = self._using.get(place, 0) + 1
         share = verdict.candidate.share
         if share is not None:
             given = self._resources[verdict.candidate.resource].given
             given[share.name] = given.get(share.name, 0) + cores
+
+
+def _place(verdict: Verdict, owner: str) -> tuple[str, str | None, str]:
+    """Resource, queue and owner, as they stand in an activity that goes there."""
+    return verdict.candidate.resource, verdict.queue, owner

@@ -28,7 +28,10 @@ class Allow(Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class ShareConfig(Struct, forbid_unknown_fields=True, kw_only=True):
-    """What an administrator says of one share. `expected_wait` and `max_wall` are seconds; limits are of one job."""
+    """What an administrator says of one share. `expected_wait` and `max_wall` are seconds; limits are of one job.
+
+    `per_user` is the most unfinished activities that one user may have there; further ones wait.
+    """
 
     labels: tuple[str, ...] = ()
     architecture: str | None = None
@@ -37,6 +40,7 @@ class ShareConfig(Struct, forbid_unknown_fields=True, kw_only=True):
     max_wall: Annotated[int, Meta(ge=1)] | None = None
     max_nodes: Annotated[int, Meta(ge=1)] | None = None
     max_cores: Annotated[int, Meta(ge=1)] | None = None
+    per_user: Annotated[int, Meta(ge=1)] | None = None
     automatic: bool | None = None
     allow: Allow | None = None
 

@@ -14,8 +14,8 @@ order, and `choose` takes the best:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from argosy.identity.members import Names
@@ -145,6 +145,7 @@ class Candidate:
     doubtful: bool = False
     allow: Names | None = None
     environments: tuple[RuntimeEnvironment, ...] = ()
+    per_user: int | None = None
 
     @property
     def name(self) -> str:
@@ -215,6 +216,23 @@ def judge_all(needed: Requirements, candidates: Sequence[Candidate], who: Who) -
 def rank(needed: Requirements, verdicts: Sequence[Verdict], given: Given) -> list[Verdict]:
     """The verdicts, the best first."""
     return sorted(verdicts, key=lambda verdict: verdict.key(needed, given))
+
+
+def held_back(verdicts: Sequence[Verdict], using: Callable[[Verdict], int]) -> list[Verdict]:
+    """The verdicts, but that a share of which the user has as much as one user may takes no more now.
+
+    `using` tells how many unfinished activities the user has where a verdict leads.
+    """
+    found: list[Verdict] = []
+    for verdict in verdicts:
+        most = verdict.candidate.per_user
+        if verdict.fit is Fit.NOW and most is not None and using(verdict) >= most:
+            name = verdict.candidate.name
+            words = f"{name}: there are {most} unfinished activities of yours, the most that one user may have there"
+            found.append(replace(verdict, fit=Fit.LATER, words=words))
+        else:
+            found.append(verdict)
+    return found
 
 
 def choose(needed: Requirements, verdicts: Sequence[Verdict]) -> list[Verdict] | Waiting:
