@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from argosy.endpoints.rest import bodies
 from argosy.endpoints.rest.app import RestApp
-from argosy.model import ActivityState, Conflict, LimitExceeded, SubmitException, Unavailable, Usage
+from argosy.model import ActivityState, Conflict, InvalidInput, LimitExceeded, SubmitException, Unavailable, Usage
 from tests.rest.fake import FakeOperations
 
 pytestmark = pytest.mark.anyio
@@ -122,6 +123,19 @@ async def test_a_batch_is_answered_element_by_element(http: httpx.AsyncClient, o
         "[6].submission_id",
     ]
     assert len(operations.activities) == 2
+
+
+def test_equal_descriptions_of_a_batch_are_read_once() -> None:
+    batch = [{"description": JOB, "submission_id": str(i)} for i in range(3)] + [{"description": JOB | {"name": "n"}}]
+    read = bodies.decode_batch(json.dumps(batch).encode())
+    one, two, three, other = [element[0] for element in read if isinstance(element, tuple)]
+    assert one.description is two.description is three.description != other.description
+    assert [one.submission_id, two.submission_id, other.submission_id] == ["0", "1", None]
+    # Where one of them is wrong, the rest is what it is without that one.
+    wrong = bodies.decode_batch(json.dumps([*batch, {"description": None}]).encode())
+    assert wrong[:4] == read
+    assert isinstance(wrong[4], InvalidInput)
+    assert wrong[4].element == "[4].description"
 
 
 async def test_an_empty_batch_has_an_empty_answer(http: httpx.AsyncClient) -> None:

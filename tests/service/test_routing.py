@@ -41,6 +41,21 @@ async def test_jobs_are_spread_over_what_is_free(tmp_path: Path) -> None:
         assert (await record(service, ids[0])).resource == "small"
 
 
+async def test_equal_jobs_of_one_vector_are_spread_like_any_others(tmp_path: Path) -> None:
+    drivers = {"small": driver(replace(OPEN, cores=2, free_cores=2)), "large": driver(OPEN)}
+    same = Description(executable="/bin/true", tags={"a": "b"})
+    held = Description(executable="/bin/true", held=True)
+    async with routed_service(tmp_path, drivers) as service:
+        wanted = [same, held, same, Description(executable="/bin/true", share="nosuch"), same, same, held, same]
+        answers = await service.create(ALICE, [CreateRequest(one) for one in wanted])
+        assert isinstance(answers[3], InvalidInput)
+        made = [one.activity for one in answers if not isinstance(one, ArgosyError)]
+        assert [one.resource for one in made] == ["small", None, "small", "large", "large", None, "large"]
+        assert len({one.id for one in made}) == len({one.session for one in made}) == 7
+        assert all(one.session.endswith(one.id) for one in made)
+        await until(lambda: [len(one.submitted) for one in drivers.values()] == [2, 3])
+
+
 async def test_a_named_share_is_honoured_with_its_queue(tmp_path: Path) -> None:
     long = replace(OPEN, name="long", default=False)
     drivers = {"a": driver(OPEN), "b": driver(OPEN, long)}

@@ -31,6 +31,15 @@ MAX_EXPANDED = 256 * 1024 * 1024
 MAX_NOTES = 100
 _JSON = ("", "application/json")
 
+
+class _Part(msgspec.Struct, forbid_unknown_fields=True):
+    """A `BatchElement` whose description is not read yet."""
+
+    description: msgspec.Raw
+    submission_id: str | None = None
+
+
+_parts: msgspec.json.Decoder[list[_Part]] = msgspec.json.Decoder(list[_Part])
 _raws: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[msgspec.Raw])
 _element = msgspec.json.Decoder(BatchElement)
 _description = msgspec.json.Decoder(Description)
@@ -138,6 +147,14 @@ def decode_one(data: bytes) -> tuple[Description, list[str]]:
 def decode_batch(data: bytes) -> list[tuple[BatchElement, list[str]] | InvalidInput]:
     """The elements of a batch with their notes, each by itself: one that does not fit is an error in its place."""
     elements: list[tuple[BatchElement, list[str]] | InvalidInput] = []
+    try:
+        parts = _parts.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        parts = None  # something is wrong somewhere: each is read by itself, which tells where
+    if parts is not None:
+        plain = _plain_batch(parts)
+        if plain is not None:
+            return plain
     raws = decode(data, _raws)
     for index, raw in enumerate(raws):
         try:
@@ -148,6 +165,27 @@ def decode_batch(data: bytes) -> list[tuple[BatchElement, list[str]] | InvalidIn
             elements.append(error)
         else:
             elements.append((element, notes))
+    return elements
+
+
+def _plain_batch(parts: list[_Part]) -> list[tuple[BatchElement, list[str]] | InvalidInput] | None:
+    """The elements of a batch with nothing wrong and nothing to note in it; None where there is something.
+
+    Descriptions in the same words are read once, and are the same object: they are checked once, too.
+    """
+    known: dict[bytes, Description] = {}
+    elements: list[tuple[BatchElement, list[str]] | InvalidInput] = []
+    try:
+        for part in parts:
+            words = bytes(part.description)
+            description = known.get(words)
+            if description is None:
+                description = known[words] = decode(words, _description)
+                description.optional = []
+            key = check_key(part.submission_id, "submission_id")
+            elements.append((BatchElement(description=description, submission_id=key), []))
+    except InvalidInput:
+        return None
     return elements
 
 

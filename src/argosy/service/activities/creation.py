@@ -15,12 +15,11 @@ from argosy.service.contract import CreateRequest
 from argosy.service.credentials.delegated import check as check_credentials
 from argosy.service.engine.engine import Engine
 from argosy.service.engine.waiting import WaitingRoom
-from argosy.service.lifecycle import needs_of
 from argosy.service.matching.verdicts import Requirements, Who
 from argosy.service.sweeps.runner import Maker
 from argosy.store import Activity, Created, NewActivity, Store, Sweep
 
-from .drafting import Draft, Drafting
+from .drafting import Draft, Drafting, Vector
 
 #: How many descriptions of a vector are looked at in one go.
 _AT_A_TIME = 50
@@ -61,10 +60,11 @@ class Creation:
         answers: list[Created | ArgosyError | None] = []
         who = Who(caller.name, tuple(sorted(caller.groups)), await self.account(caller))
         drafts: list[tuple[int, Draft]] = []
+        vector = Vector()
         for index, request in enumerate(requests):
             try:
                 await check_credentials(self._keeper, caller.name, request.description)
-                draft = self._drafting.draft(who, request)
+                draft = self._drafting.draft(who, request, vector)
             except ArgosyError as error:
                 answers.append(error)
                 continue
@@ -101,7 +101,7 @@ class Creation:
         """Go on with an activity that is recorded as decided."""
         description, decision = draft.description, draft.decision
         first = decision.instructions[0] if decision.instructions else None
-        self._engine.created(activity, needs_of(description), description, first)
+        self._engine.created(activity, draft.needs, description, first)
         if activity.state is ActivityState.PENDING and (live := self._engine.get(activity.id)):
             self._waiting.add(live, Requirements.of(description), draft.who, activity.reason or "")
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from argosy.languages import native
+from argosy.languages.native import Description
 from argosy.model import ActivityDescription, ActivityState, InvalidInput
 from argosy.outbound import OutboundPolicy
 from argosy.service.contract import CreateRequest
@@ -16,7 +17,7 @@ from argosy.service.engine.requests import job_request
 from argosy.service.files.files_asked import check_files
 from argosy.service.files.sessions import Sessions
 from argosy.service.ids import new_id
-from argosy.service.lifecycle import Begun, Decision, Matched, decide, needs_of, tell, wait
+from argosy.service.lifecycle import Begun, Decision, Matched, Needs, decide, needs_of, tell, wait
 from argosy.service.matching.resources import Resource
 from argosy.service.matching.routing import Router
 from argosy.service.matching.verdicts import Verdict, Waiting, Who
@@ -35,6 +36,42 @@ class Draft:
     description: ActivityDescription
     decision: Decision
     who: Who
+    needs: Needs
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What has been found out about one description, and holds for every activity that is asked for with it.
+
+    `route` is where it goes, and the router's state then; `passed` are the verdicts whose batch systems take it.
+    """
+
+    wire: Description
+    description: ActivityDescription
+    name: str
+    needs: Needs
+    stored: bytes
+    digest: bytes
+    cores: int
+    nodes: int
+    processes: int
+    passed: set[tuple[str, str | None, tuple[str, ...]]] = field(default_factory=set)
+    route: tuple[int, Verdict | Waiting] | None = None
+
+
+class Vector:
+    """One request's descriptions: where several of its elements have the same object, that is looked at once."""
+
+    def __init__(self) -> None:
+        self._asked: dict[int, _Asked] = {}
+
+    def of(self, wire: Description, check: Callable[[Description], _Asked]) -> _Asked:
+        """What is known of a description; `check` finds it out, and raises what is wrong with it."""
+        asked = self._asked.get(id(wire))
+        if asked is None:
+            # Each holds its description, so that no other object gets the same id.
+            asked = self._asked[id(wire)] = check(wire)
+        return asked
 
 
 @dataclass(slots=True)
@@ -50,21 +87,29 @@ class Drafting:
     notifying: NotificationConfig
     worker: str
 
-    def draft(self, who: Who, request: CreateRequest, *, looking: bool = False) -> Draft:
-        """The draft of one activity; `looking`: only to see what is wrong with it. Raises that, naming the element."""
-        description = native.to_model(request.description)
-        check_files(description, self.staging)
+    def draft(self, who: Who, request: CreateRequest, vector: Vector | None = None, *, looking: bool = False) -> Draft:
+        """The draft of one activity; `looking`: only to see what is wrong with it. Raises that, naming the element.
+
+        `vector` is that of the same request and caller.
+        """
+        asked = self._asked(request.description) if vector is None else vector.of(request.description, self._asked)
+        description = asked.description
         now = time.time()
         id = new_id()
         session = self.sessions.path(id, who.account)
 
         def check(verdict: Verdict) -> None:
-            self._check_system(verdict, id, description, session)
+            way = (verdict.candidate.resource, verdict.queue, verdict.environments)
+            if way not in asked.passed:
+                self._check_system(verdict, id, description, session)
+                asked.passed.add(way)
 
-        chosen = self.router.route(description, who, check)
+        state = self.router.state
+        if asked.route is None or asked.route[0] != state:
+            asked.route = (state, self.router.route(description, who, check))
+        chosen = asked.route[1]
         if description.held:
             chosen = Waiting("")  # it is looked at again when it is let go
-        needs = description.spec.effective_resources
         activity = Activity(
             id=id,
             owner=who.name,
@@ -72,7 +117,7 @@ class Drafting:
             version=0,
             created=now,
             changed=now,
-            name=description.spec.given_name or os.path.basename(request.description.executable),
+            name=asked.name,
             resource=None if isinstance(chosen, Waiting) else chosen.candidate.resource,
             queue=None if isinstance(chosen, Waiting) else chosen.queue,
             session=session,
@@ -83,9 +128,9 @@ class Drafting:
             environments=() if isinstance(chosen, Waiting) else chosen.environments,
             sweep=request.sweep,
             parameters=None if request.parameters is None else dict(request.parameters),
-            cores=needs.computed_core_count,
-            nodes=needs.computed_node_count,
-            processes=needs.computed_process_count,
+            cores=asked.cores,
+            nodes=asked.nodes,
+            processes=asked.processes,
             account=description.spec.attributes.account,
         )
         decision = Decision(activity, [], [])
@@ -100,25 +145,42 @@ class Drafting:
         else:
             candidate = chosen.candidate
             if not looking:
-                self.router.give(chosen, description.spec.effective_resources.computed_core_count, who.name)
+                self.router.give(chosen, asked.cores, who.name)
             tell(decision, Matched(candidate.resource, None, candidate.name, chosen.environments, chosen.left_out), now)
             activity = decision.activity
-            began = decide(activity, Begun(), needs_of(description), now, self.policy.retention)
+            began = decide(activity, Begun(), asked.needs, now, self.policy.retention)
             decision = Decision(began.activity, decision.events + began.events, began.instructions)
-        plain = native.without_secrets(request.description)
-        stored = native.encode(plain)
-        asked = stored if plain is request.description else native.encode(request.description)
         subscriptions = of_description(description.notify, who.name, id, now, self.outbound, self.notifying)
         new = NewActivity(
             decision.activity,
-            stored,
+            asked.stored,
             tuple(decision.events),
             key=request.key,
-            digest=hashlib.sha256(asked).digest(),
+            digest=asked.digest,
             key_expires=now + self.policy.key_lifetime,
             subscriptions=subscriptions,
         )
-        return Draft(new, description, decision, who)
+        return Draft(new, description, decision, who, asked.needs)
+
+    def _asked(self, wire: Description) -> _Asked:
+        """All of a description that has nothing to do with where it goes, checked. Raises what is wrong with it."""
+        description = native.to_model(wire)
+        check_files(description, self.staging)
+        needs = description.spec.effective_resources
+        plain = native.without_secrets(wire)
+        stored = native.encode(plain)
+        whole = stored if plain is wire else native.encode(wire)
+        return _Asked(
+            wire,
+            description,
+            description.spec.given_name or os.path.basename(wire.executable),
+            needs_of(description),
+            stored,
+            hashlib.sha256(whole).digest(),
+            needs.computed_core_count,
+            needs.computed_node_count,
+            needs.computed_process_count,
+        )
 
     def _check_system(self, verdict: Verdict, id: str, description: ActivityDescription, session: str) -> None:
         """Raise InvalidInput, in the description's own terms, for what the batch system can never be asked."""

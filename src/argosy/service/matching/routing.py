@@ -30,6 +30,8 @@ class Router:
         self._candidates: list[Candidate] = []
         self._judged: dict[tuple[Requirements, Who], list[Verdict]] = {}
         self._using: dict[tuple[str, str | None, str], int] = {}
+        self._ranks: dict[tuple[Requirements, Who], list[Verdict]] = {}
+        self._changes = 0
 
     def candidates(self) -> list[Candidate]:
         """All shares, in the configured order."""
@@ -37,10 +39,21 @@ class Router:
         if looks != self._looks:
             self._looks = looks
             self._judged.clear()
+            self._changed()
             self._candidates = [
                 candidate for one in self._resources.values() for candidate in one.candidates(self.environments)
             ]
         return self._candidates
+
+    @property
+    def state(self) -> int:
+        """Grows whenever the same question may get another answer."""
+        self.candidates()
+        return self._changes
+
+    def _changed(self) -> None:
+        self._changes += 1
+        self._ranks.clear()
 
     def named(self, ids: Sequence[str]) -> list[RuntimeEnvironment]:
         """The environments of these ids. Raises Unavailable where one is not configured any more."""
@@ -60,18 +73,24 @@ class Router:
     def _ranked(self, needed: Requirements, who: Who) -> list[Verdict]:
         candidates = self.candidates()
         key = (needed, who)
+        ranked = self._ranks.get(key)
+        if ranked is not None:
+            return ranked
         verdicts = self._judged.get(key)
         if verdicts is None:
             verdicts = judge_all(needed, candidates, who)
             if len(self._judged) >= _REMEMBERED:
                 self._judged.clear()
+                self._ranks.clear()
             self._judged[key] = verdicts
         if any(verdict.candidate.per_user is not None for verdict in verdicts):
             verdicts = held_back(verdicts, lambda verdict: self._using.get(_place(verdict, who.name), 0))
-        return verdicts if len(verdicts) == 1 else rank(needed, verdicts, self.given())
+        ranked = self._ranks[key] = verdicts if len(verdicts) == 1 else rank(needed, verdicts, self.given())
+        return ranked
 
     def route(self, description: ActivityDescription, who: Who, check: CheckSystem) -> Verdict | Waiting:
-        """Where a new activity goes. Raises InvalidInput or NotAllowed, naming the element, where that is nowhere."""
+        """Where a new activity goes, as long as `state` is the same. Raises InvalidInput or NotAllowed, naming the
+        element, where that is nowhere."""
         check_requests(description.environments)
         needed = Requirements.of(description)
         verdicts = self._ranked(needed, who)
@@ -125,16 +144,20 @@ class Router:
         if not self.limited:
             return
         self._using = dict(Counter((one.resource, one.queue, one.owner) for one in unfinished if one.resource))
+        self._changed()
 
     def give(self, verdict: Verdict, cores: int, owner: str) -> None:
         """Take note that a job of this owner goes there."""
         if verdict.candidate.per_user is not None:
             place = _place(verdict, owner)
             self._using[place] = self._using.get(place, 0) + 1
+            self._changed()
         share = verdict.candidate.share
         if share is not None:
             given = self._resources[verdict.candidate.resource].given
             given[share.name] = given.get(share.name, 0) + cores
+            if share.free_cores is not None:
+                self._changed()  # nothing else in the ranking depends on what was given
 
 
 def _place(verdict: Verdict, owner: str) -> tuple[str, str | None, str]:
