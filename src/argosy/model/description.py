@@ -163,6 +163,8 @@ def _check_urls(urls: Sequence[str], element: str) -> None:
 
 def session_path(path: str, element: str = "path") -> str:
     """The normal form of a path inside a session directory; InvalidInput where it would lead out of it."""
+    if "/" not in path and path not in ("", "..") and "\0" not in path:
+        return path  # a bare name is its own normal form
     normal = posixpath.normpath(path) if path else ""
     if not path or path.startswith("/") or normal == ".." or normal.startswith("../") or "\0" in path:
         raise InvalidInput(

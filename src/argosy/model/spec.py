@@ -29,6 +29,8 @@ def path_text(value: str | os.PathLike[str] | None) -> str | None:
     if value is None:
         return None
     text = os.fspath(value)
+    if "/" not in text:
+        return text
     if "//" in text or "/." in text or text.startswith(".") or text.endswith("/"):
         return str(Path(text))
     return text

@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
+import msgspec
+
 from argosy.identity.members import Names
 from argosy.model import (
     ActivityDescription,
@@ -60,9 +62,9 @@ def split_share(share: str) -> tuple[str, str | None]:
     return resource, queue or None
 
 
-@dataclass(frozen=True, slots=True)
-class Requirements:
-    """What a job needs of a share, so that those that need the same are looked at once.
+class Requirements(msgspec.Struct, frozen=True):
+    """What a job needs of a share, so that those that need the same are looked at once. It is made for each job, so it
+    is no dataclass: that takes several times as long.
 
     `per_node` are cores of one node where nodes are asked for, `gpus` those of one node; `memory` is bytes of the whole
     job, `duration` seconds. `resource` and `queue` are the share that was named.
@@ -88,7 +90,8 @@ class Requirements:
         needs = description.spec.effective_resources
         duration = description.spec.attributes.duration
         resource, queue = split_share(description.share) if description.share else (None, None)
-        per_node = needs.computed_processes_per_node * (needs.cpu_cores_per_process or 1)
+        processes = needs.computed_processes_per_node
+        per_node = processes * (needs.cpu_cores_per_process or 1)
         return cls(
             resource,
             queue,
@@ -97,7 +100,7 @@ class Requirements:
             per_node if needs.node_count else None,
             needs.computed_core_count,
             needs.memory,
-            (needs.gpu_cores_per_process or 0) * needs.computed_processes_per_node,
+            (needs.gpu_cores_per_process or 0) * processes,
             None if duration is None else duration.total_seconds(),
             description.architecture,
             description.operating_system,

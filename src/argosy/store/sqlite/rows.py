@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -45,7 +46,7 @@ class _Rest(msgspec.Struct, omit_defaults=True):
     environments: tuple[str, ...] = ()
 
 
-_FIELDS = _Rest.__struct_fields__
+_rest_of = attrgetter(*_Rest.__struct_fields__)
 _STATES = {state.value: state for state in ActivityState}
 _encoder = msgspec.json.Encoder()
 _rest = msgspec.json.Decoder(_Rest)
@@ -86,7 +87,7 @@ def state_of(text: str) -> ActivityState:
 
 def rest_text(activity: Activity) -> str:
     """The fields that have no column of their own."""
-    return json_text(_Rest(*[getattr(activity, name) for name in _FIELDS]))
+    return json_text(_Rest(*_rest_of(activity)))
 
 
 def tags_text(activity: Activity) -> str | None:
