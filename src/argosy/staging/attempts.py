@@ -73,16 +73,5 @@ async def with_patience(
 
 async def paced(work: Awaitable[_T], pace: Pace, meter: Meter, what: str) -> _T:
     """The work's answer, unless it goes too slowly: then it is cancelled and TransferFailed says so."""
-    working = asyncio.ensure_future(work)
-    guard = asyncio.create_task(pace.hold(meter, what))
-    try:
-        await asyncio.wait({working, guard}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            guard.result()
-        return await working
-    finally:
-        for task in (working, guard):
-            task.cancel()
-        await asyncio.wait({working, guard})
-        if not guard.cancelled():
-            guard.exception()
+    async with pace.hold(meter, what):
+        return await work

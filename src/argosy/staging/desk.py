@@ -11,6 +11,7 @@ from typing import TypeVar
 from .attempts import Patience
 from .config import StagingConfig
 from .contract import Progress
+from .landing import Landing
 from .pace import Hosts, Meter, Pace, Throttle
 from .registry import Schemes
 
@@ -32,6 +33,7 @@ class Desk:
         self.patience = Patience(config.attempts, config.retry_first, config.retry_most)
         self.throttle = Throttle(config.bandwidth)
         self.disk = ThreadPoolExecutor(max_workers=min(config.transfers, 16), thread_name_prefix="argosy-staging")
+        self.landing = Landing(self.disk, fault)
 
     async def together(self, jobs: Sequence[Callable[[], Awaitable[_T]]]) -> list[_T]:
         """Do all of them, so many at once as there may be transfers. The first failure ends the others."""

@@ -18,7 +18,7 @@ from .contract import Credentials, Fetch, Fetched, Progress
 from .desk import Desk, telling
 from .errors import Fault, TransferFailed
 from .pace import Meter
-from .placing import already, place
+from .placing import Arrival, already
 from .scheme import Call, Entry, Scheme
 from .sink import FileSink
 from .threads import run
@@ -116,7 +116,9 @@ class Fetcher:
         with parent_of(request.directory, path, make=True) as (parent, name):
             if name == ".":
                 raise InvalidInput("a file needs a name", element="path")
-            there = await run(self._desk.disk, already, request, parent, name, path)
+            there = None
+            if request.creation != "overwrite":
+                there = await run(self._desk.disk, already, request, parent, name, path)
             if there is not None:
                 return Fetched(str(url), there.st_size, 0.0, attempts=0)
             if self._cache is None or not request.cacheable or not scheme.cached:
@@ -166,7 +168,7 @@ class Fetcher:
                 async for piece in kept.chunks(self._desk.disk):
                     await sink.write(piece)
                 await sink.finished()
-            sums = await run(self._desk.disk, place, request, sink, where, path, self._desk.fault)
+            sums = await self._desk.landing.land(Arrival(request, sink, *where, path))
         finally:
             await sink.close()
         return Fetched(str(url), kept.size, 0.0, attempts=1, cached=True, checksums={"sha256": kept.sha256, **sums})
@@ -189,7 +191,7 @@ class Fetcher:
                 await paced(scheme.fetch(url, sink, call), self._desk.pace, meter, str(url))
             await sink.finished()
             keep = functools.partial(slot.keep, sink) if slot is not None else None
-            return await run(self._desk.disk, place, request, sink, where, path, self._desk.fault, keep)
+            return await self._desk.landing.land(Arrival(request, sink, *where, path, keep))
 
         async def again(failure: TransferFailed) -> None:
             if failure.fault is Fault.CORRUPT:

@@ -7,6 +7,8 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Iterator
 
+from argosy.model import ArgosyError
+
 from .errors import Fault, TransferFailed
 
 
@@ -34,26 +36,45 @@ class Pace:
         self._minimum = minimum
         self._span = span
 
-    async def hold(self, meter: Meter, what: str) -> None:
-        """Watch the meter until cancelled; raises TransferFailed in the transfer's place."""
+    @contextlib.asynccontextmanager
+    async def hold(self, meter: Meter, what: str) -> AsyncIterator[None]:
+        """Watch the meter: once it goes too slowly, what is within is cancelled and TransferFailed raised.
+
+        A timer and no task: small files are many, and each task is a turn of the event loop more.
+        """
+        loop = asyncio.get_running_loop()
         tick = min(self._idle / 4, self._span / 4, 5.0)
         last, since = meter.moved, time.monotonic()
         span_moved, span_since = meter.moved, since
-        while True:
-            await asyncio.sleep(tick)
+        slow: list[str] = []
+
+        def look() -> None:
+            nonlocal last, since, span_moved, span_since
             now = time.monotonic()
             if meter.moved != last:
                 last, since = meter.moved, now
             elif now - since >= self._idle:
-                raise TransferFailed(f"{what}: nothing came or went for {self._idle:g} s", Fault.TRANSIENT)
+                slow.append(f"{what}: nothing came or went for {self._idle:g} s")
             if now - span_since >= self._span:
                 speed = (meter.moved - span_moved) / (now - span_since)
                 if speed < self._minimum:
-                    raise TransferFailed(
-                        f"{what}: {speed:.0f} bytes a second is less than the {self._minimum:.0f} it must have",
-                        Fault.TRANSIENT,
-                    )
+                    slow.append(f"{what}: {speed:.0f} bytes a second is less than the {self._minimum:.0f} it must have")
                 span_moved, span_since = meter.moved, now
+            if slow:
+                end.reschedule(loop.time())
+            else:
+                timers[:] = [loop.call_later(tick, look)]
+
+        timers = [loop.call_later(tick, look)]
+        try:
+            async with asyncio.timeout(None) as end:
+                yield
+        except (TimeoutError, ArgosyError) as error:
+            if slow:
+                raise TransferFailed(slow[0], Fault.TRANSIENT) from error
+            raise
+        finally:
+            timers[0].cancel()
 
 
 class Throttle:

@@ -1,11 +1,12 @@
-"""The last step of a fetch: a file that is whole gets its name, as the creation flag says."""
+"""The last step of a fetch: files that are whole get their names, as the creation flag says."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from . import marks
 from .contract import Fetch
@@ -33,23 +34,84 @@ def already(request: Fetch, parent: int, name: str, path: str) -> os.stat_result
     return None
 
 
-def place(
-    request: Fetch,
-    sink: FileSink,
-    where: tuple[int, str],
-    path: str,
-    fault: Callable[[str], None],
-    keep: Callable[[dict[str, str]], None] | None = None,
-) -> dict[str, str]:
-    """Check the file and give it its name, beneath the directory of `where`; answers its checksums.
+@dataclass(slots=True)
+class Arrival:
+    """A file that has come, and where it is to be: the directory of `parent`, beneath the name.
 
-    `keep` is called while the file is whole and nobody else's yet. Blocks. Raises TransferFailed.
+    `keep` is called while the file is whole and nobody else's yet.
     """
-    parent, name = where
-    sums = sink.finish()
-    if keep is not None:
-        keep(sums)
-    fault("fetch-arrived")
+
+    request: Fetch
+    sink: FileSink
+    parent: int
+    name: str
+    path: str
+    keep: Callable[[dict[str, str]], None] | None = None
+    directory: tuple[int, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        status = os.fstat(self.parent)
+        self.directory = status.st_dev, status.st_ino
+
+
+#: The checksums of a file that has its name now; why it has none otherwise.
+Outcome = dict[str, str] | BaseException
+
+
+def place(arrivals: Sequence[Arrival], fault: Callable[[str], None]) -> list[Outcome]:
+    """Check files and give them their names; what this answers for each is true after a crash, too. Blocks.
+
+    Each is on the disk before it gets its name. All go each step together: the disk writes them at the same time, and
+    a directory in which many arrive is written once.
+    """
+    outcomes: list[Outcome] = [{}] * len(arrivals)
+
+    def each(step: Callable[[int, Arrival], None]) -> None:
+        for index, arrival in enumerate(arrivals):
+            if not isinstance(outcomes[index], BaseException):
+                try:
+                    step(index, arrival)
+                except Exception as failure:
+                    outcomes[index] = failure
+
+    def check(index: int, arrival: Arrival) -> None:
+        outcomes[index] = arrival.sink.check()
+        if len(arrivals) > 1:
+            arrival.sink.begin_sync()
+
+    def name(index: int, arrival: Arrival) -> None:
+        sums = outcomes[index]
+        assert isinstance(sums, dict)
+        if arrival.keep is not None:
+            arrival.keep(sums)
+        fault("fetch-arrived")
+        _name(arrival)
+
+    directories: dict[tuple[int, int], TransferFailed | None] = {}
+
+    def last(index: int, arrival: Arrival) -> None:
+        del index
+        key = arrival.directory
+        if key not in directories:
+            directories[key] = None
+            try:
+                with as_disk_fault(arrival.path):
+                    os.fsync(arrival.parent)
+            except TransferFailed as error:
+                directories[key] = error
+        if (failure := directories[key]) is not None:
+            raise failure
+
+    each(check)
+    each(lambda index, arrival: arrival.sink.sync())
+    each(name)
+    each(last)
+    each(lambda index, arrival: arrival.sink.close_blocking())
+    return outcomes
+
+
+def _name(arrival: Arrival) -> None:
+    request, sink, parent, name, path = arrival.request, arrival.sink, arrival.parent, arrival.name, arrival.path
     with as_disk_fault(path):
         if request.creation == "append":
             _append(request, sink, parent, name, path)
@@ -65,8 +127,7 @@ def place(
                 os.rename(sink.name, name, src_dir_fd=parent, dst_dir_fd=parent)
             except IsADirectoryError:
                 raise TransferFailed(f"{path!r} is a directory already", Fault.EXISTS) from None
-        os.fsync(parent)
-    return sums
+            sink.placed = True
 
 
 def _append(request: Fetch, sink: FileSink, parent: int, name: str, path: str) -> None:

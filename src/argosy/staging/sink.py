@@ -11,6 +11,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
 
+from . import writeback
 from .checksums import ALGORITHMS, Checksums
 from .errors import Fault, TransferFailed
 from .pace import Meter, Throttle
@@ -48,6 +49,8 @@ class FileSink:
     ) -> None:
         self.name = f"{PARTIAL}{os.urandom(8).hex()}"
         self.meter = meter or Meter()
+        #: Whether it has another name than its own now.
+        self.placed = False
         self.validator: str | None = None
         self._parent = parent
         self._what = what
@@ -209,8 +212,8 @@ class FileSink:
             parts, self._parts, self._waiting = self._parts, [], 0
             await run(self._executor, self._put, parts)
 
-    def finish(self) -> dict[str, str]:
-        """Check that all of it is there and as it must be, and have it on the disk. Blocks; after `write` is over.
+    def check(self) -> dict[str, str]:
+        """Check that all of it is there and as it must be. Blocks; after `write` is over.
 
         Answers the checksums. Raises TransferFailed; the file stays under its other name.
         """
@@ -232,9 +235,16 @@ class FileSink:
                 raise TransferFailed(
                     f"{self._what} arrived with the {name} {found[name]}; its source states {value}", Fault.CORRUPT
                 )
+        return found
+
+    def begin_sync(self) -> None:
+        """Have the disk begin with what is not there yet, without waiting for it."""
+        writeback.begin(self._fd)
+
+    def sync(self) -> None:
+        """Have it on the disk. Blocks. Raises TransferFailed."""
         with as_disk_fault(self._what):
             os.fsync(self._fd)
-        return found
 
     async def finished(self) -> None:
         """Wait for what is still being written."""
@@ -251,14 +261,18 @@ class FileSink:
         if writing is not None:
             await asyncio.wait([writing])
             writing.exception()
-        await run(self._executor, self._close)
+        if self._fd >= 0:
+            await run(self._executor, self.close_blocking)
 
-    def _close(self) -> None:
+    def close_blocking(self) -> None:
+        """The same, for whoever is in a thread already and has waited for what was written."""
         if self._fd >= 0:
             if self._syncing is not None:
                 wait([self._syncing])  # what it says is said again by the last one
             os.close(self._fd)
             self._fd = -1
+            if self.placed:
+                return
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.name, dir_fd=self._parent)
 
