@@ -12,6 +12,7 @@ for at the moment of connecting, and the connection goes to the addresses that w
 from __future__ import annotations
 
 import asyncio
+import functools
 import ipaddress
 import re
 import socket
@@ -144,6 +145,7 @@ def _is_local_name(host: str) -> bool:
     return host == "localhost" or host.endswith(".localhost")
 
 
+@functools.lru_cache(maxsize=1024)
 def _literal(host: str) -> Address | None:
     try:
         return ipaddress.ip_address(host)

@@ -35,6 +35,10 @@ def _is_host(host: str) -> bool:
     return "%" not in host
 
 
+#: Blanks, control characters and backslashes: what one reader of a URL takes for an end, another does not.
+_NEVER = re.compile(r"[\x00-\x20\x7f\\]")
+
+
 @dataclass(frozen=True, slots=True)
 class Url:
     """The parts of a URL (RFC 3986). `text` is the whole, secrets included; `str` of it shows none of them.
@@ -58,7 +62,7 @@ class Url:
         most = MAX_DATA if text[:5].lower() == "data:" else MAX_LENGTH
         if len(text) > most:
             raise InvalidInput(f"the URL has {len(text)} characters; the most are {most}", element=element)
-        if any(character <= " " or character == "\x7f" or character == "\\" for character in text):
+        if _NEVER.search(text):
             raise InvalidInput(
                 f"{shown(text)!r} is no URL: it has a blank, a backslash or a control character in it", element=element
             )
