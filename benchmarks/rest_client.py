@@ -1,6 +1,7 @@
 """A client that costs little, so that what is measured is the server: requests made up beforehand, over bare sockets.
 
     rest_client.py URL TOKEN create CONNECTIONS REQUESTS [VECTOR]   creates activities that are held
+    rest_client.py URL TOKEN differing CONNECTIONS REQUESTS VECTOR  the same, each with arguments of its own
     rest_client.py URL TOKEN status CONNECTIONS REQUESTS VECTOR ID... asks how they are; ids on standard input too
 
 Each connection is kept alive and has one request under way. Prints JSON: wall and CPU seconds, items (requests times
@@ -59,6 +60,8 @@ class Connection:
         body = await self._reader.readexactly(length)
         if head[9:10] != b"2":
             raise RuntimeError(f"{head!r} {body!r}")
+        if b'"problem":' in body:  # an element was refused: what is measured is not what was asked for
+            raise RuntimeError(f"{body[:1000]!r}")
         return body
 
 
@@ -90,8 +93,11 @@ def main() -> None:
     address = urlsplit(url).netloc
     if what == "create" and vector == 1:
         data = request(address, token, "POST", "/v1/activities", _DESCRIPTION)
-    elif what == "create":
-        elements = [{"description": _DESCRIPTION}] * vector
+    elif what in ("create", "differing"):
+        described = [_DESCRIPTION] * vector
+        if what == "differing":
+            described = [_DESCRIPTION | {"arguments": ["one", str(number)]} for number in range(vector)]
+        elements = [{"description": one} for one in described]
         data = request(address, token, "POST", "/v1/activities/batch", elements)
     elif vector == 1:
         data = request(address, token, "GET", f"/v1/activities/{sys.argv[7]}")
