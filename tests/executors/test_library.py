@@ -281,7 +281,10 @@ def test_what_runs_is_listed(executor: JobExecutor) -> None:
     assert job.native_id in executor.list()
     job.cancel()
     job.wait(LONG)
-    assert job.native_id not in executor.list()
+    # The job's own record may be a moment ahead of what the batch system shows.
+    end = time.monotonic() + LONG.total_seconds()
+    while job.native_id in executor.list():
+        assert time.monotonic() < end
 
 
 def test_attaching(executor: JobExecutor) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 import tracemalloc
 from collections.abc import AsyncIterator
@@ -261,3 +262,25 @@ def test_a_follower_is_let_go_when_the_service_stops(service: RunningService) ->
         assert asyncio.run(follow()) == b""
         assert service.process is not None
         assert service.process.wait(20) == 0
+
+
+@pytest.mark.anyio
+async def test_the_files_of_what_is_about_to_be_submitted_can_be_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its directory is made when it is handed over, which may not have happened yet."""
+    gate, first, real = threading.Event(), threading.Event(), Sessions.make
+
+    def make(self: Sessions, sessions: list[str]) -> None:
+        if not first.is_set():
+            first.set()
+            assert gate.wait(10)
+        real(self, sessions)
+
+    monkeypatch.setattr(Sessions, "make", make)
+    async with told_service(tmp_path) as (service, driver):
+        id = await create(service)
+        await until(first.is_set)
+        assert await service.list_files(ALICE, id, "") == ([], None)
+        gate.set()
+        await until(lambda: driver.submitted)

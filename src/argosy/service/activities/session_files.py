@@ -80,7 +80,7 @@ class SessionFiles:
             if live is not None:
                 _check_writable(live.record, description)
 
-        if activity.intended is None:
+        if activity.native_id is None:
             await self._make(activity)
         async with self._quotas.room(activity, size) as most:
             info = await self._sessions.put(
@@ -103,9 +103,9 @@ class SessionFiles:
         try:
             return await asyncio.to_thread(work, *args, **kwargs)
         except NotFound:
-            if activity.intended is not None:
+            if activity.native_id is not None:
                 raise
-        # Its directory may not have been needed so far.
+        # Its directory may not have been needed so far: whoever hands the job over makes it first.
         await self._make(activity)
         return await asyncio.to_thread(work, *args, **kwargs)
 
