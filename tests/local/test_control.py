@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from itertools import accumulate
 
 import pytest
@@ -148,12 +149,14 @@ async def test_slots_are_honoured_and_used(bench: Bench):
     assert share.memory_per_node > 10**8
 
 
-def test_terminate_without_a_reaper():
-    prepared = prepare(
-        JobSpec("/bin/sh", ["-c", "trap '' TERM; while :; do sleep 0.05; done"]), "/", os.environ, "lone"
-    )
-    started = start(prepared)
+def test_terminate_without_a_reaper(tmp_path):
+    deaf = "trap '' TERM; echo >deaf; while :; do sleep 0.05; done"
+    started = start(prepare(JobSpec("/bin/sh", ["-c", deaf]), str(tmp_path), os.environ, "lone"))
     leader = Leader(started.pid, started.start_time)
+    end = time.monotonic() + 10
+    while not (tmp_path / "deaf").exists():
+        assert time.monotonic() < end
+        time.sleep(0.01)
     try:
         assert started.pid in {process.pid for process in Table().members("lone", leader)}
         assert terminate("lone", leader, 0.2) == []
