@@ -90,6 +90,7 @@ class Connection:
         if connection.is_closed():
             raise Unavailable(f"the ssh connection to {self.where} was lost as soon as it was made")
         self._open = connection
+        self._slots.anew()
         return connection
 
     def _dialed(self, task: asyncio.Task[asyncssh.SSHClientConnection]) -> None:
@@ -202,6 +203,9 @@ class Connection:
                 send_env=None,
             )
         except asyncssh.ChannelOpenError as error:
+            # A connection that has just broken says the same as a host that gives no more channels, and is taken for
+            # closed only in the loop's next round.
+            await asyncio.sleep(0)
             if self._open is connection and not connection.is_closed():
                 self._slots.refused(error.reason, self.where)
             return None

@@ -17,11 +17,12 @@ class NoSlot(Unavailable):
 
 
 class Slots:
-    """At most `limit` channels, at most half of them for what lasts."""
+    """At most `most` channels, or as many as the host allows; at most half of them for what lasts."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, most: int) -> None:
         self.why = ""
-        self._limit = limit
+        self._most = most
+        self._limit = most
         self._used = 0
         self._opened = 0
         self._lasting: list[Callable[[], None]] = []
@@ -63,6 +64,10 @@ class Slots:
     def others(self) -> bool:
         """Whether channels are open, one of which may be waited for."""
         return self._opened > 0
+
+    def anew(self) -> None:
+        """There is a new connection: what the one before it allowed need not hold for it."""
+        self._limit = self._most
 
     def opened(self) -> None:
         """The host has given a channel."""
