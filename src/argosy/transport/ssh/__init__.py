@@ -1,4 +1,4 @@
-"""Another host as a transport, through ssh. Nothing is installed there: sh, coreutils and tar are used."""
+"""Another host as a transport, through ssh and the package asyncssh. Nothing is installed there."""
 
 import logging
 

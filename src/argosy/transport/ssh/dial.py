@@ -11,9 +11,10 @@ from typing import Any
 import asyncssh
 
 from argosy.model import Unavailable
+from argosy.transport.shell.backoff import LoginRefused
+from argosy.transport.shell.target import Target
 
 from .known_hosts import SYSTEM_FILES, USER_FILES, read_known_hosts
-from .target import Target
 
 _USER_CONFIG = "~/.ssh/config"
 _SYSTEM_CONFIG = "/etc/ssh/ssh_config"
@@ -27,10 +28,6 @@ _KEEPALIVE = 15.0
 _KEEPALIVE_COUNT = 3
 #: Hops on the way to a host, those of hops included.
 _MOST_HOPS = 8
-
-
-class LoginRefused(Unavailable):
-    """The host was reached and does not let the user in, or cannot be believed to be that host."""
 
 
 @dataclass(slots=True)
