@@ -61,6 +61,14 @@ def test_a_secret_is_shown_once(argosy: Command, live: Live, tmp_path: Path) -> 
     assert live.operations.subscribed[given.out.strip()].secret == mine.read_text().strip()
     wrong = argosy("notifications", "subscribe", "ftp://receiver.example.org")
     assert (wrong.code, "(at url)" in wrong.err) == (1, True)
+    before = live.operations.subscribed[subscription.id].secret
+    rotated = argosy("notifications", "rotate", "--overlap", "2h", subscription.id)
+    after = live.operations.subscribed[subscription.id].secret
+    assert (rotated.out.startswith("The old secret signs too until 2"), rotated.err) == (True, f"secret: {after}\n")
+    assert after != before
+    leaked = argosy("notifications", "rotate", "--overlap", "0s", "--secret-file", str(mine), subscription.id)
+    assert (leaked.out, leaked.err) == ("Only the new secret signs from now on.\n", "")
+    assert argosy("notifications", "rotate", "nothing").code == 4
     assert argosy("notifications", "unsubscribe", *live.operations.subscribed).code == 0
     assert live.operations.subscribed == {}
     assert argosy("notifications", "unsubscribe", "nothing").code == 4

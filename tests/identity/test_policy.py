@@ -206,6 +206,7 @@ CALLS: dict[Operation, list[Call]] = {
         lambda s, c, at: s.subscriptions(c, activity=at),
     ],
     Operation.UNSUBSCRIBE: [lambda s, c, at: s.unsubscribe(c, at)],
+    Operation.ROTATE_SECRET: [lambda s, c, at: s.rotate_secret(c, at)],
     Operation.DEAD_LETTERS: [lambda s, c, at: s.dead_letters(c)],
     Operation.USAGE: [lambda s, c, at: s.usage(c, UsageQuery(activity=at), ["user"])],
     Operation.USAGE_RECORDS: [lambda s, c, at: s.usage_records(c, UsageQuery(activity=at))],
@@ -336,7 +337,11 @@ async def test_a_user_may_do_everything_with_what_is_its_own(tmp_path: Path) -> 
                     with pytest.raises(InvalidStateException):
                         await call(service, ALICE, mine)
                     continue
-                if operation in (Operation.UNSUBSCRIBE, Operation.RESEND):  # allowed, and there is nothing of the kind
+                if operation in (
+                    Operation.UNSUBSCRIBE,
+                    Operation.ROTATE_SECRET,
+                    Operation.RESEND,
+                ):  # allowed, and there is nothing of the kind
                     with pytest.raises(NotFound):
                         await call(service, ALICE, mine)
                     continue

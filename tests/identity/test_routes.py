@@ -56,6 +56,7 @@ ROUTES: dict[str, tuple[str, Any]] = {
     "release_sweep": ("release_sweep", None),
     "terminate_sweep": ("terminate_sweep", None),
     "delete_subscription": ("unsubscribe", None),
+    "rotate_secret": ("rotate_secret", None),
     # Vectors: the ids are in the body.
     "status_of_activities": ("status", ["ID"]),
     "restart_activities": ("restart", ["ID"]),

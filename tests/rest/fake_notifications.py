@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from argosy.model import ArgosyError, NotFound
 from argosy.model.notification import check_url
@@ -49,6 +50,17 @@ class FakeNotifications(Notifications):
     async def unsubscribe(self, caller: Caller, id: str) -> None:
         if self.subscribed.pop(id, None) is None:
             raise NotFound(f"there is no subscription {id!r}")
+
+    async def rotate_secret(
+        self, caller: Caller, id: str, *, secret: str | None = None, overlap: float | None = None
+    ) -> Subscription:
+        if id not in self.subscribed:
+            raise NotFound(f"there is no subscription {id!r}")
+        lasting = 86_400.0 if overlap is None else overlap
+        until = time.time() + lasting if lasting else None
+        made = replace(self.subscribed[id], secret=secret or new_secret(), older_until=until)
+        self.subscribed[id] = made
+        return made
 
     async def dead_letters(self, caller: Caller, *, after: int = 0, limit: int = 100) -> list[Delivery]:
         return [one for number, one in sorted(self.dead.items()) if number > after][:limit]

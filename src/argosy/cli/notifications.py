@@ -9,7 +9,7 @@ import click
 from .common import connect, full_id, json_option, pairs, print_json
 from .exits import FAILED, OK, report
 from .tables import table
-from .units import ago
+from .units import Lifetime, ago
 
 #: How many dead letters are asked for again in one request.
 _AT_A_TIME = 1000
@@ -21,6 +21,7 @@ Examples:
   argosy notifications subscribe --state final https://receiver.example.org/hook
   argosy notifications subscribe --job @last https://receiver.example.org/hook
   argosy notifications list
+  argosy notifications rotate ID
   argosy notifications dead
   argosy notifications resend --all
 """,
@@ -109,6 +110,34 @@ def _filters(tags: dict[str, str], resource: str | None, name: str | None) -> st
     words += [f"to {resource}"] if resource else []
     words += [f"name {name}"] if name else []
     return ", ".join(words) or "all"
+
+
+@notifications.command(
+    epilog="""\b
+Examples:
+  argosy notifications rotate 01930a...
+  argosy notifications rotate --overlap 7d 01930a...
+  argosy notifications rotate --overlap 0s 01930a...
+""",
+)
+@click.argument("id")
+@click.option("--overlap", type=Lifetime(zero=True), help="How long the old secret signs too, e.g. 2h; 0s: not at all.")
+@click.option("--secret-file", type=click.File("r"), metavar="FILE", help="The new secret; made where not given.")
+@json_option
+def rotate(id: str, overlap: float | None, secret_file: TextIO | None, as_json: bool) -> None:
+    """Sign with another secret. Prints it, this once; the old one signs too for a while."""
+    secret = None if secret_file is None else secret_file.read().strip()
+    with connect() as client:
+        made = client.rotate_secret(id, secret=secret, overlap=overlap)
+    if as_json:
+        print_json(made)
+        return
+    if made.old_secrets_until is None:
+        click.echo("Only the new secret signs from now on.")
+    else:
+        click.echo(f"The old secret signs too until {made.old_secrets_until}.")
+    if secret is None:
+        click.echo(f"secret: {made.secret}", err=True)
 
 
 @notifications.command(epilog="\b\nExample:\n  argosy notifications unsubscribe 01930a...")

@@ -46,14 +46,20 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
 
 
 class Lifetime(click.ParamType):  # type: ignore[type-arg]
-    """How long something lives: a whole number with its unit, ``12h``, ``30d``, ``1y`` (of 365 days)."""
+    """How long something lives: a whole number with its unit, ``12h``, ``30d``, ``1y`` (of 365 days).
+
+    With `zero` that may be not at all.
+    """
 
     name = "time"
+
+    def __init__(self, *, zero: bool = False) -> None:
+        self._zero = zero
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """In seconds."""
         match = re.fullmatch(r"(\d{1,6})([smhdy])", str(value).strip(), re.ASCII)
-        if match is None or int(match[1]) == 0:
+        if match is None or (int(match[1]) == 0 and not self._zero):
             self.fail(f"{value!r} is no such time; write e.g. 12h, 30d or 1y", param, ctx)
         return float(int(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400, "y": 365 * 86_400}[match[2]])
 

@@ -354,6 +354,16 @@ def subscriptions(
     return Call("GET", "/v1/subscriptions", documents_notifications.SubscriptionPage, params=params)
 
 
+def rotate_secret(id: str, asked: documents_notifications.RotationDocument) -> Call[documents.SubscriptionDocument]:
+    return Call(
+        "POST",
+        f"/v1/subscriptions/{quote(id, safe='')}/rotate",
+        documents.SubscriptionDocument,
+        content=msgspec.json.encode(asked),
+        idempotent=False,
+    )
+
+
 def unsubscribe(id: str) -> Call[None]:
     return Call("DELETE", f"/v1/subscriptions/{quote(id, safe='')}", None, idempotent=False)
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from argosy.languages.documents import Problem, SubscriptionDocument
-from argosy.languages.documents_notifications import DeadLetterDocument, NewSubscriptionDocument
+from argosy.languages.documents_notifications import DeadLetterDocument, NewSubscriptionDocument, RotationDocument
 
 from . import calls
 from .calls import Call
@@ -73,6 +73,16 @@ class Notifying:
             if cursor is None:
                 return
 
+    def rotate_secret(
+        self, id: str, *, secret: str | None = None, overlap: float | None = None
+    ) -> SubscriptionDocument:
+        """Have messages signed with another secret; the answer has it, this once.
+
+        The one before it signs beside it for `overlap` seconds, or as long as the service is configured to let it; with
+        0 nothing but the new one signs from now on.
+        """
+        return self._do(calls.rotate_secret(id, RotationDocument(secret=secret, overlap=overlap)))
+
     def unsubscribe(self, id: str) -> None:
         """Tell it nothing more."""
         self._do(calls.unsubscribe(id))
@@ -123,6 +133,12 @@ class AsyncNotifying:
             cursor = page.next
             if cursor is None:
                 return
+
+    async def rotate_secret(
+        self, id: str, *, secret: str | None = None, overlap: float | None = None
+    ) -> SubscriptionDocument:
+        """Have messages signed with another secret; see `Notifying.rotate_secret`."""
+        return await self._do(calls.rotate_secret(id, RotationDocument(secret=secret, overlap=overlap)))
 
     async def unsubscribe(self, id: str) -> None:
         """Tell it nothing more."""

@@ -30,6 +30,9 @@ class Vault:
             raise ValueError("a key is of 32 bytes")
         self._ciphers = {hashlib.sha256(key).digest()[:_NAME]: AESGCM(key) for key in keys}
         self._first = hashlib.sha256(keys[0]).digest()[:_NAME]
+        #: The name of the key that it seals with, and of all with which it opens: the start of each key's SHA-256.
+        self.current = self._first.hex()
+        self.names = [name.hex() for name in self._ciphers]
 
     def seal(self, secret: bytes, *bound: str) -> bytes:
         """The secret so that only `open` with the same `bound` texts gives it back."""
@@ -40,12 +43,12 @@ class Vault:
         """What was sealed. Raises Unavailable where the key or the record is another than it was sealed with."""
         cipher = self._ciphers.get(sealed[:_NAME])
         if cipher is None:
-            raise Unavailable("the credential was sealed with a key that the service does not have any more")
+            raise Unavailable("it was sealed with a key that the service does not have any more")
         nonce, rest = sealed[_NAME : _NAME + _NONCE], sealed[_NAME + _NONCE :]
         try:
             return cipher.decrypt(nonce, rest, _bound(bound))
         except (InvalidTag, ValueError):
-            raise Unavailable("the credential's record has been changed by somebody else; add it again") from None
+            raise Unavailable("the record it belongs to has been changed by somebody else; add it again") from None
 
 
 def _bound(texts: Sequence[str]) -> bytes:

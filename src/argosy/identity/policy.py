@@ -59,6 +59,7 @@ class Operation(StrEnum):
     SUBSCRIBE = "subscribe"
     SUBSCRIPTIONS = "subscriptions"
     UNSUBSCRIBE = "unsubscribe"
+    ROTATE_SECRET = "rotate_secret"  # noqa: S105 - an operation's name
     DEAD_LETTERS = "dead_letters"
     RESEND = "resend"
     CREDENTIALS = "credentials"
@@ -147,6 +148,7 @@ TABLE: Mapping[Operation, Rule] = {
     Operation.SUBSCRIBE: Rule(_CHANGE, *_OWN),
     Operation.SUBSCRIPTIONS: Rule(_READ, *_OWN),
     Operation.UNSUBSCRIBE: Rule(_CHANGE, *_OWN),
+    Operation.ROTATE_SECRET: Rule(_CHANGE, *_OWN),
     Operation.DEAD_LETTERS: Rule(_READ, *_OWN),
     Operation.RESEND: Rule(_CHANGE, *_OWN),
     Operation.CREDENTIALS: Rule(_READ, *_OWN),

@@ -79,7 +79,7 @@ class ActivityDocument(Struct, omit_defaults=True, kw_only=True):
 
 
 class SubscriptionDocument(Struct, omit_defaults=True, kw_only=True):
-    """Who is told of what. `secret` is there in the answer to the creation only."""
+    """Who is told of what. `secret` is there in the answer to the creation, or to a rotation, only."""
 
     id: str
     url: str
@@ -95,6 +95,8 @@ class SubscriptionDocument(Struct, omit_defaults=True, kw_only=True):
     """When the telling ended; `why` says how that came."""
     why: str | None = None
     secret: str | None = None
+    old_secrets_until: str | None = None
+    """Until when secrets that were rotated out sign beside the new one."""
 
     def __repr__(self) -> str:
         return f"SubscriptionDocument(id={self.id!r}, url={self.url!r})"

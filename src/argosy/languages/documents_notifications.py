@@ -20,6 +20,16 @@ class NewSubscriptionDocument(Struct, forbid_unknown_fields=True, omit_defaults=
     secret: str | None = None
 
 
+class RotationDocument(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """Another secret for a subscription, made by the service where it is not given.
+
+    `overlap` is for how many seconds the one before it signs as well.
+    """
+
+    secret: str | None = None
+    overlap: float | None = None
+
+
 class SubscriptionPage(Struct, kw_only=True):
     """Subscriptions, newest first; pass `next` as ``cursor`` for the following ones."""
 

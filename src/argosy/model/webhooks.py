@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 
 from .errors import InvalidInput
 
@@ -45,6 +46,10 @@ def signature(secret: str, id: str, timestamp: int, body: bytes) -> str:
     return "v1," + base64.b64encode(digest).decode()
 
 
-def headers(secret: str, id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """The three headers that a message is sent with; `timestamp` is when, in seconds since the epoch."""
-    return {ID: id, TIMESTAMP: str(timestamp), SIGNATURE: signature(secret, id, timestamp, body)}
+def headers(secrets: Sequence[str], id: str, timestamp: int, body: bytes) -> dict[str, str]:
+    """The three headers that a message is sent with, signed with each of the secrets.
+
+    `timestamp` is when, in seconds since the epoch.
+    """
+    signed = " ".join(signature(one, id, timestamp, body) for one in secrets)
+    return {ID: id, TIMESTAMP: str(timestamp), SIGNATURE: signed}

@@ -14,7 +14,7 @@ from msgspec import structs
 from argosy.accounts import open_accounts
 from argosy.accounts.commands import AgentTransport
 from argosy.batch import BatchSystem
-from argosy.delegation import Keeper, open_vault
+from argosy.delegation import Keeper, Vault, open_vault
 from argosy.delegation.keyring import read_key
 from argosy.delegation.renewal import Renewer
 from argosy.delegation.sealing import vault_of
@@ -50,7 +50,8 @@ def assemble(config: ServiceConfig, faults: Faults) -> ExecutionService:
         name: Resource(name, _driver(name, resource, directory, config.sessions, faults, seats), config=resource)
         for name, resource in config.resources.items()
     }
-    store = SQLiteStore(directory / "argosy.db")
+    vault = _vault(config, directory)
+    store = SQLiteStore(directory / "argosy.db", sealer=vault)
     about = config.information
     if not about.authority:
         about = structs.replace(about, authority=default_authority(config.directory))
@@ -69,21 +70,25 @@ def assemble(config: ServiceConfig, faults: Faults) -> ExecutionService:
         source=f"urn:argosy:{_own_name(directory)}",
         about=about,
         environments=config.environments,
-        keeper=_keeper(store, config, directory),
+        keeper=_keeper(store, vault, config),
         seats=seats,
     )
 
 
-def _keeper(store: SQLiteStore, config: ServiceConfig, directory: Path) -> Keeper:
+def _vault(config: ServiceConfig, directory: Path) -> Vault:
+    """What seals the secrets of users in the database, credentials and subscriptions alike."""
     wanted = config.credentials
     if wanted.key_ring is not None:
         if wanted.key_file is not None:
             raise InvalidInput("the key is in a file or in the key ring; name one", element="credentials.key_ring")
-        vault = vault_of(read_key(wanted.key_ring), f"the key {wanted.key_ring}", "credentials.key_ring")
-    elif wanted.key_file is not None:
-        vault = open_vault(Path(wanted.key_file))
-    else:
-        vault = open_vault(directory / "credentials.key", make=True)
+        return vault_of(read_key(wanted.key_ring), f"the key {wanted.key_ring}", "credentials.key_ring")
+    if wanted.key_file is not None:
+        return open_vault(Path(wanted.key_file))
+    return open_vault(directory / "credentials.key", make=True)
+
+
+def _keeper(store: SQLiteStore, vault: Vault, config: ServiceConfig) -> Keeper:
+    wanted = config.credentials
     if (wanted.certificate is None) != (wanted.key is None):
         raise InvalidInput("a certificate and its key go together", element="credentials.certificate")
     renewer = Renewer(

@@ -5,10 +5,37 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from argosy.model.notification import told
 
 from .records import Activity, Event
+
+
+class Sealer(Protocol):
+    """Seals secrets for the database; `argosy.delegation.Vault` is one. Its keys have names, which are no secrets."""
+
+    @property
+    def current(self) -> str:
+        """The name of the key that it seals with."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of the keys that it can open with."""
+
+    def seal(self, secret: bytes, *bound: str) -> bytes:
+        """The secret so that only `open` with the same `bound` texts gives it back."""
+
+    def open(self, sealed: bytes, *bound: str) -> bytes:
+        """What was sealed. Raises Unavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class OldSecret:
+    """A secret that a newer one has taken the place of, and that signs beside it `until` then."""
+
+    secret: str = field(repr=False)
+    until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +44,8 @@ class Subscription:
 
     `host` is ``SCHEME://NAME:PORT`` of the URL. Without `activity` it is about all of the owner's that have all these
     `tags`, this `resource` and this `name`, where they are given. `ended` is set once nothing more is told, `why` says
-    how that came.
+    how that came. `older` are the secrets that were rotated out and still sign; `older_until` is when the last of them
+    stops. A store that cannot open the secret any more gives an empty one.
     """
 
     id: str
@@ -34,6 +62,8 @@ class Subscription:
     name: str | None = None
     ended: float | None = None
     why: str | None = None
+    older: tuple[OldSecret, ...] = field(default=(), repr=False)
+    older_until: float | None = None
 
     def concerns(self, activity: Activity, event: Event) -> bool:
         """Whether an event of an activity of the same owner is to be told of."""
@@ -69,6 +99,9 @@ class Delivery:
     attempts: int = 0
     words: str | None = None
     died: float | None = None
+    older: tuple[OldSecret, ...] = field(default=(), repr=False)
+    unsigned: str | None = None
+    """Why it cannot be signed, where the secret could not be opened."""
 
     @property
     def id(self) -> str:
@@ -99,8 +132,20 @@ class NotificationStore(ABC):
         """Remove a subscription and all that it was still to be told. False where the owner has none of that id."""
 
     @abstractmethod
+    async def rotate_secret(
+        self, owner: str, id: str, secret: str, now: float, *, until: float, most: int
+    ) -> Subscription:
+        """Give a subscription another secret; the one before it signs beside it `until` then, as those before that as
+        long as they had. Where `until` is not after `now` none of them signs any more. Raises NotFound, LimitExceeded
+        where more than `most` would."""
+
+    @abstractmethod
     async def end_subscription(self, id: str, now: float, why: str) -> None:
         """Tell a subscription nothing any more; what was waiting for it is dropped."""
+
+    @abstractmethod
+    async def sealed_out(self) -> int:
+        """How many subscriptions there are whose secrets are sealed with a key that is not there."""
 
     @abstractmethod
     async def waiting(self) -> list[str]:

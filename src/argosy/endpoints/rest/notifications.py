@@ -15,6 +15,7 @@ from argosy.languages.documents_notifications import (
     DeadLetterDocument,
     DeadLetterPage,
     NewSubscriptionDocument,
+    RotationDocument,
     SubscriptionPage,
 )
 from argosy.model import InvalidInput
@@ -30,6 +31,7 @@ from .problems import problem
 NotificationRequest = Request[Caller, None, State]
 
 _new = msgspec.json.Decoder(NewSubscriptionDocument)
+_rotation = msgspec.json.Decoder(RotationDocument)
 _numbers = msgspec.json.Decoder(list[int])
 
 Limit = Annotated[int, QueryParameter(ge=1, le=1000)]
@@ -86,6 +88,22 @@ def notification_routes(operations: Operations) -> list[HTTPRouteHandler]:
     async def remove(request: NotificationRequest, id: FromPath[str]) -> None:
         await operations.unsubscribe(request.user, id)
 
+    @post(
+        "/subscriptions/{id:str}/rotate",
+        status_code=200,
+        operation_id="rotate_secret",
+        summary="Sign with another secret, which is shown this once; the old one signs beside it for a while",
+        opt={"body": RotationDocument, "problems": (400, 404, 413, 415, 422, 429, 503)},
+    )
+    async def rotate(request: NotificationRequest, id: FromPath[str]) -> Response[SubscriptionDocument]:
+        content = await request.body()
+        asked = RotationDocument()
+        if content:
+            bodies.check_type(request.headers.get("content-type", ""))
+            asked = bodies.decode(content, _rotation)
+        made = await operations.rotate_secret(request.user, id, secret=asked.secret, overlap=asked.overlap)
+        return Response(subscription(made, secret=True), headers={"Cache-Control": "no-store"})
+
     @get(
         "/notifications/dead",
         operation_id="list_dead_letters",
@@ -121,7 +139,7 @@ def notification_routes(operations: Operations) -> list[HTTPRouteHandler]:
             raise InvalidInput("a dead letter's number is positive, and not that long", element="")
         return [None if error is None else problem(error) for error in await operations.resend(request.user, numbers)]
 
-    return [create, page, remove, dead, resend]
+    return [create, page, remove, rotate, dead, resend]
 
 
 def subscription(record: Subscription, *, secret: bool = False) -> SubscriptionDocument:
@@ -139,6 +157,7 @@ def subscription(record: Subscription, *, secret: bool = False) -> SubscriptionD
         ended=None if record.ended is None else render.utc(record.ended),
         why=record.why,
         secret=record.secret if secret else None,
+        old_secrets_until=None if record.older_until is None else render.utc(record.older_until),
     )
 
 

@@ -38,6 +38,7 @@ _TYPES: list[Any] = [
     documents.FilePage,
     documents.LanguageDocument,
     documents_notifications.NewSubscriptionDocument,
+    documents_notifications.RotationDocument,
     documents_credentials.NewCredential,
     documents.Problem,
     documents.Result,

@@ -45,6 +45,16 @@ class Notifications(ABC):
         """Remove one of them, with what was still to be told. Raises NotFound."""
 
     @abstractmethod
+    async def rotate_secret(
+        self, caller: Caller, id: str, *, secret: str | None = None, overlap: float | None = None
+    ) -> Subscription:
+        """Give a subscription another secret, made here where none is given. The answer has it, this once.
+
+        The one before it signs beside it for `overlap` seconds; with 0 nothing but the new one signs from now on.
+        Raises NotFound, InvalidInput, and LimitExceeded where several old ones sign still.
+        """
+
+    @abstractmethod
     async def dead_letters(self, caller: Caller, *, after: int = 0, limit: int = 100) -> list[Delivery]:
         """The messages to the caller's URLs that were given up, oldest first; those with a number above `after`."""
 

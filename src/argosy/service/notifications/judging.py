@@ -34,12 +34,16 @@ class Fate(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of an attempt. `status` is None where nothing answered; `words` say what was wrong, for people."""
+    """What came of an attempt. `status` is None where nothing answered; `words` say what was wrong, for people.
+
+    It was not `sent` where that is for a reason that is no receiver's.
+    """
 
     status: int | None
     words: str = ""
     retry_after: float | None = None
     """In seconds."""
+    sent: bool = True
 
 
 def fate(answer: Answer, delivery: Delivery, now: float, config: NotificationConfig) -> Fate:

@@ -37,7 +37,8 @@ def body(delivery: Delivery, source: str) -> bytes:
 
 def headers(delivery: Delivery, content: bytes, now: float) -> dict[str, str]:
     """The headers that the message is sent with at `now`."""
-    signed = webhooks.headers(delivery.secret, delivery.id, int(now), content)
+    secrets = [delivery.secret, *(old.secret for old in delivery.older if old.until > now)]
+    signed = webhooks.headers(secrets, delivery.id, int(now), content)
     return {"content-type": CONTENT_TYPE, "user-agent": "argosy", "accept-encoding": "identity"} | signed
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from argosy.identity.policy import Operation
 from argosy.model import ArgosyError, InvalidInput, LimitExceeded, NotFound
 from argosy.model.notification import Callback, check_url
-from argosy.model.webhooks import new_secret
+from argosy.model.webhooks import key_of, new_secret
 from argosy.outbound import OutboundPolicy
 from argosy.service.caller import Caller
 from argosy.service.ids import new_id
@@ -19,6 +19,10 @@ from argosy.store import Activity, Delivery, Store, Subscription
 
 from .contract import NewSubscription, Notifications
 from .settings import NotificationConfig
+
+#: How long a secret that was rotated out may sign, in seconds; and how many of one subscription at a time.
+MOST_OVERLAP = 30 * 86_400.0
+MOST_OLD = 4
 
 
 class NotificationOperations(Notifications):
@@ -57,6 +61,20 @@ class NotificationOperations(Notifications):
         demand(caller, Operation.UNSUBSCRIBE)
         if not await self._store.remove_subscription(caller.name, id):
             raise NotFound(f"there is no subscription {id!r}")
+
+    async def rotate_secret(
+        self, caller: Caller, id: str, *, secret: str | None = None, overlap: float | None = None
+    ) -> Subscription:
+        demand(caller, Operation.ROTATE_SECRET)
+        if secret is not None:
+            key_of(secret)
+        lasting = self._notifying.overlap if overlap is None else overlap
+        if not 0 <= lasting <= MOST_OVERLAP:
+            raise InvalidInput(f"an old secret signs for 0 to {MOST_OVERLAP:.0f} seconds", element="overlap")
+        now = time.time()
+        return await self._store.rotate_secret(
+            caller.name, id, secret or new_secret(), now, until=now + lasting, most=MOST_OLD
+        )
 
     async def dead_letters(self, caller: Caller, *, after: int = 0, limit: int = 100) -> list[Delivery]:
         demand(caller, Operation.DEAD_LETTERS)

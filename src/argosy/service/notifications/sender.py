@@ -171,6 +171,8 @@ class Sender:
 
     def _weigh(self, courier: _Courier, answer: Answer) -> None:
         """A host that does not answer at all is left alone for a while; one that answers is there."""
+        if not answer.sent:
+            return
         if answer.status is not None:
             courier.failures, courier.not_before = 0, 0.0
             return
@@ -180,6 +182,8 @@ class Sender:
 
     async def _attempt(self, delivery: Delivery) -> Answer:
         assert self._client is not None
+        if delivery.unsigned is not None:
+            return Answer(None, f"it cannot be signed: {delivery.unsigned}", sent=False)
         now = self._clock()
         content = message.body(delivery, self._source)
         headers = message.headers(delivery, content, now)

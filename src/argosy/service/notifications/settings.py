@@ -26,6 +26,8 @@ class NotificationConfig(Struct, forbid_unknown_fields=True, kw_only=True, froze
     """How long a message is tried before it is a dead letter."""
     keep_dead: Seconds = 30 * 86_400.0
     """How long dead letters, and subscriptions that have ended, are kept."""
+    overlap: Annotated[float, Meta(ge=0, le=30 * 86_400)] = 86_400.0
+    """How long the old secret signs beside the new one after a rotation, where the request does not say it."""
     most_dead: Number = 10_000
     """The most dead letters of one user; the oldest go first."""
     most_waiting: Number = 100_000

@@ -11,6 +11,8 @@ from .listing import HIGHEST
 from .operations import statement
 from .queries import SQL
 from .reader import Reader
+from .rows import json_text
+from .secrets import Secrets
 from .writer import Writer
 
 OutboxListener = Callable[[frozenset[str]], None]
@@ -23,6 +25,7 @@ class SQLiteNotifications(NotificationStore):
     """A mix-in: the store that it is mixed into has the writer and the reader."""
 
     _outbox_listeners: list[OutboxListener]
+    _secrets: Secrets
 
     @property
     def _writer(self) -> Writer:
@@ -43,14 +46,25 @@ class SQLiteNotifications(NotificationStore):
             rows = await self._reader.rows(SQL["subscriptions_of_owner"], (owner, below, limit))
         else:
             rows = await self._reader.rows(SQL["subscriptions_of_activity"], (activity, owner, below, limit))
-        return [outbox.read_subscription(row) for row in rows]
+        return [outbox.read_subscription(row, self._secrets) for row in rows]
 
     async def remove_subscription(self, owner: str, id: str) -> bool:
         (removed,) = await self._writer.submit([outbox.remove(owner, id)])
         return bool(removed)
 
+    async def rotate_secret(
+        self, owner: str, id: str, secret: str, now: float, *, until: float, most: int
+    ) -> Subscription:
+        (rotated,) = await self._writer.submit([outbox.rotate(owner, id, secret, now, until, most)])
+        assert isinstance(rotated, Subscription)
+        return rotated
+
     async def end_subscription(self, id: str, now: float, why: str) -> None:
         await self._writer.submit([outbox.end(id, now, why)])
+
+    async def sealed_out(self) -> int:
+        prefixes = json_text(list(self._secrets.prefixes()))
+        return int((await self._reader.rows(SQL["count_sealed_out"], (prefixes,)))[0][0])
 
     async def waiting(self) -> list[str]:
         return [host for (host,) in await self._reader.rows(SQL["hosts_waiting"])]
@@ -61,7 +75,7 @@ class SQLiteNotifications(NotificationStore):
 
     async def due(self, host: str, now: float, limit: int) -> list[Delivery]:
         rows = await self._reader.rows(SQL["deliveries_due"], (host, now, limit))
-        good, bad = outbox.read_deliveries(rows)
+        good, bad = outbox.read_deliveries(rows, self._secrets)
         for number in bad:  # it must not keep those behind it
             await self.give_up(number, now, "it was recorded by another version of the service, and cannot be read")
         return good
@@ -76,7 +90,8 @@ class SQLiteNotifications(NotificationStore):
         await self._writer.submit([outbox.give_up(number, now, words)])
 
     async def dead_letters(self, owner: str, *, after: int = 0, limit: int = 100) -> list[Delivery]:
-        return outbox.read_deliveries(await self._reader.rows(SQL["dead_letters"], (owner, after, limit)))[0]
+        rows = await self._reader.rows(SQL["dead_letters"], (owner, after, limit))
+        return outbox.read_deliveries(rows, self._secrets)[0]
 
     async def resend(self, owner: str, numbers: Sequence[int], now: float) -> list[bool]:
         return list(await self._writer.submit([outbox.resend(owner, number, now) for number in numbers]))

@@ -9,26 +9,32 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from argosy.model import LimitExceeded, NotFound
-from argosy.store.notifications import Delivery, Subscription
+from argosy.model import LimitExceeded, NotFound, Unavailable
+from argosy.store.notifications import Delivery, OldSecret, Subscription
 from argosy.store.records import Activity, Event
 
 from .queries import SQL
 from .rows import json_text, storable
+from .secrets import Secrets
 
 if TYPE_CHECKING:
     from .writer import Step, Written
 
 
 class Audience:
-    """The owners who may have subscriptions. It may name some who have none any more, and lacks nobody."""
+    """The owners who may have subscriptions. It may name some who have none any more, and lacks nobody.
 
-    def __init__(self) -> None:
+    `secrets` writes and reads those of the subscriptions.
+    """
+
+    def __init__(self, secrets: Secrets | None = None) -> None:
         self.owners: set[str] = set()
+        self.secrets = secrets or Secrets()
         self._seen: int | None = None
 
     def look(self, db: sqlite3.Connection) -> None:
@@ -48,6 +54,7 @@ class _Body(msgspec.Struct, omit_defaults=True):
     resource: str | None = None
     name: str | None = None
     why: str | None = None
+    older_until: float | None = None
 
 
 class _Payload(msgspec.Struct):
@@ -63,24 +70,40 @@ _body = msgspec.json.Decoder(_Body)
 _payload = msgspec.json.Decoder(_Payload)
 
 
-def subscription_row(one: Subscription) -> tuple[Any, ...]:
+def subscription_row(one: Subscription, secrets: Secrets) -> tuple[Any, ...]:
     """The values of `insert_subscription`."""
-    body = json_text(_Body(*[getattr(one, name) for name in _BODY]))
-    return storable((one.id, one.owner, one.activity, one.host, one.secret, one.ended, body))
+    return storable((one.id, one.owner, one.activity, one.host, secrets.write(one), one.ended, _body_of(one)))
 
 
-def read_subscription(row: tuple[Any, ...]) -> Subscription:
-    """The record of a row of `subscriptions_of_…`."""
-    id, owner, activity, host, secret, ended, text = row
+def _body_of(one: Subscription) -> str:
+    return json_text(_Body(*[getattr(one, name) for name in _BODY]))
+
+
+def read_subscription(row: tuple[Any, ...], secrets: Secrets | None = None) -> Subscription:
+    """The record of a row of `subscriptions_of_…`; without its secret where there is nothing to read it with."""
+    id, owner, activity, host, sealed, ended, text = row
     body = _body.decode(text)
     more = {name: getattr(body, name) for name in _BODY}
-    return Subscription(id=id, owner=owner, activity=activity, host=host, secret=secret, ended=ended, **more)
+    secret, older, _ = _opened(secrets, sealed, id, owner)
+    return Subscription(
+        id=id, owner=owner, activity=activity, host=host, secret=secret, ended=ended, older=older, **more
+    )
 
 
-def read_delivery(row: tuple[Any, ...]) -> Delivery:
+def _opened(secrets: Secrets | None, sealed: str, id: str, owner: str) -> tuple[str, tuple[OldSecret, ...], str | None]:
+    if secrets is None:
+        return "", (), None
+    try:
+        return *secrets.read(sealed, id, owner), None
+    except Unavailable as error:
+        return "", (), error.message
+
+
+def read_delivery(row: tuple[Any, ...], secrets: Secrets) -> Delivery:
     """The record of a row of `deliveries_due` or `dead_letters`."""
-    number, subscription, url, secret, owner, host, created, due, attempts, words, died, _, payload = row
+    number, subscription, url, sealed, owner, host, created, due, attempts, words, died, _, payload = row
     kept = _payload.decode(payload)
+    secret, older, unsigned = _opened(secrets, sealed, subscription, owner)
     return Delivery(
         number,
         subscription,
@@ -95,15 +118,17 @@ def read_delivery(row: tuple[Any, ...]) -> Delivery:
         attempts,
         words,
         died,
+        older,
+        unsigned,
     )
 
 
-def read_deliveries(rows: Sequence[tuple[Any, ...]]) -> tuple[list[Delivery], list[int]]:
+def read_deliveries(rows: Sequence[tuple[Any, ...]], secrets: Secrets) -> tuple[list[Delivery], list[int]]:
     """The records of rows, and the numbers of those that cannot be read."""
     good, bad = [], []
     for row in rows:
         try:
-            good.append(read_delivery(row))
+            good.append(read_delivery(row, secrets))
         except msgspec.DecodeError as error:
             _log.error("the message %d of the outbox cannot be read: %s", row[0], error)
             bad.append(int(row[0]))
@@ -112,7 +137,6 @@ def read_deliveries(rows: Sequence[tuple[Any, ...]]) -> tuple[list[Delivery], li
 
 def add(new: Subscription, most: int) -> Step:
     """Record a subscription."""
-    row = subscription_row(new)
 
     def step(tx: Written) -> object:
         from .writer import Failed
@@ -124,7 +148,7 @@ def add(new: Subscription, most: int) -> Step:
         (count,) = tx.db.execute(SQL["count_subscriptions"], (new.owner, new.activity)).fetchone()
         if count >= most:
             return Failed(LimitExceeded(f"there are {count} subscriptions already; the most are {most}: remove some"))
-        tx.db.execute(SQL["insert_subscription"], row)
+        tx.db.execute(SQL["insert_subscription"], subscription_row(new, tx.audience.secrets))
         tx.audience.owners.add(new.owner)
         return None
 
@@ -134,7 +158,7 @@ def add(new: Subscription, most: int) -> Step:
 def add_with(tx: Written, subscriptions: Sequence[Subscription]) -> None:
     """Record the subscriptions that an activity is created with."""
     for one in subscriptions:
-        tx.db.execute(SQL["insert_subscription"], subscription_row(one))
+        tx.db.execute(SQL["insert_subscription"], subscription_row(one, tx.audience.secrets))
         tx.audience.owners.add(one.owner)
 
 
@@ -167,6 +191,33 @@ def remove(owner: str, id: str) -> Step:
 
     def step(tx: Written) -> bool:
         return bool(tx.db.execute(SQL["delete_subscription"], (id, owner)).rowcount)
+
+    return step
+
+
+def rotate(owner: str, id: str, secret: str, now: float, until: float, most: int) -> Step:
+    """Give a subscription another secret."""
+
+    def step(tx: Written) -> object:
+        from .writer import Failed
+
+        secrets = tx.audience.secrets
+        found = tx.db.execute(SQL["subscription_of"], (id, owner)).fetchone()
+        if found is None:
+            return Failed(NotFound(f"there is no subscription {id!r}"))
+        pk, *row = found
+        old = read_subscription(tuple(row), secrets)
+        older: tuple[OldSecret, ...] = ()
+        if until > now and old.secret:
+            older = (OldSecret(old.secret, until), *(one for one in old.older if one.until > now))
+        if len(older) > most:
+            return Failed(
+                LimitExceeded(f"{most} older secrets still sign; wait, or rotate with an overlap of 0, which ends them")
+            )
+        new = replace(old, secret=secret, older=older, older_until=max((one.until for one in older), default=None))
+        tx.db.execute(SQL["update_secret"], (pk, secrets.write(new), row[4]))
+        tx.db.execute(SQL["update_subscription_body"], (pk, _body_of(new)))
+        return new
 
     return step
 

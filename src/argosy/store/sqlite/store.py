@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from argosy.model import ActivityState, Conflict, Unavailable
 from argosy.store.contract import Store
+from argosy.store.notifications import Sealer
 from argosy.store.records import Activity, Change, Chore, Created, Event, NewActivity, Query, StoredCredential
 
 from . import operations
@@ -22,8 +24,11 @@ from .notices import OutboxListener, SQLiteNotifications
 from .queries import SQL
 from .reader import Reader
 from .rows import credential_row, json_text, read_activity, read_chore, read_credential, read_event
+from .secrets import Secrets, seal_all
 from .sweeps import SQLiteSweeps
 from .writer import Writer, Written
+
+_log = logging.getLogger(__name__)
 
 Listener = Callable[[Sequence[Event], dict[str, Activity]], None]
 
@@ -37,11 +42,15 @@ class SQLiteStore(SQLiteNotifications, SQLiteSweeps, SQLiteLedger, SQLiteAdminis
     """Records in the SQLite database `path`, which is made where it is not there (mode 0600, its directory 0700).
 
     All methods belong to one event loop. `fault` is called in the writer's thread at named points: ``before-commit``,
-    ``after-commit``; tests use it to kill the process there.
+    ``after-commit``; tests use it to kill the process there. `sealer` seals the secrets of subscriptions; what lies
+    there otherwise is sealed when the store is opened.
     """
 
-    def __init__(self, path: str | Path, *, fault: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self, path: str | Path, *, fault: Callable[[str], None] | None = None, sealer: Sealer | None = None
+    ) -> None:
         self._path = Path(path).absolute()
+        self._secrets = Secrets(sealer)
         self._fault = fault
         self._listeners: list[Listener] = []
         self._outbox_listeners: list[OutboxListener] = []
@@ -51,7 +60,7 @@ class SQLiteStore(SQLiteNotifications, SQLiteSweeps, SQLiteLedger, SQLiteAdminis
         """Open it, bringing its schema up to date. Raises SchemaError, or Unavailable where the file cannot be used."""
         if self._open is not None:
             raise RuntimeError(f"the store {self._path} is open already")
-        writer = Writer(lambda: open_writer(self._path), self._announce, self._fault)
+        writer = Writer(self._connect, self._announce, self._fault, self._secrets)
         try:
             await writer.open()
             try:
@@ -63,6 +72,17 @@ class SQLiteStore(SQLiteNotifications, SQLiteSweeps, SQLiteLedger, SQLiteAdminis
             raise Unavailable(f"the store {self._path} cannot be opened: {error}") from error
         except sqlite3.DatabaseError as error:
             raise SchemaError(f"the store {self._path} is not a whole SQLite database: {error}") from error
+
+    def _connect(self) -> sqlite3.Connection:
+        db = open_writer(self._path)
+        try:
+            sealed = seal_all(db, self._secrets)
+        except BaseException:
+            db.close()
+            raise
+        if sealed:
+            _log.info("the secrets of %d subscriptions have been sealed", sealed)
+        return db
 
     async def close(self) -> None:
         if self._open is None:

@@ -21,6 +21,7 @@ from argosy.model import Unavailable
 from argosy.store.records import Activity, Event
 
 from .outbox import Audience
+from .secrets import Secrets
 
 _log = logging.getLogger(__name__)
 
@@ -84,6 +85,7 @@ class Writer:
         connect: Callable[[], sqlite3.Connection],
         announce: Callable[[Written], None],
         fault: Callable[[str], None] | None = None,
+        secrets: Secrets | None = None,
     ) -> None:
         self._connect = connect
         self._announce = announce
@@ -95,7 +97,7 @@ class Writer:
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._closed: asyncio.Future[None] = self._loop.create_future()
         self._closing = False
-        self._audience = Audience()
+        self._audience = Audience(secrets)
 
     async def open(self) -> None:
         """Start. Raises what `connect` raises."""

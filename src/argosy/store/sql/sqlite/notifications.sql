@@ -33,6 +33,36 @@ WHERE owner = ? AND id < ? ORDER BY id DESC LIMIT ?
 SELECT id, owner, activity, host, secret, ended, body FROM subscription INDEXED BY subscription_by_activity
 WHERE activity = ? AND owner = ? AND id < ? ORDER BY id DESC LIMIT ?
 
+-- name: subscription_of
+SELECT pk, id, owner, activity, host, secret, ended, body FROM subscription WHERE id = ? AND owner = ? AND ended IS NULL
+
+-- name: update_secret
+UPDATE subscription SET secret = ?2 WHERE pk = ?1 AND secret = ?3
+
+-- name: update_subscription_body
+UPDATE subscription SET body = ?2 WHERE pk = ?1
+
+-- name: secrets_to_seal
+SELECT pk, id, owner, secret FROM subscription WHERE pk > ?1 AND substr(secret, 1, length(?2)) <> ?2 ORDER BY pk LIMIT ?3
+
+-- name: subscriptions_aside
+CREATE TEMPORARY TABLE aside AS SELECT * FROM subscription
+
+-- name: subscriptions_away
+DELETE FROM main.subscription
+
+-- name: subscriptions_back
+INSERT INTO main.subscription SELECT * FROM aside
+
+-- name: nothing_aside
+DROP TABLE temp.aside
+
+-- name: count_sealed_out
+-- Sealed with a key that is none of those named.
+SELECT count(*) FROM subscription WHERE ended IS NULL AND secret GLOB 'sealed:*' AND NOT EXISTS (
+    SELECT 1 FROM json_each(?1) AS known WHERE substr(subscription.secret, 1, length(known.value)) = known.value
+)
+
 -- name: delete_subscription
 DELETE FROM subscription WHERE id = ? AND owner = ?
 

@@ -1,0 +1,3 @@
+-- subscription.secret is no longer the secret itself: ``sealed:KEY:BASE64`` of it and of those that still sign beside it.
+-- What lies there in clear is sealed when the store is opened. Nothing changes in the schema; that this file has a number
+-- keeps older versions, which would sign with the sealed text, from the database.
