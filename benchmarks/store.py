@@ -21,8 +21,9 @@ from typing import Any
 
 from argosy.model import ActivityState
 from argosy.store import Activity, Change, Event, NewActivity, Query
-from argosy.store.sqlite import SQLiteStore, operations
+from argosy.store.sqlite import SQLiteStore, creating, operations
 from argosy.store.sqlite.connections import open_writer
+from argosy.store.sqlite.outbox import Audience
 from argosy.store.sqlite.writer import Step, Written
 
 DESCRIPTION = b'{"executable": "/bin/date", "arguments": ["-u"], "environment": {"A": "' + b"x" * 700 + b'"}}'
@@ -64,7 +65,7 @@ class OnePerOperation:
 
     def create(self) -> None:
         new = made(ActivityState.SUBMITTED)
-        self.commit(operations.create(new))
+        self.commit(creating.create([new]))
         self.activities.append(new.activity)
 
     def change(self) -> None:
@@ -73,7 +74,7 @@ class OnePerOperation:
 
     def commit(self, step: Step) -> Any:
         self.db.execute("BEGIN IMMEDIATE")
-        answer = step(Written(self.db))
+        answer = step(Written(self.db, Audience()))
         self.db.execute("COMMIT")
         return answer
 

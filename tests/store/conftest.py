@@ -10,7 +10,7 @@ import pytest
 from argosy.store import Store
 from argosy.store.sqlite import SQLiteStore
 
-Opener = Callable[[], Awaitable[Store]]
+Opener = Callable[..., Awaitable[Store]]
 
 
 @pytest.fixture
@@ -20,11 +20,12 @@ def anyio_backend() -> str:
 
 @pytest.fixture(params=["sqlite"])
 async def open_store(request: pytest.FixtureRequest, tmp_path: Path, anyio_backend: str) -> AsyncIterator[Opener]:
-    """Opens a store on the records that are there; each call as a process of its own would."""
+    """Opens a store on the records that are there; each call as a process of its own would. Another name is another
+    one."""
     opened: list[Store] = []
 
-    async def opener() -> Store:
-        store = {"sqlite": lambda: SQLiteStore(tmp_path / "store" / "argosy.db")}[request.param]()
+    async def opener(name: str = "store") -> Store:
+        store = {"sqlite": lambda: SQLiteStore(tmp_path / name / "argosy.db")}[request.param]()
         await store.open()
         opened.append(store)
         return store

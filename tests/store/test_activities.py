@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from argosy.model import ActivityState, Conflict, InvalidInput, Outcome, Unavailable, Usage
 from argosy.model.actions import Action
 from argosy.model.activity import FINAL, RESTARTS, TRANSITIONS
-from argosy.store import Activity, Change, Created, Event, Query, Store, Wish
+from argosy.store import Activity, Change, Created, Event, NewActivity, Query, Store, Wish
 from tests.store.making import activity, change, event, new
 
 pytestmark = pytest.mark.anyio
@@ -114,6 +115,45 @@ async def test_an_id_used_twice_fails_alone(store: Store) -> None:
     assert not again.existed
 
 
+@pytest.mark.parametrize("seed", range(4))
+async def test_a_vector_is_recorded_as_its_elements_one_by_one(open_store: Any, seed: int) -> None:
+    chance = random.Random(seed)
+    vector, single = await open_store("vector"), await open_store("single")
+    for number in (1, 5, 256, chance.randrange(2, 700)):
+        asked = []
+        for _ in range(number):
+            one = activity(
+                owner=chance.choice("ab"), tags=dict.fromkeys(chance.sample("xyz", chance.randrange(4)), "v")
+            )
+            events = tuple(event(one, kind) for kind in ("created", "state")[: chance.randrange(3)])
+            key = f"k{chance.randrange(number)}" if chance.random() < 0.7 else None
+            digest = chance.choice((b"1", b"1", b"2"))
+            # Some keys are over when another asks for them in a later vector.
+            expires = chance.choice((9e9, one.created + number))
+            asked.append(NewActivity(one, b"{}", events, key=key, digest=digest, key_expires=expires))
+        answers = await vector.create(asked)
+        alone = [answer for one in asked for answer in await single.create([one])]
+        assert list(map(told, answers)) == list(map(told, alone))
+        ids = [one.activity.id for one in asked]
+        assert await vector.get(ids) == await single.get(ids)
+    assert await vector.feed(None, after=0, limit=10_000) == await single.feed(None, after=0, limit=10_000)
+    for owner in "ab":
+        query = Query(owner=owner, tags=(("x", "v"),), limit=1000)
+        assert await vector.page(query) == await single.page(query)
+
+
+async def test_an_id_used_twice_fails_alone_in_a_long_vector(store: Store) -> None:
+    first = activity()
+    await store.create([new(first)])
+    asked = [new(key=f"k{number}", key_expires=9e9) for number in range(600)]
+    asked[300] = new(activity(first.id))
+    with pytest.raises(ValueError, match="already"):
+        await store.create(asked)
+    assert await store.count() == 600
+    answers = await store.create([new(key=one.key, key_expires=9e9) for one in asked if one.key])
+    assert all(isinstance(answer, Created) and answer.existed for answer in answers)
+
+
 async def test_a_bad_caller_does_not_hurt_the_others(store: Store) -> None:
     first = activity()
     await store.create([new(first)])
@@ -132,6 +172,10 @@ async def test_text_that_is_not_unicode_is_refused(store: Store, fields: dict[st
         await store.change([change(made, **fields)])
     assert await store.count() == 1
     assert await store.get([made.id]) == {made.id: made}
+
+
+def told(answer: object) -> object:
+    return str(answer) if isinstance(answer, Conflict) else answer
 
 
 # -- keys --------------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ asked for. A step answers with a value, or with `Failed` before it has written a
 from __future__ import annotations
 
 import heapq
-import sqlite3
 import time
 from collections.abc import Sequence
 from itertools import pairwise
@@ -15,71 +14,25 @@ from typing import Any
 
 from argosy.model import Conflict
 from argosy.model.activity import RESTARTED, may_follow, may_restart
-from argosy.store.records import Activity, Change, Created, Event, NewActivity
+from argosy.store.records import Activity, Change
 
 from . import ledger, outbox
 from .counts import count_ended
+from .creating import event_rows, insert_tags, record_events
 from .queries import SQL
-from .rows import activity_row, event_row, json_text, read_activity, rest_text, state_of, storable, tags_text
+from .rows import json_text, read_activity, rest_text, state_of, storable, tags_text
 from .writer import Failed, Step, Written
 
-_INSERT_EVENT = SQL["insert_event"]
 _SELECT_FOR_CHANGE = SQL["select_for_change"]
 #: How many expired keys one step removes; the next call goes on.
 _KEYS_AT_ONCE = 10_000
-
-
-def create(new: NewActivity) -> Step:
-    """Record a new activity, or find the one that its key stands for."""
-    activity = new.activity
-    row = storable(activity_row(activity))
-    storable((new.key,))
-    events = _event_rows(activity, new.events)
-    tags = list(activity.tags.items())
-
-    def step(tx: Written) -> Created | Conflict:
-        if new.key is not None:
-            key_row = (activity.owner, new.key, activity.id, new.digest, new.key_expires, activity.created)
-            if not tx.db.execute(SQL["insert_key"], key_row).rowcount:
-                return _repeated(tx, new)
-        try:
-            pk = tx.db.execute(SQL["insert_activity"], row).lastrowid
-        except sqlite3.IntegrityError as error:
-            raise ValueError(f"there is an activity {activity.id} already, or its columns do not fit") from error
-        assert pk is not None
-        tx.db.execute(SQL["insert_description"], (pk, new.description))
-        if tags:
-            _insert_tags(tx, pk, activity)
-        if new.subscriptions:
-            outbox.add_with(tx, new.subscriptions)
-        _record(tx, pk, activity, new.events, events)
-        return Created(activity, subscriptions=new.subscriptions)
-
-    return step
-
-
-def _repeated(tx: Written, new: NewActivity) -> Created | Conflict:
-    first, digest = tx.db.execute(SQL["select_key"], (new.activity.owner, new.key)).fetchone()
-    if digest != new.digest:
-        return Conflict(
-            f"the submission id {new.key!r} was used for another request, that of activity {first}; choose a new one",
-            element="key",
-        )
-    found = tx.db.execute(SQL["select_activity"], (first,)).fetchone()
-    if found is None:
-        return Conflict(
-            f"the submission id {new.key!r} was used for activity {first}, which has ended and was purged; "
-            "to run it once more choose a new one",
-            element="key",
-        )
-    return Created(read_activity(found), existed=True)
 
 
 def change(asked: Change) -> Step:
     """Record a change, if it was decided on what is recorded now and the state may follow."""
     activity = asked.activity
     new = activity.but(version=activity.version + 1)
-    events = _event_rows(new, asked.events)
+    events = event_rows(new, asked.events)
     storable((new.name, new.resource, new.native_id, new.worker))
     rest, tags = rest_text(new), tags_text(new)
 
@@ -122,10 +75,10 @@ def change(asked: Change) -> Step:
         tx.db.execute(_update(tuple(columns)), (*columns.values(), pk))
         if old_tags != tags:
             tx.db.execute(SQL["delete_tags"], (pk,))
-            _insert_tags(tx, pk, new)
+            insert_tags(tx, pk, new)
         if new.state.final and not state_of(state).final:
             ledger.enter(tx, new)
-        _record(tx, pk, new, asked.events, events)
+        record_events(tx, [(pk, new, asked.events, events)])
         return new
 
     return step
@@ -202,30 +155,3 @@ def counted(name: str, values: tuple[Any, ...]) -> Step:
         return tx.db.execute(SQL[name], values).rowcount
 
     return step
-
-
-def _event_rows(activity: Activity, events: Sequence[Event]) -> list[tuple[Any, ...]]:
-    for event in events:
-        if event.activity != activity.id:
-            raise ValueError(f"an event of activity {event.activity} cannot be recorded with activity {activity.id}")
-    return [storable(event_row(event, activity.owner)) for event in events]
-
-
-def _insert_tags(tx: Written, pk: int, activity: Activity) -> None:
-    rows = [(pk, key, value, activity.owner, activity.id) for key, value in activity.tags.items()]
-    tx.db.executemany(SQL["insert_tag"], rows)
-
-
-def _record(tx: Written, pk: int, activity: Activity, events: Sequence[Event], rows: Sequence[tuple[Any, ...]]) -> None:
-    recorded = []
-    for event, row in zip(events, rows, strict=True):
-        seq = tx.db.execute(_INSERT_EVENT, (pk, *row)).lastrowid
-        assert seq is not None
-        recorded.append(
-            Event(event.activity, event.time, event.kind, event.state, event.message, event.by, event.detail, seq)
-        )
-    if events:
-        tx.events += recorded
-        tx.records[activity.id] = activity
-        if activity.owner in tx.audience.owners:
-            outbox.tell(tx, activity, recorded)

@@ -14,7 +14,7 @@ from argosy.store.contract import Store
 from argosy.store.notifications import Sealer
 from argosy.store.records import Activity, Change, Chore, Created, Event, NewActivity, Query, StoredCredential
 
-from . import operations
+from . import creating, operations
 from .administration import SQLiteAdministration
 from .connections import open_writer
 from .ledger import SQLiteLedger
@@ -32,6 +32,8 @@ _log = logging.getLogger(__name__)
 
 Listener = Callable[[Sequence[Event], dict[str, Activity]], None]
 
+#: How many new activities are written by one step, which nothing comes between.
+_TOGETHER = 256
 #: How many ids `get` looks up in the event loop; more are looked up in a thread.
 _AT_ONCE = 4
 #: Clocks are set back now and then: ids and times of creation are trusted to agree only across this many seconds.
@@ -106,7 +108,21 @@ class SQLiteStore(SQLiteNotifications, SQLiteSweeps, SQLiteLedger, SQLiteAdminis
     # -- activities -------------------------------------------------------------------------------
 
     async def create(self, new: Sequence[NewActivity]) -> list[Created | Conflict]:
-        return await self._writer.submit([operations.create(one) for one in new])
+        parts = [new[begin : begin + _TOGETHER] for begin in range(0, len(new), _TOGETHER)]
+        # What cannot be written at all is found before anything is.
+        steps = [creating.create(part) for part in parts]
+        writer = self._writer
+        asked = [writer.ask([step], len(part)) for part, step in zip(parts, steps, strict=True)]
+        found: list[Created | Conflict] = []
+        for part, answer in zip(parts, await asyncio.gather(*asked, return_exceptions=True), strict=True):
+            if isinstance(answer, ValueError) and len(part) > 1:
+                # One of them is to blame: each by itself, so that the others are recorded.
+                found += [one for (one,) in await writer.submit([creating.create([one]) for one in part])]
+            elif isinstance(answer, BaseException):
+                raise answer
+            else:
+                found += answer[0]
+        return found
 
     async def get(self, ids: Sequence[str]) -> dict[str, Activity]:
         reader = self._reader

@@ -22,7 +22,7 @@ from argosy.store.sweeps import (
     SweepStore,
 )
 
-from . import operations
+from . import creating, operations
 from .queries import SQL
 from .reader import Reader
 from .rows import json_text, storable
@@ -141,7 +141,7 @@ def _create(new: NewSweep) -> Callable[[Written], CreatedSweep | Conflict]:
     def step(tx: Written) -> CreatedSweep | Conflict:
         if new.key is not None:
             key_row = (sweep.owner, _KEY + new.key, sweep.id, new.digest, new.key_expires, sweep.created)
-            if not tx.db.execute(SQL["insert_key"], key_row).rowcount:
+            if not tx.db.execute(SQL["take_key"], key_row).rowcount:
                 return _repeated(tx, new)
         try:
             pk = tx.db.execute(SQL["insert_sweep"], row).lastrowid
@@ -176,7 +176,7 @@ def _repeated(tx: Written, new: NewSweep) -> CreatedSweep | Conflict:
 def _expand(
     id: str, start: int, stop: int, new: Sequence[NewActivity], refusals: Sequence[SweepEvent], refused: int
 ) -> Callable[[Written], Sweep | Conflict]:
-    steps = [operations.create(one) for one in new]
+    create = creating.create(new)
     events = _event_rows(refusals)
 
     def step(tx: Written) -> Sweep | Conflict:
@@ -186,8 +186,7 @@ def _expand(
         pk, now = found
         if now.next != start or now.state is not SweepState.RUNNING:
             return Conflict(f"the sweep {id} is {now.state} and at job {now.next}, not {start}", element="version")
-        for one in steps:
-            one(tx)
+        create(tx)
         tx.db.execute(SQL["expand_sweep"], (stop, refused, pk))
         _insert_events(tx, pk, events)
         return now.but(next=stop, refused=now.refused + refused, version=now.version + 1)

@@ -25,7 +25,8 @@ from .secrets import Secrets
 
 _log = logging.getLogger(__name__)
 
-#: The most steps in one transaction: it bounds how long the first of them waits for the last.
+#: The most steps in one transaction: it bounds how long the first of them waits for the last. One that does the work of
+#: several counts as those, and is never divided.
 MAX_BATCH = 512
 
 
@@ -55,10 +56,11 @@ Step = Callable[[Written], object]
 class _Call:
     """Steps asked for together, and where their results go."""
 
-    __slots__ = ("future", "left", "results", "steps")
+    __slots__ = ("future", "left", "results", "steps", "weight")
 
-    def __init__(self, steps: Sequence[Step], future: asyncio.Future[list[Any]]) -> None:
+    def __init__(self, steps: Sequence[Step], future: asyncio.Future[list[Any]], weight: int) -> None:
         self.steps = steps
+        self.weight = weight
         self.future = future
         self.left = len(steps)
         self.results: list[object] = [None] * self.left
@@ -117,13 +119,15 @@ class Writer:
 
         Where a step fails the others are recorded all the same, and the first error is raised.
         """
+        return await self.ask(steps) if steps else []
+
+    def ask(self, steps: Sequence[Step], weight: int = 1) -> asyncio.Future[list[Any]]:
+        """As `submit`, asked for when this returns. Each of the steps, at least one, does the work of `weight`."""
         if self._closing:
             raise Unavailable("the store is closed")
-        if not steps:
-            return []
-        call = _Call(steps, self._loop.create_future())
+        call = _Call(steps, self._loop.create_future(), weight)
         self._queue.put(call)
-        return await call.future
+        return call.future
 
     # -- in the thread ------------------------------------------------------------------------------
 
@@ -139,7 +143,7 @@ class Writer:
             while more or self._waiting:
                 more = self._fill(more)
                 if self._waiting:
-                    self._batch(db, [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))])
+                    self._batch(db, self._next())
         finally:
             db.close()
             self._tell(_set_result, self._closed)
@@ -155,6 +159,13 @@ class Writer:
                 return False
             self._waiting.extend((call, index) for index in range(call.left))
         return more
+
+    def _next(self) -> list[tuple[_Call, int]]:
+        batch = [self._waiting.popleft()]
+        weight = batch[0][0].weight
+        while self._waiting and (weight := weight + self._waiting[0][0].weight) <= MAX_BATCH:
+            batch.append(self._waiting.popleft())
+        return batch
 
     def _batch(self, db: sqlite3.Connection, batch: list[tuple[_Call, int]]) -> None:
         written = Written(db, self._audience)

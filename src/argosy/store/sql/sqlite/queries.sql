@@ -1,7 +1,14 @@
 -- The fixed queries by name. What is put together at run time (listings, the columns of a change) is in listing.py
 -- and operations.py.
 
+-- name: any_key
+SELECT 1 FROM submission_key WHERE owner = ? AND key IN (SELECT value FROM json_each(?)) LIMIT 1
+
 -- name: insert_key
+INSERT INTO submission_key (owner, key, activity, digest, expires) VALUES (?, ?, ?, ?, ?)
+
+-- name: take_key
+-- One that is over by then is free for another.
 INSERT INTO submission_key (owner, key, activity, digest, expires) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET activity = excluded.activity, digest = excluded.digest, expires = excluded.expires
 WHERE submission_key.expires <= ?
