@@ -8,10 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.servers import gsissh as gsisshs
 from tests.servers import slurmrestd as slurmrestds
 from tests.servers.accounts import ensure_accounts
 from tests.servers.gridengine import ENVIRONMENT, PROGRAMS, ensure_gridengine
 from tests.servers.needs import NotHere, absent
+from tests.servers.simpleca import SimpleCA, ensure_simpleca
 from tests.servers.slurm import ensure_slurm
 from tests.servers.sshd import Sshd, ensure_sshd, running
 
@@ -53,6 +55,21 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
             yield server
     except NotHere as error:
         absent(f"there is no sshd: {error}")
+
+
+@pytest.fixture(scope="session")
+def gsissh(sshd: Sshd, tmp_path_factory: pytest.TempPathFactory) -> gsisshs.Gsissh:
+    """A program gsissh that lets Alice of a real CA into the real sshd; her proxy is `gsissh.directory` / "proxy"."""
+    try:
+        ensure_simpleca()
+        grid = SimpleCA(tmp_path_factory.mktemp("grid"))
+        grid.user("alice", "Alice Example")
+        users = {"/O=Grid/OU=argosy/CN=Alice Example": (sshd.user_key, sshd.user)}
+        made = gsisshs.install(tmp_path_factory.mktemp("gsissh"), grid, sshd, users)
+    except NotHere as error:
+        absent(error)
+    made.proxy("alice", made.directory / "proxy")
+    return made
 
 
 @pytest.fixture

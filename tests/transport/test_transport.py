@@ -19,13 +19,16 @@ from argosy.accounts import Agent
 from argosy.accounts.commands import AgentTransport
 from argosy.model import Command, Unavailable
 from argosy.transport import Transport, open_transport
+from tests.servers.gsissh import Gsissh
 from tests.servers.sshd import Sshd
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(params=["local", "agent", pytest.param("ssh", marks=pytest.mark.ssh)])
-async def transport(request: pytest.FixtureRequest) -> AsyncIterator[Transport]:
+@pytest.fixture(
+    params=["local", "agent", *(pytest.param(name, marks=pytest.mark.ssh) for name in ("ssh", "gsissh"))],
+)
+async def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Transport]:
     if request.param == "agent":
         agent = Agent(pwd.getpwuid(os.geteuid()).pw_name, [sys.executable, "-m", "argosy.service.accounts.program"])
         over = AgentTransport(agent)
@@ -36,6 +39,11 @@ async def transport(request: pytest.FixtureRequest) -> AsyncIterator[Transport]:
     if request.param == "ssh":
         sshd: Sshd = request.getfixturevalue("sshd")
         made = open_transport(sshd.url, config=sshd.config)
+    elif request.param == "gsissh":
+        gsissh: Gsissh = request.getfixturevalue("gsissh")
+        monkeypatch.setenv("PATH", gsissh.path)
+        monkeypatch.setenv("X509_USER_PROXY", f"{gsissh.directory}/proxy")
+        made = open_transport(gsissh.url, config=gsissh.config)
     else:
         made = open_transport()
     yield made

@@ -1,0 +1,104 @@
+"""A few processes of gsissh to one host with one credential: each is a connection of its own, and a login shell."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+
+from argosy.model import Unavailable
+from argosy.transport.shell.connection import DIAL_TIMEOUT, Connection, SessionT
+from argosy.transport.shell.target import Target
+
+from .child import Child
+from .command import PROGRAM, Credential, environment, find, words
+from .words import failure
+
+#: Each is a login there, and costs a handshake; half of them at the most watch directories.
+_CHANNELS = 4
+#: How long a process that was killed is waited for, in seconds.
+_GONE = 5.0
+
+
+class GSISSHConnection(Connection):
+    """Logins one after the other: while one is being tried nobody tries another."""
+
+    def __init__(self, target: Target, credential: Credential | None, *, delegate: bool) -> None:
+        super().__init__(str(target), PROGRAM, _CHANNELS)
+        self._target = target
+        self._credential = credential
+        self._delegate = delegate
+        self._turn = asyncio.Lock()
+        self._failure: Unavailable | None = None
+        self._children: set[Child] = set()
+        self._closed = False
+        self._tried_with: dict[str, str] | None = None
+
+    async def _connected(self) -> object:
+        if self._closed:
+            raise Unavailable(f"the {PROGRAM} connection to {self.where} is closed")
+        return self
+
+    def _lasts(self, connection: object) -> bool:
+        return connection is self and not self._closed
+
+    async def _open_channel(self, connection: object, line: str, factory: Callable[[], SessionT]) -> SessionT | None:
+        waited_for = self._failure
+        async with self._turn:
+            if self._failure is not None and self._failure is not waited_for:
+                raise Unavailable(self._failure.message)  # this one would have been the same
+            # Asked each time: it says when there is no good one, and names the newest.
+            credential = None if self._credential is None else dict(await self._credential())
+            if credential != self._tried_with:
+                self._tried_with = credential
+                self._backoff.at_once()
+            if (wait := self._backoff.wait()) > 0:
+                await asyncio.sleep(wait)
+            try:
+                session = await self._start(line, factory, credential)
+            except Unavailable as error:
+                self._failure = error
+                self._backoff.failed(error)
+                raise
+            self._failure = None
+            self._backoff.went_well()
+            return session
+
+    async def _start(self, line: str, factory: Callable[[], SessionT], credential: dict[str, str] | None) -> SessionT:
+        environ = environment(os.environ, credential)
+        program = find(environ.get("PATH"))
+        session = factory()
+        child = Child(session)
+        argv = words(program, self._target, child.line(line), delegate=self._delegate)
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.subprocess_exec(lambda: child, *argv, env=environ, cwd="/", start_new_session=True)
+        except OSError as error:
+            raise Unavailable(f"{program} cannot be run: {error.strerror or error}") from error
+        self._children.add(child)
+        if self._closed:
+            child.abort()
+        child.gone.add_done_callback(lambda done: self._children.discard(child))
+        begun = False
+        try:
+            async with asyncio.timeout(DIAL_TIMEOUT):
+                begun = await asyncio.shield(child.begun)
+        except TimeoutError:
+            raise Unavailable(f"{self.where} cannot be reached through {PROGRAM} within {DIAL_TIMEOUT:g} s") from None
+        finally:
+            if not begun:
+                child.abort()
+        if not begun:
+            if child.status is not None:
+                raise self.shell_ended(child.status, child.words)
+            raise failure(self.where, child.words)
+        self._opened(session)
+        return session
+
+    async def close(self) -> None:
+        self._closed = True
+        children = list(self._children)
+        for child in children:
+            child.abort()
+        if children:
+            await asyncio.wait([child.gone for child in children], timeout=_GONE)
