@@ -142,9 +142,10 @@ async def test_nothing_of_this_environment_goes_to_it_or_there(
     monkeypatch.setenv("LC_LEAK", "x")
     monkeypatch.setenv("SSH_AUTH_SOCK", "/nonexistent")
     gsissh.config.write_text(gsissh.config.read_text() + "    SendEnv *\n")
+    before = children()
     async with to(gsissh) as transport:
         printed = (await transport.run(Command(("env",)), timeout=20)).stdout
-        (pid, *_) = children()
+        (pid,) = children() - before
         environ = Path(f"/proc/{pid}/environ").read_text()
     assert "LC_LEAK" not in printed + environ
     assert "SSH_AUTH_SOCK" not in environ
