@@ -55,6 +55,9 @@ _OWNER = frozenset({Role.USER, Role.ADMINISTRATOR})
 _LOOK = 0.05
 #: How many more objects are made than freed before the newest are looked through for garbage.
 _MADE = 50_000
+#: How long one thread may have the interpreter while another waits for it, in seconds: the thread that writes needs it
+#: for moments between long calls into SQLite, which go on while the event loop has it.
+_TURN = 0.0005
 
 
 def main(
@@ -146,6 +149,7 @@ async def run_service(config: ServiceConfig, *, announce: bool = True) -> None:
             others = open_endpoints(config.endpoints, surroundings)
             app = Marked(Mounted(make_app(operations, door, version=__version__), others))
             _collect_seldom()
+            sys.setswitchinterval(_TURN)
             stop = asyncio.Event()
             service.on_stop = stop.set
             loop = asyncio.get_running_loop()
