@@ -308,6 +308,10 @@ class LimitsDocument(Struct, kw_only=True):
     """Requests under way."""
     streams: int
     """Event streams and long polls."""
+    connections: int
+    """TCP connections of all clients."""
+    connections_per_address: int
+    """TCP connections from one address."""
     sweep: int
     """Jobs of a sweep."""
     sweep_window: int
