@@ -65,7 +65,7 @@ class Creation:
     def maker(self) -> Maker:
         """What sweeps have their activities made with."""
         admission = self._admission
-        return Maker(self.look_at, self.for_sweep, admission.room, admission.done, self.account)
+        return Maker(self.look_at, self.for_sweep, admission.spare, admission.room, admission.done, self.account)
 
     async def create(self, caller: Caller, requests: Sequence[CreateRequest]) -> list[Created | ArgosyError]:
         """Record activities and begin to work on them; an answer each.

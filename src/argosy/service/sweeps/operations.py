@@ -94,6 +94,9 @@ class SweepService(SweepOperations):
             groups=tuple(sorted(caller.groups)),
             local_account=await self._maker.account(caller),
         )
+        most = self._admission.limits.unfinished
+        if most and min(window, expansion.count) > most:
+            notes = [*notes, f"no more than {most} of its jobs are unfinished at a time: so many you may have in all"]
         events = [SweepEvent(sweep.id, now, "created", state, f"{expansion.count} jobs", caller.name)]
         events += [SweepEvent(sweep.id, now, "note", state, note) for note in notes]
         made = await self._store.create_sweep(
