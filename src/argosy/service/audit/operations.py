@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
@@ -52,8 +53,9 @@ def _method(name: str, streaming: bool) -> Any:
         except ArgosyError as error:
             self.trail.write(line | {"result": error.code})
             raise
-        except Exception:
-            self.trail.write(line | {"result": "internal"})
+        except BaseException as error:
+            # Whoever was cut off may have had done what they asked for.
+            self.trail.write(line | {"result": "cut-off" if isinstance(error, asyncio.CancelledError) else "internal"})
             raise
         self.trail.write(line | _outcome(answer, line))
         return answer
@@ -70,6 +72,12 @@ def _method(name: str, streaming: bool) -> Any:
                 yield each
         except ArgosyError as error:
             self.trail.write(line | {"result": error.code})
+            raise
+        except BaseException as error:
+            if isinstance(error, Exception):
+                self.trail.write(line | {"result": "internal"})
+            elif not begun:  # whoever listened has gone before anything happened
+                self.trail.write(line | {"result": "ok"})
             raise
         if not begun:
             self.trail.write(line | {"result": "ok"})
