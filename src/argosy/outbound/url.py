@@ -96,13 +96,13 @@ class Url:
 
     @property
     def name(self) -> str:
-        """The last part of the path, decoded; empty for a directory."""
-        return unquote(self.path.rpartition("/")[2])
+        """The last part of the path, decoded as `file` is; empty for a directory."""
+        return unquote(self.path.rpartition("/")[2], errors="surrogateescape")
 
     @property
     def file(self) -> str:
-        """The path, decoded."""
-        return unquote(self.path)
+        """The path, decoded; bytes that are no UTF-8 as `os.fsdecode` has them."""
+        return unquote(self.path, errors="surrogateescape")
 
     @property
     def is_directory(self) -> bool:
