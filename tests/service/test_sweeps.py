@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from pathlib import Path
@@ -419,6 +420,36 @@ async def _all_ending(service: ExecutionService, id: str) -> bool:
     return set(states) <= {"running:terminating"}
 
 
+async def test_what_happens_to_a_sweep_is_told_as_it_happens_until_it_is_over(tmp_path: Path) -> None:
+    async with told_service(tmp_path) as (service, driver):
+        id = await created(service, 3)
+        told: list[str] = []
+
+        async def follow(after: int = 0) -> None:
+            async for events in service.stream_sweep(ALICE, id, after=after):
+                told.extend(f"{one.kind} {one.state}" for one in events)
+
+        following = asyncio.create_task(follow())
+        await until(lambda: told == ["created running"])
+        await submitted(service, driver, 3)
+        await service.terminate_sweep(ALICE, id)
+        await until(lambda: len(told) == 2)
+        await driver.end(*driver.submitted, exit_code=143)
+        await asyncio.wait_for(following, 10)
+        assert told == ["created running", "state running:terminating", "state terminated"]
+        first, *_ = await service.sweep_events(ALICE, id)
+        told.clear()
+        await follow(first.seq)
+        assert told == ["state running:terminating", "state terminated"]
+        assert service._sweeps.stories._followers == {}
+        waits = asyncio.create_task(
+            anext(service.stream_sweep(ALICE, await created(service, 3, held=True), after=1 << 40))
+        )
+        await asyncio.sleep(0)
+    with pytest.raises(StopAsyncIteration):  # a service that stops ends its streams
+        await asyncio.wait_for(waits, 10)
+
+
 # -- who may ----------------------------------------------------------------------------------------------
 
 
@@ -427,6 +458,7 @@ async def test_sweeps_of_others_are_not_there_and_operators_may_end_them(tmp_pat
         Operation.SWEEP: lambda s, c, at: s.sweep(c, at),
         Operation.SWEEP_DOCUMENT: lambda s, c, at: s.sweep_document(c, at),
         Operation.SWEEP_EVENTS: lambda s, c, at: s.sweep_events(c, at),
+        Operation.STREAM_SWEEP: lambda s, c, at: anext(s.stream_sweep(c, at)),
         Operation.HOLD_SWEEP: lambda s, c, at: s.hold_sweep(c, at),
         Operation.RELEASE_SWEEP: lambda s, c, at: s.release_sweep(c, at),
         Operation.TERMINATE_SWEEP: lambda s, c, at: s.terminate_sweep(c, at),

@@ -18,11 +18,12 @@ from .trail import Trail
 
 #: The most activities that one line names; of more it says how many.
 _NAMED = 100
+_STREAMS = (Operation.STREAM, Operation.STREAM_SWEEP)
 
 
 def audited(operations: Operations, trail: Trail) -> Operations:
     """The same operations, with their lines."""
-    methods: dict[str, Any] = {one.value: _method(one.value, one is Operation.STREAM) for one in Operation}
+    methods: dict[str, Any] = {one.value: _method(one.value, one in _STREAMS) for one in Operation}
     kind = type("AuditedOperations", (_Audited, Operations), methods)
     return cast(Operations, kind(operations, trail))
 

@@ -35,6 +35,7 @@ from ..caller import Caller
 from ..lifecycle import TerminateAsked
 from ..policy import ServicePolicy
 from .deciding import Become, EndActivities, Expand, Remove, Wait, become, next_step
+from .stories import Stories
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +120,7 @@ class SweepRunner:
         self._policy = policy
         self._worker = worker
         self._fault = fault
+        self.stories = Stories(store)
         self._active: dict[str, _Active] = {}
         self._rounds: asyncio.Task[None] | None = None
         self._unsubscribe: Callable[[], None] | None = None
@@ -131,6 +133,7 @@ class SweepRunner:
 
     async def stop(self) -> None:
         """Stop. The next worker goes on."""
+        self.stories.stop()
         if self._unsubscribe is not None:
             self._unsubscribe()
         tasks = [active.task for active in self._active.values() if active.task is not None]
@@ -163,6 +166,7 @@ class SweepRunner:
             result = await self._store.change_sweep(changed, events)
             if isinstance(result, Sweep):
                 self._poke(id)
+                self.stories.told(id)
                 return result
         raise Unavailable(f"the sweep {id} changes all the time; ask again in a moment")
 
@@ -281,6 +285,7 @@ class SweepRunner:
                 now = time.time()
                 changed, event = become(sweep, state, now, self._policy.retention, reason=reason, by=sweep.by)
                 await self._store.change_sweep(changed, [event])  # a Conflict is looked at again
+                self.stories.told(id)
                 return True
             case EndActivities():
                 await self._end(sweep, sweep.by or sweep.owner)
@@ -341,6 +346,8 @@ class SweepRunner:
             self._maker.taken(sweep.owner, len(made))
         if isinstance(result, Conflict):
             return True  # held or terminated meanwhile: what is recorded is looked at again
+        if told:
+            self.stories.told(sweep.id)
         self._fault("sweep-after")
         for one in begin:
             one()
@@ -355,6 +362,7 @@ class SweepRunner:
             now = time.time()
             event = SweepEvent(sweep.id, now, "waiting", sweep.state, reason)
             await self._store.change_sweep(sweep.but(changed=now, reason=reason), [event])
+            self.stories.told(sweep.id)
         return first  # what ended while it was counted poked nobody yet
 
     async def _go_on_from(self, sweep: Sweep, active: _Active) -> None:
@@ -391,6 +399,7 @@ class SweepRunner:
             await self._end(sweep, sweep.by or sweep.owner)
             return False
         await self._store.remove_sweep(sweep.id)
+        self.stories.told(sweep.id)
         return True
 
 
