@@ -16,6 +16,7 @@ from argosy.service.engine.engine import Live
 from argosy.service.engine.performer import Performer
 from argosy.service.files.sessions import Sessions
 from argosy.service.lifecycle import Accepted, Away, Instruction, needs_of
+from argosy.service.matching.resources import Resource
 from argosy.service.policy import ServicePolicy
 from argosy.store import Activity
 
@@ -56,15 +57,15 @@ async def test_an_account_that_cannot_be_reached_keeps_up_nobody_else(tmp_path: 
     async def prepare(*_: Any) -> dict[str, str]:
         return {}
 
-    driver = SimpleNamespace(submit=submit)
-    resources: Any = {"r": SimpleNamespace(opened=True, driver=driver, failed=lambda *_: None)}
+    driver: Any = SimpleNamespace(submit=submit)
+    resources: Any = {"r": Resource("r", driver, opened=True)}
     none: Any = None
     router: Any = SimpleNamespace(named=lambda names: [])
     sessions = OneIsLocked(str(tmp_path), lambda point: None)
     performer = Performer(none, sessions, resources, ServicePolicy(), none, lambda point: None, router)
     engine: Any = Posted()
     performer.engine = engine
-    offering: Any = SimpleNamespace(prepare=prepare)
+    offering: Any = SimpleNamespace(prepare=prepare, renewals=lambda owner: 0)
     performer.offering = offering
     asked = native.Description(executable="/bin/true")
     for id, account in (("1", "a"), ("2", "b"), ("3", "a"), ("4", None)):

@@ -14,7 +14,6 @@ from typing import Any
 from argosy.endpoints.door import Door
 from argosy.endpoints.rest import bearer, make_app
 from argosy.endpoints.server import Addresses, serve
-from argosy.service.administration.limits import Limits
 from tests.rest.fake import CALLER, TOKEN, FakeOperations
 
 LIMIT = 20.0
@@ -23,8 +22,7 @@ LIMIT = 20.0
 class Live:
     """What a test needs of a running server."""
 
-    def __init__(self, home: Path, limits: Limits | None = None) -> None:
-        self.limits = limits
+    def __init__(self, home: Path) -> None:
         self.home = home
         self.operations: FakeOperations
         self.addresses: Addresses
@@ -46,12 +44,7 @@ class Live:
 
         try:
             await serve(
-                app,
-                socket_path=str(self.home / "run" / "socket"),
-                ready=ready,
-                stop=self.stop,
-                on_stop=app.close,
-                limits=self.limits,
+                app, socket_path=str(self.home / "run" / "socket"), ready=ready, stop=self.stop, on_stop=app.close
             )
         except BaseException as error:
             self._failure = error
@@ -89,8 +82,8 @@ class Live:
 
 
 @contextmanager
-def live_server(home: Path, limits: Limits | None = None) -> Iterator[Live]:
-    server = Live(home, limits)
+def live_server(home: Path) -> Iterator[Live]:
+    server = Live(home)
     server.start()
     try:
         yield server

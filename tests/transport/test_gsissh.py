@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -50,6 +50,22 @@ def own(gsissh: Gsissh, proxy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
         made = install(tmp_path / "own", gsissh.grid, server, users)
         monkeypatch.setenv("PATH", made.path)
         yield server, made
+
+
+class Lent(Credential):
+    """The proxy that a test says; None where there is none that is good."""
+
+    def __init__(self, file: Callable[[], object]) -> None:
+        self._file = file
+
+    @asynccontextmanager
+    async def lent(self) -> AsyncIterator[Mapping[str, str]]:
+        await self.check()
+        yield {"X509_USER_PROXY": str(self._file())}
+
+    async def check(self) -> None:
+        if self._file() is None:
+            raise Unavailable("there is none")
 
 
 @asynccontextmanager
@@ -231,8 +247,7 @@ async def test_another_credential_is_tried_at_once(own: tuple[Sshd, Gsissh], tmp
     _, gsissh = own
     newest = tmp_path / "nosuch"
 
-    async def credential() -> Mapping[str, str]:
-        return {"X509_USER_PROXY": str(newest)}
+    credential = Lent(lambda: str(newest))
 
     async with to(gsissh, credential) as transport:
         with pytest.raises(LoginRefused):
@@ -246,23 +261,38 @@ async def test_another_credential_is_tried_at_once(own: tuple[Sshd, Gsissh], tmp
 async def test_without_a_good_credential_nothing_is_started(own: tuple[Sshd, Gsissh]) -> None:
     _, gsissh = own
 
-    async def credential() -> Mapping[str, str]:
-        raise Unavailable("there is none")
-
-    async with to(gsissh, credential) as transport:
+    async with to(gsissh, Lent(lambda: None)) as transport:
         with pytest.raises(Unavailable, match="there is none"):
             await transport.run(TRUE, timeout=20)
     assert not (gsissh.directory / "lines").exists()
 
 
+async def test_a_login_does_not_outlast_its_credential(
+    own: tuple[Sshd, Gsissh], proxy: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("argosy.transport.gsissh.connection._LOOK", 0.0)
+    _, gsissh = own
+    good: Path | None = proxy
+    before = children()
+    async with to(gsissh, Lent(lambda: good)) as transport:
+        await transport.watch(str(tmp_path), lambda: None)
+        await transport.run(TRUE, timeout=20)
+        good = None
+        with pytest.raises(Unavailable, match="there is none"):
+            await transport.run(TRUE, timeout=20)
+        async with asyncio.timeout(10):
+            while children() != before:
+                await asyncio.sleep(0.05)
+        good = proxy
+        assert (await transport.run(TRUE, timeout=20)).returncode == 0
+
+
 async def test_connections_are_not_shared_among_credentials(own: tuple[Sshd, Gsissh], proxy: Path) -> None:
     _, gsissh = own
 
-    async def one() -> Mapping[str, str]:
-        return {"X509_USER_PROXY": str(proxy)}
+    one = Lent(lambda: str(proxy))
 
-    async def other() -> Mapping[str, str]:
-        return {"X509_USER_PROXY": "/nonexistent"}
+    other = Lent(lambda: "/nonexistent")
 
     async with to(gsissh, one) as transport, to(gsissh, other) as second:
         await transport.run(TRUE, timeout=20)

@@ -20,7 +20,6 @@ from argosy.model import ArgosyError, NotFound
 from .common import connect, print_json
 from .describe import Job, job, job_options
 from .exits import DID_NOT_RUN, FAILED, OK, TIMEOUT, report
-from .fetching import fetch
 from .progress import moving
 from .tables import printable, styled
 from .units import Duration
@@ -186,7 +185,8 @@ def _fetch(client: Client, id: str, work: Job) -> bool:
     complete = True
     for there, here in work.downloads.items():
         try:
-            fetch(client, id, there, here)
+            with moving(f"fetching {there}") as progress:
+                client.get_file(id, there, here, progress=progress)
         except NotFound:
             report(f"the job has left no file {there}")
             complete = False

@@ -49,6 +49,8 @@ AGAIN_MOST = 1800.0
 #: Renewal begins when so much of the lifetime is left, and not more than so many seconds before the end.
 SHARE = 0.25
 EARLY = 3600.0
+#: Between looks whether a proxy that came with a request is still needed, in seconds.
+NEEDED = 600.0
 
 _decoder = msgspec.json.Decoder(Secret)
 _encoder = msgspec.json.Encoder()
@@ -71,8 +73,12 @@ class Keeper:
         self._renewer = renewer or Renewer()
         self._clock = clock
         self._task: asyncio.Task[None] | None = None
+        self.needed: Callable[[StoredCredential], bool] = lambda kept: True
+        """Whether something still needs a proxy that came with a request (`keep`)."""
         self.on_renewed: list[Callable[[StoredCredential], None]] = []
         """Called in the event loop with a credential that has got a new secret."""
+        self.on_added: list[Callable[[StoredCredential], None]] = []
+        """Called in the event loop with one that is new."""
 
     # -- what owners ask for ----------------------------------------------------------------------
 
@@ -83,7 +89,37 @@ class Keeper:
         record = self._record(caller.name, new.kind, now, secret, rest, expires)
         if not await self._store.add_credential(record, MOST):
             raise LimitExceeded(f"you have {MOST} credentials; remove some")
+        for told in self.on_added:
+            told(record)
         return record
+
+    async def keep(self, caller: Caller, old: StoredCredential | None = None) -> StoredCredential:
+        """The proxy that came with this request, for as long as something needs it; `old` is one that it replaces.
+
+        Raises InvalidInput, LimitExceeded, Conflict.
+        """
+        new = NewCredential(kind="proxy", name="came with a request", from_request=True)
+        secret, rest, expires = self._read(caller, new)
+        rest |= {"kept": sorted(caller.groups)}
+        if old is not None:
+            return await self._change(old, secret, rest, expires)
+        record = self._record(caller.name, new.kind, self._clock(), secret, rest, expires)
+        if not await self._store.add_credential(record, MOST):
+            raise LimitExceeded(f"you have {MOST} credentials; remove some")
+        return record
+
+    async def proxies(self, owner: str, ids: Sequence[str] | None = None) -> list[StoredCredential]:
+        """An owner's proxies, good or not; `ids`: of those with these ids. Delegations under way are none yet."""
+        found = await self._store.credentials(owner)
+        return [
+            one
+            for one in found
+            if one.kind == "proxy" and not one.rest.get("waiting") and (ids is None or one.id in ids)
+        ]
+
+    async def kept(self, owner: str, id: str) -> StoredCredential | None:
+        """A proxy that came with a request, if it is still there."""
+        return next((one for one in await self.proxies(owner, [id]) if "kept" in one.rest), None)
 
     async def replace(self, caller: Caller, id: str, new: NewCredential) -> StoredCredential:
         """Another secret in the place of one, which keeps its id. Raises NotFound, InvalidInput, Conflict."""
@@ -221,6 +257,12 @@ class Keeper:
             await asyncio.gather(*(self._renew(one) for one in due[start : start + 5]))
 
     async def _renew(self, old: StoredCredential) -> None:
+        if "kept" in old.rest:
+            if self.needed(old):
+                await self._store.change_credential(replace(old, renew_at=self._clock() + NEEDED))
+            else:
+                await self._store.remove_credential(old.id)
+            return
         # Whatever is wrong with one, and that it cannot even be opened, must not keep the others.
         try:
             renewed = await self._renewer.renew(old.kind, self._secret(old), Renewal(**old.rest["renewal"]))
@@ -313,6 +355,8 @@ class Keeper:
 
 
 def _renew_at(now: float, expires: float | None, rest: dict[str, Any]) -> float | None:
+    if "kept" in rest:
+        return now + NEEDED
     if expires is None or "renewal" not in rest or rest.get("waiting"):
         return None
     return expires - min((expires - now) * SHARE, EARLY)

@@ -30,13 +30,16 @@ class Door:
         identify: Identify | None = None,
         trail: Trail | None = None,
         limits: Limits | None = None,
+        seen: Callable[[Caller], Awaitable[None]] | None = None,
     ) -> None:
-        """`trail` is told of those who are not let in; those who are stand in the lines of what they do."""
+        """`trail` is told of those who are not let in; those who are stand in the lines of what they do. `seen` is told
+        of those who have brought a credential that may be used for them."""
         #: What each caller may ask of all endpoints at once.
         self.callers = Callers(limits or Limits())
         self._authenticate = authenticate
         self._identify = identify
         self._trail = trail
+        self._seen = seen
 
     async def caller(self, scope: HTTPScope, headers: Mapping[str, str] | None = None) -> Caller | None:
         """Who it is; None where no credential was sent. `headers` are the scope's, where they have been read already.
@@ -54,6 +57,8 @@ class Door:
                 raise
         if caller is None:
             self._tell({"result": "no-credential"})
+        elif caller.credential is not None and self._seen is not None:
+            await self._seen(caller)
         return caller
 
     def _tell(self, what: dict[str, str]) -> None:

@@ -106,10 +106,7 @@ class Driver(ABC):
 
     @abstractmethod
     def check(self, request: JobRequest) -> None:
-        """Raise InvalidJobException, naming the element, for what can never be asked of this system.
-
-        Of jobs that differ only in their arguments and the values of environment variables one is looked at for all.
-        """
+        """Raise InvalidJobException, naming the element, for what can never be asked of this system."""
 
     @abstractmethod
     async def submit(self, requests: Sequence[JobRequest]) -> list[str | ArgosyError]:

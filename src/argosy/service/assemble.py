@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 from msgspec import structs
 
@@ -26,6 +27,7 @@ from argosy.executors.local.driver import LocalDriver
 from argosy.model import InvalidInput
 from argosy.outbound import OutboundPolicy
 from argosy.staging import Staging
+from argosy.store import activity_of
 from argosy.store.sqlite import SQLiteStore
 from argosy.transport import open_transport
 from argosy.transport.local import LocalTransport
@@ -34,8 +36,11 @@ from .accounts import AccountDriver, Seats
 from .accounts.mover import greeting
 from .config import ResourceConfig, ServiceConfig
 from .faults import Faults
+from .files.sessions import Sessions
 from .information.about import default_authority
 from .matching.resources import Resource
+from .owners.driver import OwnerDriver, OwnerSeat
+from .owners.logins import Logins
 from .remote import RemoteDriver
 from .service import ExecutionService
 
@@ -46,12 +51,20 @@ def assemble(config: ServiceConfig, faults: Faults) -> ExecutionService:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     accounts = open_accounts(config.accounts)
     seats = None if accounts is None else Seats(accounts, greeting(config.staging, config.outbound))
-    resources = {
-        name: Resource(name, _driver(name, resource, directory, config.sessions, faults, seats), config=resource)
-        for name, resource in config.resources.items()
-    }
     vault = _vault(config, directory)
     store = SQLiteStore(directory / "argosy.db", sealer=vault)
+    keeper = _keeper(store, vault, config)
+    logins = Logins(keeper, directory / "logins")
+    logins.clear()
+    resources = {
+        name: Resource(
+            name,
+            _driver(name, resource, directory, config.sessions, faults, seats, logins),
+            config=resource,
+            by_owner=_by_owner(resource),
+        )
+        for name, resource in config.resources.items()
+    }
     about = config.information
     if not about.authority:
         about = structs.replace(about, authority=default_authority(config.directory))
@@ -70,8 +83,9 @@ def assemble(config: ServiceConfig, faults: Faults) -> ExecutionService:
         source=f"urn:argosy:{_own_name(directory)}",
         about=about,
         environments=config.environments,
-        keeper=_keeper(store, vault, config),
+        keeper=keeper,
         seats=seats,
+        logins=logins,
     )
 
 
@@ -101,9 +115,20 @@ def _keeper(store: SQLiteStore, vault: Vault, config: ServiceConfig) -> Keeper:
 
 
 def _driver(
-    name: str, config: ResourceConfig, directory: Path, sessions: str, faults: Faults, seats: Seats | None
+    name: str,
+    config: ResourceConfig,
+    directory: Path,
+    sessions: str,
+    faults: Faults,
+    seats: Seats | None,
+    logins: Logins,
 ) -> Driver:
     environ = job_environment()
+    if (config.credential is not None or config.delegate) and not _takes_proxies(config):
+        raise InvalidInput(
+            f"only a host whose url begins with {_PROXIES} takes proxies",
+            element=f"resources.{name}.{'delegate' if config.credential is None else 'credential'}",
+        )
     if config.type == "local":
         if seats is not None:
             raise InvalidInput(
@@ -147,11 +172,38 @@ def _driver(
         raise InvalidInput(
             "with [accounts] the batch system's commands must be on this machine", element=f"resources.{name}.url"
         )
+    more: dict[str, Any] = {"delegate": config.delegate} if _takes_proxies(config) else {}
     try:
-        transport = open_transport(config.url, config=config.ssh_config)
+        transport = open_transport(config.url, config=config.ssh_config, **more)
     except (ValueError, ImportError) as error:
         raise InvalidInput(str(error), element=f"resources.{name}.url") from error
-    return RemoteDriver(system, transport, distant, batch, sessions=sessions, fault=faults)
+    remote = RemoteDriver(system, transport, distant, batch, sessions=sessions, fault=faults)
+    if not _by_owner(config):
+        return remote
+    at = Sessions(sessions, faults)
+
+    def seat(text: str) -> Driver:
+        own = open_transport(config.url, config=config.ssh_config, credential=logins.credential(name, text), **more)
+        # Each has a spool of its own, for several may come to the same account.
+        place = f"{distant}/{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+        made = OwnerSeat(_system(factory, config, name), own, place, batch, sessions=sessions, fault=faults)
+        made.session_of = lambda tag: at.path(activity_of(tag))
+        return made
+
+    return OwnerDriver(remote, seat)
+
+
+#: Urls of hosts that are logged in to with proxies begin so.
+_PROXIES = "gsissh://"
+
+
+def _takes_proxies(config: ResourceConfig) -> bool:
+    return config.url is not None and config.url.startswith(_PROXIES)
+
+
+def _by_owner(config: ResourceConfig) -> bool:
+    """Whether the resource's host is logged in to with the proxy of each activity's owner."""
+    return _takes_proxies(config) and config.credential != "service"
 
 
 def _system(factory: Callable[..., BatchSystem], config: ResourceConfig, name: str) -> BatchSystem:

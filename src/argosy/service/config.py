@@ -34,6 +34,8 @@
     spool = "/shared/argosy"    # where job scripts report; must be seen by the compute nodes
     url = "ssh://me@login"      # the host with its commands; without it, this machine
     ssh_config = "/etc/argosy/ssh_config"  # read instead of ~/.ssh/config
+    credential = "owner"        # with url = "gsissh://login": the proxy of each job's owner, or the "service"'s own
+    delegate = false            # whether that host is given a proxy of it
 
     labels = ["infiniband"]     # what jobs can ask for and the batch system does not publish; and more of share_config
     [resources.cluster.shares.gpu]  # for one queue of it
@@ -91,7 +93,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -121,6 +123,10 @@ class ResourceConfig(SharesConfig, forbid_unknown_fields=True, kw_only=True):
     spool: str | None = None
     url: str | None = None
     ssh_config: str | None = None
+    credential: Literal["owner", "service"] | None = None
+    """With `url` of a host that takes proxies: with whose it is logged in to."""
+    delegate: bool = False
+    """Whether such a host is given a proxy of it."""
     options: dict[str, Any] = msgspec.field(default_factory=dict)
 
 

@@ -38,7 +38,13 @@ class RemoteDriver(BatchDriver):
                 await self._look()
             except ArgosyError as error:
                 return [error for _ in requests]
+        return await self._submit(requests)
+
+    async def _submit(self, requests: Sequence[JobRequest]) -> list[str | ArgosyError]:
         return await super().submit(requests)
+
+    def _show(self, path: str) -> None:
+        """Do what the account on the host needs for reading this file."""
 
     async def _look(self) -> None:
         name = f".argosy-{secrets.token_hex(8)}"
@@ -48,6 +54,7 @@ class RemoteDriver(BatchDriver):
         except OSError as error:
             raise Unavailable(f"{self._sessions} cannot be written: {error.strerror}") from error
         try:
+            self._show(path)
             self._seen = await self._to.read(path) is not None
         finally:
             with contextlib.suppress(FileNotFoundError):

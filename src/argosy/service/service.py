@@ -12,7 +12,7 @@ from argosy.outbound import OutboundPolicy
 from argosy.staging import Staging, StagingConfig
 from argosy.store import Store
 
-from .accounts import AccountMover, AccountSessions, Seats
+from .accounts import AccountDriver, AccountMover, AccountSessions, Seats
 from .activities.changing import Changes
 from .activities.creation import Creation
 from .activities.drafting import Drafting
@@ -44,6 +44,8 @@ from .matching.resources import Resource
 from .matching.routing import Router
 from .notifications import NotificationConfig, Sender
 from .notifications.operations import NotificationOperations
+from .owners.kept import Kept
+from .owners.logins import Logins
 from .policy import ServicePolicy
 from .sweeps.operations import SweepService
 from .sweeps.runner import SweepRunner
@@ -81,6 +83,7 @@ class ExecutionService(
         staging: Staging | None = None,
         credentials: FindCredentials | None = None,
         seats: Seats | None = None,
+        logins: Logins | None = None,
     ) -> None:
         """`alone`: no other process uses the store, so whoever had activities in hand before is dead. `source` names
         this service in what it tells others.
@@ -88,6 +91,7 @@ class ExecutionService(
         `staging` moves files from and to URLs, and is closed with the service; `credentials` finds with what: without
         it, with what `keeper` has. That has the users' credentials; without one they last as long as this service. With
         `seats` everything is done as the local account of whoever asks for it; the drivers are AccountDrivers then.
+        `logins` has the proxies with which hosts are logged in to that take their users' own.
         """
         if not resources:
             raise ValueError("a service needs at least one resource")
@@ -122,7 +126,11 @@ class ExecutionService(
         self._performer.engine = self._engine
         self._files = SessionFiles(store, self._sessions, self._engine, quotas, self._performer.perform)
         self._performer.offering = self._offering = Offering(self._sessions, self.keeper, store)
-        self.keeper.on_renewed.append(lambda one: self.credentials_renewed(one.owner))
+        for told in (self.keeper.on_renewed, self.keeper.on_added):
+            told.append(lambda one: self.credentials_renewed(one.owner))
+        self.kept = Kept(self.keeper, self._names, wanted=any(one.by_owner for one in resources.values()))
+        if logins is not None:
+            logins.on_missing = self._login_missing
         self._waiting = WaitingRoom(self._router, self._engine, self._performer.description)
         self._performer.waiting = self._waiting
         self._streams = Streams(store)
@@ -162,6 +170,7 @@ class ExecutionService(
             self._waiting,
             self.keeper,
             self._account,
+            self.kept,
             fault,
         )
         self._maker = self._creation.maker
@@ -215,8 +224,23 @@ class ExecutionService(
         """As which account everything is done for the caller. Raises NotAllowed where there is none here."""
         return None if self._accounts is None else await self._accounts.of(caller)
 
+    def _names(self, credential: str) -> bool:
+        """Whether an activity that has not ended names a credential."""
+        return any(credential in live.record.credentials for live in self._engine.lives())
+
+    def _login_missing(self, resource: str, text: str, words: str) -> None:
+        """A host cannot be logged in to for somebody: those who wait for news of their jobs there are told."""
+        there = self._resources[resource]
+        for live in self._engine.lives():
+            record = live.record
+            if record.resource == resource and record.state.in_lrms and there.whose(record) == text:
+                self._engine.post(record.id, Noticed("credential-wanted", words))
+
     def credentials_renewed(self, owner: str) -> None:
         """The owner has other credentials now: what waits for them goes on."""
+        for resource in self._resources.values():
+            if isinstance(resource.driver, AccountDriver):
+                resource.driver.wake()
         for live in self._engine.lives():
             # Whether it waits is decided when all that was posted before has been.
             if live.record.owner == owner and live.record.state in WAITING:

@@ -1,7 +1,7 @@
 """The durable records: activities and their events.
 
 Those that are made several times for each job are msgspec's structs: a frozen dataclass of this many fields takes forty
-times as long to make. They cannot refer to themselves, so the collector of garbage need not look through them.
+times as long to make.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .notifications import Subscription
 
 
-class Activity(msgspec.Struct, frozen=True, gc=False):
+class Activity(msgspec.Struct, frozen=True):
     """The service's record of one requested job. Times are seconds since the epoch (UTC).
 
     `version` grows by one with each change; a change names the version it was decided on, so that two workers
@@ -116,6 +116,8 @@ class Activity(msgspec.Struct, frozen=True, gc=False):
     """The groups of its owner when it was created, for shares that are not for everybody."""
     local_account: str | None = None
     """The local account as which everything is done for it; None: that of the service."""
+    credentials: tuple[str, ...] = ()
+    """The credentials that were named for it, and the proxy that came with the request for it where that was kept."""
     environments: tuple[str, ...] = ()
     """The runtime environments that were chosen for it, each as ``NAME-VERSION``."""
 
@@ -129,7 +131,7 @@ def activity_of(tag: str) -> str:
     return tag.partition("-")[0]
 
 
-class Event(msgspec.Struct, frozen=True, gc=False):
+class Event(msgspec.Struct, frozen=True):
     """One thing that happened to an activity.
 
     `seq` orders all events of the service; `kind` is a word for programs (``state``, ``restarted``,
@@ -148,7 +150,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     """Given by the store."""
 
 
-class NewActivity(msgspec.Struct, frozen=True, gc=False):
+class NewActivity(msgspec.Struct, frozen=True):
     """What `Store.create` records in one transaction.
 
     `description` is the activity description as JSON. `key` is the client's submission id, unique for each owner until
@@ -165,7 +167,7 @@ class NewActivity(msgspec.Struct, frozen=True, gc=False):
     """Whom to tell what happens to it."""
 
 
-class Created(msgspec.Struct, frozen=True, gc=False):
+class Created(msgspec.Struct, frozen=True):
     """The answer for one `NewActivity`: the record, and whether it was made now or by an earlier request."""
 
     activity: Activity
@@ -174,7 +176,7 @@ class Created(msgspec.Struct, frozen=True, gc=False):
     """Those that were made now, with their secrets."""
 
 
-class Change(msgspec.Struct, frozen=True, gc=False):
+class Change(msgspec.Struct, frozen=True):
     """A decided change of one activity: its new record, whose `version` is that it was decided on, and the events.
 
     It may be several transitions at once: the events name the states between the old and the new one, and each

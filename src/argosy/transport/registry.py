@@ -23,16 +23,17 @@ def open_transport(
     *,
     environ: Mapping[str, str] | None = None,
     config: str | os.PathLike[str] | None = None,
+    **more: object,
 ) -> Transport:
     """The transport for `url`; None is this machine, whose commands then start with `environ`.
 
     Nothing is connected yet. `config` is a file that configures the transport: for ssh it is read instead of
-    ``~/.ssh/config``. Raises ValueError where the URL cannot be used, ImportError where what its scheme needs is not
-    installed.
+    ``~/.ssh/config``; `more` is what only the transport of this scheme knows. Raises ValueError where the URL cannot
+    be used, ImportError where what its scheme needs is not installed.
     """
     if url is None:
         return LocalTransport(environ)
-    made = _factory(url)(url, config=config or os.environ.get(CONFIG_VARIABLE) or None)
+    made = _factory(url)(url, config=config or os.environ.get(CONFIG_VARIABLE) or None, **more)
     if not isinstance(made, Transport):
         raise ImportError(f"what is registered for {url!r} is not a Transport")  # noqa: TRY004
     return made

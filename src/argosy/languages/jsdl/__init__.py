@@ -79,8 +79,7 @@ def _nothing(notes: list[Note], what: str = "nothing in it can be run") -> Itera
 
 
 def _refused(notes: list[Note], what: str) -> Unsupported:
-    # Where all that was not understood was marked as optional, the last note is about what there is nothing without.
-    refused = [note for note in notes if note.refused] or notes[-1:]
+    refused = [note for note in notes if note.refused]
     return Unsupported(f"{what}: {'; '.join(map(str, refused[:10]))}", elements=[note.element for note in refused])
 
 

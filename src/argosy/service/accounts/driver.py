@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Any, TypeVar
 
 from argosy.batch import Control
 from argosy.executors.contract import Driver, Handle, JobRequest, OnReports
-from argosy.model import ArgosyError, Command, Completed, Share, Unavailable
+from argosy.model import ArgosyError, Command, Completed, Share, SubmitException, Unavailable
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -48,11 +49,20 @@ class AccountDriver(Driver):
         self._on_reports: OnReports | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._tidying: asyncio.Task[None] | None = None
+        self._woken = asyncio.Event()
 
     async def open(self, on_reports: OnReports) -> None:
         self._on_reports = on_reports
-        await self._base.open(on_reports)
+        await self._open_base(on_reports)
         self._tidying = asyncio.create_task(self._tidy())
+
+    async def _open_base(self, on_reports: OnReports) -> None:
+        await self._base.open(on_reports)
+
+    def wake(self) -> None:
+        """Something has changed that may let accounts be reached: those that are waited for are tried at once."""
+        self._woken.set()
+        self._woken = asyncio.Event()
 
     def check(self, request: JobRequest) -> None:
         self._base.check(request)
@@ -96,7 +106,9 @@ class AccountDriver(Driver):
                 seat = await self._seat(account)
             except ArgosyError as error:
                 log.warning("the jobs of %s on %s cannot be watched now: %s", account, self.name, error)
-                await asyncio.sleep(wait)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await self._woken.wait()
                 wait = min(wait * 2, _MOST)
                 continue
             seat.jobs.update(handle.tag for handle in handles)
@@ -163,13 +175,18 @@ class AccountDriver(Driver):
         try:
             seat = await self._seat(account)
         except ArgosyError as error:
-            return [Unavailable(error.message) for _ in items]
+            # What else it says of itself stays: that a credential has expired, for one.
+            return [error if isinstance(error, Unavailable) else Unavailable(error.message) for _ in items]
         seat.busy += 1
+        tags = list(tags)
         seat.jobs.update(tags)
         try:
-            return await work(seat.driver)
+            answers = await work(seat.driver)
         finally:
             seat.busy -= 1
+        refused = {tag for tag, answer in zip(tags, answers, strict=False) if isinstance(answer, SubmitException)}
+        seat.jobs -= refused
+        return answers
 
     async def _seat(self, account: str | None) -> _Seat:
         """The account's driver, open. Raises Unavailable."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import cast
 
 from argosy.delegation import Keeper
 from argosy.languages.native import Description
 from argosy.languages.sweeps import Value
-from argosy.model import ActivityState, ArgosyError, Unavailable
+from argosy.model import ActivityState, ArgosyError
 from argosy.service.administration.admission import Admission, Drained
 from argosy.service.caller import Caller
 from argosy.service.contract import CreateRequest
@@ -17,23 +16,14 @@ from argosy.service.credentials.delegated import check as check_credentials
 from argosy.service.engine.engine import Engine
 from argosy.service.engine.waiting import WaitingRoom
 from argosy.service.matching.verdicts import Requirements, Who
+from argosy.service.owners.kept import Kept
 from argosy.service.sweeps.runner import Maker
 from argosy.store import Activity, Created, NewActivity, Store, Sweep
 
 from .drafting import Draft, Drafting, Vector
 
-#: How many activities of a vector are recorded together.
-_TOGETHER = 256
-#: How many of their descriptions are looked at in one go.
-_AT_A_TIME = 64
-
-
-class _NotRecorded(ArgosyError):
-    """The store had no part of what was to be recorded together: `cause` says why."""
-
-    def __init__(self, cause: Unavailable) -> None:
-        super().__init__(cause.message)
-        self.cause = cause
+#: How many descriptions of a vector are looked at in one go.
+_AT_A_TIME = 50
 
 
 class Creation:
@@ -49,6 +39,7 @@ class Creation:
         waiting: WaitingRoom,
         keeper: Keeper,
         account: Callable[[Caller], Awaitable[str | None]],
+        kept: Kept,
         fault: Callable[[str], None],
     ) -> None:
         self._store = store
@@ -58,77 +49,43 @@ class Creation:
         self._waiting = waiting
         self._keeper = keeper
         self.account = account
+        self._kept = kept
         self._fault = fault
-        self._recording: set[asyncio.Task[None]] = set()
 
     @property
     def maker(self) -> Maker:
         """What sweeps have their activities made with."""
         admission = self._admission
-        return Maker(self.look_at, self.for_sweep, admission.spare, admission.room, admission.done, self.account)
+        return Maker(self.look_at, self.for_sweep, admission.room, admission.done, self.account)
 
     async def create(self, caller: Caller, requests: Sequence[CreateRequest]) -> list[Created | ArgosyError]:
-        """Record activities and begin to work on them; an answer each.
+        """Record activities and begin to work on them; an answer each."""
+        async with self._kept.during(caller) as proxy:
+            return await self._create(caller, requests, proxy)
 
-        While some are written to disk those after them are looked at. What was recorded is begun even where whoever
-        asked has gone away meanwhile. Raises what became of all of them where the store has none of them.
-        """
+    async def _create(
+        self, caller: Caller, requests: Sequence[CreateRequest], proxy: str | None
+    ) -> list[Created | ArgosyError]:
+        answers: list[Created | ArgosyError | None] = []
         who = Who(caller.name, tuple(sorted(caller.groups)), await self.account(caller))
-        vector = Vector()
-        answers: list[Created | ArgosyError | None] = [None] * len(requests)
-        parts: list[asyncio.Task[None]] = []
-        for begin in range(0, len(requests), _TOGETHER):
-            drafts = await self._drafts(who, requests, begin, vector, answers)
-            drafts = await self._admitted(caller, drafts, answers)
-            if drafts:
-                task = asyncio.create_task(self._record(caller, drafts, answers))
-                self._recording.add(task)
-                task.add_done_callback(self._recording.discard)
-                parts.append(task)
-        if parts:
-            await asyncio.wait(parts)
-        for task in parts:
-            task.result()
-        if answers and all(isinstance(answer, (Drained, _NotRecorded)) for answer in answers):
-            first = answers[0]
-            raise first.cause if isinstance(first, _NotRecorded) else cast(Drained, first)
-        return [
-            answer.cause if isinstance(answer, _NotRecorded) else answer for answer in answers if answer is not None
-        ]
-
-    async def _drafts(
-        self,
-        who: Who,
-        requests: Sequence[CreateRequest],
-        begin: int,
-        vector: Vector,
-        answers: list[Created | ArgosyError | None],
-    ) -> list[tuple[int, Draft]]:
-        """Those of the requests from `begin` on that are looked at together; what is wrong with one is its answer."""
         drafts: list[tuple[int, Draft]] = []
-        for index in range(begin, min(begin + _TOGETHER, len(requests))):
-            request = requests[index]
+        vector = Vector()
+        for index, request in enumerate(requests):
             try:
-                if request.description.credentials or request.description.offer_credentials:
-                    await check_credentials(self._keeper, who.name, request.description)
-                drafts.append((index, self._drafting.draft(who, request, vector)))
+                await check_credentials(self._keeper, caller.name, request.description)
+                named = proxy is not None and await self._keeper.proxies(caller.name, request.description.credentials)
+                draft = self._drafting.draft(who, request, vector, proxy=None if named else proxy)
             except ArgosyError as error:
-                answers[index] = error
-            if index % _AT_A_TIME == _AT_A_TIME - 1:
+                answers.append(error)
+                continue
+            answers.append(None)
+            drafts.append((index, draft))
+            if len(drafts) % _AT_A_TIME == 0:
                 await asyncio.sleep(0)  # others have their turn
-        return drafts
-
-    async def _record(
-        self, caller: Caller, drafts: list[tuple[int, Draft]], answers: list[Created | ArgosyError | None]
-    ) -> None:
+        drafts = await self._admitted(caller, drafts, answers)
         self._fault("create-before")
         try:
-            results = await self._store.create([draft.new for _, draft in drafts])
-        except Unavailable as error:
-            # Others of the same vector may have been recorded before: these were not.
-            for index, _ in drafts:
-                answers[index] = _NotRecorded(error)
-            return
+            results = await self._store.create([draft.new for _, draft in drafts]) if drafts else []
         finally:
             self._admission.done(caller.name, len(drafts))
         self._fault("create-after")
@@ -136,14 +93,16 @@ class Creation:
             answers[index] = result
             if isinstance(result, Created) and not result.existed:
                 self._begin(result.activity, draft)
+        return [answer for answer in answers if answer is not None]
 
     async def _admitted(
         self, caller: Caller, drafts: list[tuple[int, Draft]], answers: list[Created | ArgosyError | None]
     ) -> list[tuple[int, Draft]]:
-        """Those that are taken; the others are answered."""
-        if not drafts:
-            return drafts
+        """Those that are taken; the others are answered. Raises Drained where none is, for being drained."""
         refusals = await self._admission.admit(caller.name, [draft.new for _, draft in drafts])
+        drained = [refusal for refusal in refusals if isinstance(refusal, Drained)]
+        if drained and len(drained) == len(answers):
+            raise drained[0]
         for (index, _), refusal in zip(drafts, refusals, strict=True):
             answers[index] = refusal
         return [one for one, refusal in zip(drafts, refusals, strict=True) if refusal is None]

@@ -46,6 +46,7 @@ class Offering:
     def start(self) -> None:
         """Look through what is left of before, and follow renewals from now on."""
         self._keeper.on_renewed.append(self._renewed)
+        self._keeper.on_added.append(self._renewed)
         self._hear_of(None)
 
     async def stop(self) -> None:
@@ -58,6 +59,10 @@ class Offering:
         """These jobs are there already; what they have been given is looked after from now on."""
         for activity in activities:
             self._hear_of(activity.local_account)
+
+    def renewals(self, owner: str) -> int:
+        """Grows each time that the owner has another credential, or one of theirs another secret."""
+        return self._renewals[owner]
 
     async def prepare(self, activity: Activity, description: ActivityDescription) -> dict[str, str]:
         """Put a job's copies where it finds them, and say which variables tell it. Raises Expired, Unavailable."""

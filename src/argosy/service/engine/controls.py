@@ -76,8 +76,8 @@ class Controls:
                 await self._ask(engine, name, action, wanted)
 
     async def _ask(self, engine: Engine, name: str, action: Action, wanted: list[tuple[float, Live]]) -> None:
-        handles = [handle_of(live.record) for _, live in wanted]
         resource = self._resources.get(name)
+        handles = [handle_of(live.record, resource) for _, live in wanted]
         answers: Sequence[ArgosyError | None]
         if resource is None or not resource.opened:
             why = "is not configured any more" if resource is None else "cannot be used yet"

@@ -206,7 +206,7 @@ class Housekeeping:
                     "resource": activity.resource,
                     "tag": activity.tag_of(submission),
                     "native_id": native_id,
-                    "account": activity.local_account,
+                    "account": self._whose(activity),
                 },
             )
             for activity in activities
@@ -217,6 +217,10 @@ class Housekeeping:
         for activity in activities:
             self._quotas.changed(activity)
         self._chores_wanted.set()
+
+    def _whose(self, activity: Activity) -> str | None:
+        resource = self._resources.get(activity.resource or "")
+        return activity.local_account if resource is None else resource.whose(activity)
 
     async def _chores(self) -> None:
         while True:

@@ -81,11 +81,15 @@ class Performer:
     def perform(self, instruction: Instruction, live: Live) -> None:
         """Begin to perform an instruction. Those for one resource that come together are performed together; each local
         account's by themselves, for whoever has one can keep its agent from answering."""
-        key = (instruction, live.record.resource or "", live.record.local_account)
+        key = (instruction, live.record.resource or "", self._whose(live.record))
         if key not in self._gathered:
             self._gathered[key] = []
             asyncio.get_running_loop().call_soon(self._flush, key)
         self._gathered[key].append(live)
+
+    def _whose(self, record: Activity) -> str | None:
+        resource = self._resources.get(record.resource or "")
+        return record.local_account if resource is None else resource.whose(record)
 
     def _flush(self, key: tuple[Instruction, str, str | None]) -> None:
         instruction, name, account = key
@@ -131,8 +135,12 @@ class Performer:
         return dict(counts)
 
     async def _guarded(self, instruction: Instruction, lives: list[Live], work: Coroutine[Any, Any, None]) -> None:
+        renewals = self._renewals(lives)
         try:
             await work
+        except Expired as error:
+            for live in lives:
+                self._wanted(live, instruction, error, renewals)
         except ArgosyError as error:
             for live in lives:
                 self._away(live, instruction, error.message)
@@ -165,6 +173,20 @@ class Performer:
         else:
             self.engine.post(id, TooLate(words))
 
+    def _renewals(self, lives: Sequence[Live]) -> dict[str, int]:
+        """How often each owner's credentials have been renewed."""
+        return {live.record.owner: self.offering.renewals(live.record.owner) for live in lives}
+
+    def _wanted(self, live: Live, instruction: Instruction, error: Expired, renewals: dict[str, int]) -> None:
+        """Another credential is needed. Before it is handed over an activity waits for it, without trying again."""
+        owner = live.record.owner
+        renewed = self.offering.renewals(owner) != renewals[owner]  # meanwhile: nobody will say again that it was
+        if live.record.state is ActivityState.STAGED_IN and not renewed:
+            self.engine.went_well(live)
+            self.engine.post(live.record.id, CredentialWanted(error.message))
+        else:
+            self._away(live, instruction, error.message)
+
     # -- stage-in and stage-out: `stages` -------------------------------------------------------------------
 
     async def _check_files(self, instruction: Instruction, lives: list[Live]) -> None:
@@ -186,6 +208,7 @@ class Performer:
     # -- the batch system -------------------------------------------------------------------------
 
     async def _submit(self, resource: Resource, lives: list[Live]) -> None:
+        renewals = self._renewals(lives)
         try:
             descriptions = {live.record.id: await self.description(live) for live in lives}
             await asyncio.to_thread(self._sessions.make, [live.record.session for live in lives])
@@ -219,6 +242,8 @@ class Performer:
                 self.engine.went_well(live)
                 live.description = None
                 self.engine.post(id, Accepted(answer))
+            elif isinstance(answer, Expired):
+                self._wanted(live, Instruction.SUBMIT, answer, renewals)
             elif isinstance(answer, Unavailable) or (isinstance(answer, SubmitException) and answer.transient):
                 self._away(live, Instruction.SUBMIT, answer.message)
             else:
@@ -241,12 +266,11 @@ class Performer:
         request = job_request(record.tag, description, record.session, record.queue, environments)
         if isinstance(told, dict) and told:
             request.spec.environment = (request.spec.environment or {}) | told
-        return request if record.local_account is None else replace(request, account=record.local_account)
+        account = self._whose(record)
+        return request if account is None else replace(request, account=account)
 
     async def _recover(self, resource: Resource, lives: list[Live]) -> None:
-        accounts = {
-            live.record.tag: live.record.local_account for live in lives if live.record.local_account is not None
-        }
+        accounts = {live.record.tag: account for live in lives if (account := resource.whose(live.record)) is not None}
         found = await resource.driver.find([live.record.tag for live in lives], accounts)
         for live in lives:
             native_id = found.get(live.record.tag)
@@ -255,10 +279,10 @@ class Performer:
             else:
                 self.engine.went_well(live)
                 self.engine.post(live.record.id, Accepted(native_id))
-                resource.driver.watch([Handle(live.record.tag, native_id, account=live.record.local_account)])
+                resource.driver.watch([Handle(live.record.tag, native_id, account=resource.whose(live.record))])
 
     async def _watch(self, resource: Resource, lives: list[Live]) -> None:
-        resource.driver.watch([handle_of(live.record) for live in lives])
+        resource.driver.watch([handle_of(live.record, resource) for live in lives])
         self.offering.attend([live.record for live in lives])
         for live in lives:
             if live.record.state.in_lrms:  # one that is being terminated has its own timer
@@ -269,7 +293,7 @@ class Performer:
         if unknown:
             await self._recover(resource, unknown)
         known = [live for live in lives if live.record.native_id is not None]
-        handles = [handle_of(live.record) for live in known]
+        handles = [handle_of(live.record, resource) for live in known]
         resource.driver.watch(handles)
         self._fault("cancel-before")
         answers = await resource.driver.control(Control.CANCEL, handles)
@@ -301,7 +325,8 @@ class Performer:
         by_resource: dict[str, list[Handle]] = {}
         for activity in activities:
             if activity.native_id is not None and activity.resource in self._resources:
-                by_resource.setdefault(activity.resource, []).append(handle_of(activity))
+                resource = self._resources[activity.resource]
+                by_resource.setdefault(activity.resource, []).append(handle_of(activity, resource))
         for name, handles in by_resource.items():
             try:
                 await self._resources[name].driver.settled(handles)

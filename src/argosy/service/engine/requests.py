@@ -10,12 +10,14 @@ from argosy.executors.contract import Handle, JobRequest
 from argosy.model import ActivityDescription, JobAttributes, JobSpec, RuntimeEnvironment
 from argosy.model.spec import path_text
 from argosy.service.matching.preparation import contained, preparation
+from argosy.service.matching.resources import Resource
 from argosy.store import Activity
 
 
-def handle_of(activity: Activity) -> Handle:
-    """A job that a driver has."""
-    return Handle(activity.tag, activity.native_id or "", account=activity.local_account)
+def handle_of(activity: Activity, resource: Resource | None) -> Handle:
+    """A job that a resource's driver has."""
+    account = activity.local_account if resource is None else resource.whose(activity)
+    return Handle(activity.tag, activity.native_id or "", account=account)
 
 
 def job_request(

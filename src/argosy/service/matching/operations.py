@@ -8,6 +8,8 @@ from argosy.identity.policy import Operation
 from argosy.model import RuntimeEnvironment
 from argosy.service.caller import Caller
 from argosy.service.contract import CommandOutcome, Operations, ResourceShare
+from argosy.service.owners.kept import Kept
+from argosy.service.owners.whose import whose
 from argosy.service.reaching import demand
 
 from .commands import PATIENCE, limited_command, read_outcome
@@ -21,6 +23,7 @@ class ResourceOperations(Operations):
 
     _resources: dict[str, Resource]
     _router: Router
+    kept: Kept
 
     @abstractmethod
     async def _account(self, caller: Caller) -> str | None: ...
@@ -32,8 +35,11 @@ class ResourceOperations(Operations):
         asked = limited_command(command, directory, limit)
         found = find_resource(self._resources, resource)
         found.check_allowed(caller.name, caller.groups)
-        account = await self._account(caller)
-        return read_outcome(await found.driver.run(asked, timeout=limit + PATIENCE, account=account))
+        async with self.kept.during(caller) as proxy:
+            account = await self._account(caller)
+            if found.by_owner:
+                account = whose(caller.name, () if proxy is None else (proxy,))
+            return read_outcome(await found.driver.run(asked, timeout=limit + PATIENCE, account=account))
 
     async def shares(self, caller: Caller) -> list[ResourceShare]:
         demand(caller, Operation.SHARES)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from argosy.executors.contract import Driver
 from argosy.model import InvalidInput, NotAllowed, RuntimeEnvironment, Share, Unavailable
+from argosy.service.owners.whose import whose
+from argosy.store import Activity
 
 from .environments import installed
 from .share_config import SharesConfig, configured, names, of_queue
@@ -45,6 +47,12 @@ class Resource:
     """How often it was looked at."""
     _warned: set[str] = field(default_factory=set)
     last_error: LastError | None = None
+    by_owner: bool = False
+    """Whether everything is done there as the activity's owner, with a proxy of theirs."""
+
+    def whose(self, activity: Activity) -> str | None:
+        """As whom the driver is to do what it does for an activity; None: as the service."""
+        return whose(activity.owner, activity.credentials) if self.by_owner else activity.local_account
 
     async def refresh(self) -> None:
         """Look at the shares. What was seen last stays where nobody answers."""

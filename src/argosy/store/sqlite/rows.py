@@ -43,6 +43,7 @@ class _Rest(msgspec.Struct, omit_defaults=True):
     waiting_since: float | None = None
     groups: tuple[str, ...] = ()
     local_account: str | None = None
+    credentials: tuple[str, ...] = ()
     environments: tuple[str, ...] = ()
 
 
@@ -164,6 +165,7 @@ def read_activity(row: tuple[Any, ...]) -> Activity:
         waiting_since=rest.waiting_since,
         groups=rest.groups,
         local_account=rest.local_account,
+        credentials=rest.credentials,
         environments=rest.environments,
     )
 

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 
 from argosy.model import Unavailable
 from argosy.transport.shell.target import Target
 
 PROGRAM = "gsissh"
 
-#: Gives the variables of the environment that name the credential to log in with, as it is now: asked before each
-#: login. Raises Unavailable where there is none that is good.
-Credential = Callable[[], Awaitable[Mapping[str, str]]]
+
+class Credential(ABC):
+    """Whom logins are for. Equal ones share their logins."""
+
+    @abstractmethod
+    def lent(self) -> AbstractAsyncContextManager[Mapping[str, str]]:
+        """The variables of the environment that name the credential as it is now: entered before each login and left
+        after it. Raises Unavailable where there is none that is good."""
+
+    @abstractmethod
+    async def check(self) -> None:
+        """Raise Unavailable where there is none that is good: logins with it are not used any more then."""
+
 
 #: Until a host has answered, in seconds.
 CONNECT_TIMEOUT = 20
@@ -24,7 +36,9 @@ _OPTIONS = {
     "UpdateHostKeys": "no",
     # Whose proxy it is decides who logs in: no key of this account, no agent, no password.
     "GSSAPIAuthentication": "yes",
-    "PreferredAuthentications": "gssapi-keyex,gssapi-with-mic",
+    "PreferredAuthentications": "gssapi-with-mic",
+    # By it a host would be believed for its certificate alone; and the credential would be read again much later.
+    "GSSAPIKeyExchange": "no",
     "PubkeyAuthentication": "no",
     "HostbasedAuthentication": "no",
     "PasswordAuthentication": "no",

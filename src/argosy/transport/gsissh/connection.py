@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from collections.abc import Callable
 
@@ -18,6 +19,8 @@ from .words import failure
 _CHANNELS = 4
 #: How long a process that was killed is waited for, in seconds.
 _GONE = 5.0
+#: How old the word may be that the credential is good, in seconds.
+_LOOK = 15.0
 
 
 class GSISSHConnection(Connection):
@@ -32,11 +35,23 @@ class GSISSHConnection(Connection):
         self._failure: Unavailable | None = None
         self._children: set[Child] = set()
         self._closed = False
+        self._checked = -math.inf
         self._tried_with: dict[str, str] | None = None
 
     async def _connected(self) -> object:
         if self._closed:
             raise Unavailable(f"the {PROGRAM} connection to {self.where} is closed")
+        loop = asyncio.get_running_loop()
+        if self._credential is not None and loop.time() - self._checked > _LOOK:
+            try:
+                await self._credential.check()
+            except Unavailable:
+                # A login outlasts what it was made with; what is done with it must not.
+                for shell in self._idle:
+                    shell.abort()
+                self._slots.end_lasting()
+                raise
+            self._checked = loop.time()
         return self
 
     def _lasts(self, connection: object) -> bool:
@@ -47,22 +62,27 @@ class GSISSHConnection(Connection):
         async with self._turn:
             if self._failure is not None and self._failure is not waited_for:
                 raise Unavailable(self._failure.message)  # this one would have been the same
-            # Asked each time: it says when there is no good one, and names the newest.
-            credential = None if self._credential is None else dict(await self._credential())
-            if credential != self._tried_with:
-                self._tried_with = credential
-                self._backoff.at_once()
-            if (wait := self._backoff.wait()) > 0:
-                await asyncio.sleep(wait)
-            try:
-                session = await self._start(line, factory, credential)
-            except Unavailable as error:
-                self._failure = error
-                self._backoff.failed(error)
-                raise
-            self._failure = None
-            self._backoff.went_well()
-            return session
+            if self._credential is None:
+                return await self._login(line, factory, None)
+            async with self._credential.lent() as credential:
+                # Another one may be let in where the last one was not.
+                if credential != self._tried_with:
+                    self._tried_with = dict(credential)
+                    self._backoff.at_once()
+                return await self._login(line, factory, dict(credential))
+
+    async def _login(self, line: str, factory: Callable[[], SessionT], credential: dict[str, str] | None) -> SessionT:
+        if (wait := self._backoff.wait()) > 0:
+            await asyncio.sleep(wait)
+        try:
+            session = await self._start(line, factory, credential)
+        except Unavailable as error:
+            self._failure = error
+            self._backoff.failed(error)
+            raise
+        self._failure = None
+        self._backoff.went_well()
+        return session
 
     async def _start(self, line: str, factory: Callable[[], SessionT], credential: dict[str, str] | None) -> SessionT:
         environ = environment(os.environ, credential)

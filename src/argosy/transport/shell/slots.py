@@ -85,3 +85,8 @@ class Slots:
             self._limit = self._opened
         while len(self._lasting) > self._limit // 2:
             self._lasting.pop()()
+
+    def end_lasting(self) -> None:
+        """End what lasts."""
+        while self._lasting:
+            self._lasting.pop()()

@@ -1,0 +1,256 @@
+"""A host that is logged in to with the proxy of whoever asks, where each has an account of their own; real Slurm.
+
+In the place of GSI-OpenSSH is the stand-in of tests/servers/gsissh.py.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import pwd
+import shutil
+import sqlite3
+import stat
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from argosy.delegation.proxies import request, sign
+from tests.rimrock.conftest import HOST, Answered, Site
+from tests.servers.accounts import USERS
+from tests.servers.gsissh import Gsissh, install
+from tests.servers.needs import NotHere, absent
+from tests.servers.simpleca import SimpleCA
+from tests.servers.sshd import Sshd, make_key, running
+from tests.service.running import RunningService
+
+pytestmark = [pytest.mark.slurm, pytest.mark.ssh, pytest.mark.timeout(120)]
+
+A, B = USERS
+ALICE, BOB = (f"/O=Grid/OU=argosy/CN={name} Example" for name in ("Alice", "Bob"))
+
+
+class OwnSite(Site):
+    """A service whose host lets Alice and Bob of the CA into accounts of theirs, and the stranger into none."""
+
+    def __init__(self, service: RunningService, grid: SimpleCA, server: Sshd, gsissh: Gsissh) -> None:
+        self.server = server
+        self.gsissh = gsissh
+        self.sessions = service.directory.parent / "sessions"
+        super().__init__(service, grid)
+
+    def restart(self) -> None:
+        self.service.kill()
+        self.service.start(environ={"PATH": self.gsissh.path})
+        Site.__init__(self, self.service, self.grid)
+
+    def job(self, proxy: str, script: str, **more: object) -> dict:
+        answered = self.ask("POST", "/api/jobs", {"host": HOST, "script": script} | more, proxy=proxy)
+        assert answered.status == 201, (answered, self.service.log())
+        return answered.json
+
+    def told(self) -> str:
+        """What has been said of the newest activities, for a test that fails."""
+        with contextlib.closing(sqlite3.connect(self.service.directory / "argosy.db")) as database:
+            return "\n".join(map(str, database.execute("SELECT * FROM event ORDER BY seq DESC LIMIT 30")))
+
+    def activity(self, id: str) -> dict:
+        """What the service's owner sees of an activity."""
+        token = (self.service.directory / "token").read_text().strip()
+        words = ["--header", f"Authorization: Bearer {token}", f"{self.url}/v1/activities/{id}"]
+        return self.curl(*words, proxy=None).json
+
+    def until(self, proxy: str, id: str, word: str, timeout: float = 30) -> dict:
+        found: dict = {}
+
+        def reached() -> bool:
+            found.update(self.ask("GET", f"/api/jobs/{id}", proxy=proxy).json)
+            return found["status"] == word
+
+        until(reached, lambda: f"{found}\n{self.told()}\n{self.service.log()}", timeout)
+        return found
+
+
+def until(condition: Callable[[], object], say: Callable[[], str], seconds: float = 40) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, say()
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def own(grid: SimpleCA, slurm: None, sshd: Sshd, accounts: None) -> Iterator[OwnSite]:
+    # Both accounts must come by here, to which pytest's own directories are closed.
+    place = Path(tempfile.mkdtemp(prefix="argosy-own-"))
+    place.chmod(0o711)
+    home = place / "home"
+    home.mkdir(mode=0o711)
+    try:
+        with running(place / "sshd", UsePAM="yes") as server:
+            keys = {name: make_key(place / "sshd" / name) for name in (A, B)}
+            for key in keys.values():
+                server.trust(Path(f"{key}.pub"))
+            server.directory.chmod(0o711)  # it is read as the account
+            users = {ALICE: (keys[A], A), BOB: (keys[B], B)}
+            gsissh = install(place / "bin", grid, server, users)
+            (home / "argosy.toml").write_text(
+                f"""
+                [service]
+                sessions = "{place}/sessions"
+                retry_most = 1
+                [tls]
+                cert = "{grid.path}/host.cert"
+                key = "{grid.path}/host.key"
+                [identity]
+                users = ["/O=Grid/OU=argosy/*"]
+                [identity.x509]
+                ca_directory = "{grid.certificates}"
+                [resources.zeus]
+                type = "slurm"
+                url = "{gsissh.url}"
+                ssh_config = "{gsissh.config}"
+                poll = 1
+                [endpoints.rimrock]
+                hosts = {{ "{HOST}" = "zeus" }}
+                timeout = 8
+                process_timeout = 5
+                """
+            )
+            service = RunningService(home)
+            service.start(environ={"PATH": gsissh.path})
+            yield OwnSite(service, grid, server, gsissh)
+            service.end()
+    except NotHere as error:
+        absent(error)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def short(own: OwnSite, user: str, seconds: float) -> str:
+    """A proxy that ends soon, as the header has it."""
+    key, asked = request()
+    chain = sign(asked, own.grid.proxy("-rfc", user=user), lifetime=seconds)
+    first, end, rest = chain.partition("-----END CERTIFICATE-----\n")
+    return base64.b64encode(f"{first}{end}{key}{rest}".encode()).decode()
+
+
+def serial(pem: bytes) -> str:
+    number = x509.load_pem_x509_certificates(pem)[0].serial_number
+    text = f"{number:X}"
+    return f"serial={'0' if len(text) % 2 else ''}{text}"
+
+
+def test_each_job_is_its_owners_own(own: OwnSite) -> None:
+    alice, bob = own.header("alice"), own.header("bob")
+    serials = {name: serial(base64.b64decode(proxy)) for name, proxy in ((ALICE, alice), (BOB, bob))}
+    script = (
+        "#!/bin/bash\nwhoami\nid -un >&2\nd=$(dirname $(readlink /proc/$$/fd/1)); mkdir $d/sub; echo deep >$d/sub/file"
+    )
+    jobs = {proxy: own.job(proxy, script) for proxy in (alice, bob)}
+    for proxy, account, other in ((alice, A, bob), (bob, B, alice)):
+        job = jobs[proxy]
+        own.until(proxy, job["job_id"], "FINISHED")
+        assert own.curl(job["stdout_path"], proxy=proxy).body == f"{account}\n"
+        assert own.curl(job["stderr_path"], proxy=proxy).body == f"{account}\n"
+        for answered in (
+            own.ask("GET", f"/api/jobs/{job['job_id']}", proxy=other),
+            own.curl(job["stdout_path"], proxy=other),
+        ):
+            assert answered.status == 404
+    # With that very proxy.
+    assert {name: number for name, number in own.gsissh.logins() if name in serials} == serials
+    outputs = [file for file in own.sessions.rglob("stdout") if file.is_file()]
+    owners = {pwd.getpwuid(file.stat().st_uid).pw_name for file in outputs}
+    assert owners == {A, B}
+    for file in outputs:
+        mode = stat.S_IMODE(file.parent.stat().st_mode)
+        assert mode & 0o007 == 0
+    # They can be removed by the service, which is another account.
+    for proxy, job in jobs.items():
+        assert own.ask("DELETE", f"/api/jobs/{job['job_id']}", proxy=proxy).status == 204
+    until(lambda: not any(own.sessions.rglob("stdout")), own.service.log)
+    assert not any(own.sessions.rglob("sub"))
+
+
+def test_a_command_is_its_senders_own(own: OwnSite) -> None:
+    for user, account in (("alice", A), ("bob", B)):
+        answered = own.ask("POST", "/api/process", {"host": HOST, "command": "whoami; pwd"}, proxy=own.header(user))
+        assert answered.json["standard_output"] == f"{account}\n{pwd.getpwnam(account).pw_dir}\n", answered
+
+
+def test_who_has_no_account_there_is_told_so_and_keeps_up_nobody(own: OwnSite) -> None:
+    stranger, alice = own.header("stranger"), own.header("alice")
+    command = {"host": HOST, "command": "true"}
+    refused = own.ask("POST", "/api/process", command, proxy=stranger)
+    assert refused.status == 503, refused
+    assert "does not let you in: Permission denied" in refused.json["error_message"]
+    assert own.ask("POST", "/api/process", command, proxy=alice).status == 200
+
+
+def test_abort_and_delete_as_the_owner(own: OwnSite) -> None:
+    alice = own.header("alice")
+    job = own.job(alice, "#!/bin/bash\nsleep 60")
+    own.until(alice, job["job_id"], "RUNNING")
+    assert own.ask("PUT", f"/api/jobs/{job['job_id']}", {"action": "abort"}, proxy=own.header("bob")).status == 404
+    assert own.ask("PUT", f"/api/jobs/{job['job_id']}", {"action": "abort"}, proxy=alice).status == 204
+    own.until(alice, job["job_id"], "ABORTED")
+    assert own.ask("DELETE", f"/api/jobs/{job['job_id']}", proxy=alice) == Answered(204, "")
+
+
+def test_a_restart_watches_everybodys_jobs_again(own: OwnSite) -> None:
+    alice, bob = own.header("alice"), own.header("bob")
+    go = Path(tempfile.mkdtemp(prefix="argosy-go-"))
+    go.chmod(0o711)
+    script = f"#!/bin/bash\necho begun\nfor i in $(seq 600); do [ -e {go}/go ] && break; sleep 0.1; done\necho over"
+    jobs = {proxy: own.job(proxy, script) for proxy in (alice, bob)}
+    for proxy, job in jobs.items():
+        own.until(proxy, job["job_id"], "RUNNING")
+    own.restart()
+    (go / "go").touch()
+    for proxy, job in jobs.items():
+        own.until(proxy, job["job_id"], "FINISHED")
+        path = job["stdout_path"].partition("/v1")[2]
+        assert own.curl(f"{own.url}/v1{path}", proxy=proxy).body == "begun\nover\n"
+    shutil.rmtree(go)
+
+
+def test_an_expired_proxy_holds_the_job_until_there_is_another_one(own: OwnSite) -> None:
+    # None that lasts longer has come before.
+    bob, alice = own.header("bob"), own.header("alice")
+    for one in own.ask("GET", "/v1/credentials", proxy=alice).json:
+        assert one["name"] == "came with a request"
+        assert own.ask("DELETE", f"/v1/credentials/{one['id']}", proxy=alice).status == 204
+    proxy = short(own, "alice", 6)
+    own.server.stop()
+    try:
+        job = own.job(proxy, "#!/bin/bash\nwhoami")  # it is recorded, though nobody answers
+    finally:
+        own.server.start()
+    id = job["job_id"].partition(".")[0]
+    say = lambda: f"{own.told()}\n{own.service.log()}"  # noqa: E731
+    until(lambda: "has expired" in (own.activity(id).get("reason") or ""), say)
+    # Nobody else waits for that.
+    theirs = own.job(bob, "#!/bin/bash\nwhoami")
+    own.until(bob, theirs["job_id"], "FINISHED")
+    # Any request with a new one lets it go on.
+    fresh = own.header("alice")
+    found = next(one for one in own.ask("GET", "/api/jobs", proxy=fresh).json if one["job_id"] == job["job_id"])
+    assert found["status"] == "QUEUED"
+    until(lambda: own.activity(id)["state"] == "finished", say)
+    assert own.curl(job["stdout_path"], proxy=fresh).body == f"{A}\n"
+
+
+def test_no_secret_is_left_on_disk_or_in_a_log(own: OwnSite) -> None:
+    alice = own.header("alice")
+    job = own.job(alice, "#!/bin/bash\ntrue")
+    own.until(alice, job["job_id"], "FINISHED")
+    assert os.listdir(own.service.directory / "logins") == []
+    inner = [line for line in base64.b64decode(alice).decode().splitlines() if not line.startswith("-")][30]
+    for file in (own.service.directory / "argosy.db", own.service.directory / "audit.jsonl"):
+        assert inner.encode() not in file.read_bytes()
+    assert inner not in own.service.log()
