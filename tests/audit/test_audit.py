@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,56 @@ def test_names_with_line_ends_stay_on_one_line(tmp_path: Path) -> None:
     assert (line["request"], line["address"]) == (mark.id, "192.0.2.1") == ("a-1", "192.0.2.1")
     assert line["who"].startswith("evil\n")
     trail.close()
+
+
+def test_names_that_are_no_text_leave_their_line(service: Secure) -> None:
+    """A file's name is bytes of any kind: what is done to it is done and told."""
+    with httpx.Client(verify=service.context(), base_url=service.url, trust_env=False) as client:
+        client.headers["Authorization"] = f"Bearer {service.token}"
+        id = client.post("/v1/activities", json={"executable": "true", "held": True}).json()["id"]
+        place = f"/v1/activities/{id}/files/d/a%FF%FE"
+        assert client.put(place, content=b"here").status_code == 201
+        assert client.get(place).content == b"here"
+        assert client.get(f"/v1/activities/{id}/files/none%FF").status_code == 404
+        assert client.delete(place).status_code == 204
+        found = [(one["operation"], one["path"], one["result"]) for one in lines(_trail(service)) if "path" in one]
+    assert found[-4:] == [
+        ("put_file", r"d/a\xff\xfe", "ok"),
+        ("open_file", r"d/a\xff\xfe", "ok"),
+        ("open_file", r"none\xff", "not-found"),
+        ("delete_file", r"d/a\xff\xfe", "ok"),
+    ]
+
+
+def _trail(service: Secure) -> Path:
+    return service.service.directory / "audit.jsonl"
+
+
+@pytest.mark.anyio
+async def test_who_goes_away_before_the_answer_leaves_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    trail = Trail(path)
+    async with told_service(tmp_path / "home") as (service, _):
+        operations = audited(service, trail)
+        (made,) = await operations.create(ALICE, [CreateRequest(Description(executable="/bin/true", held=True))])
+        id = made.activity.id  # type: ignore[union-attr]
+
+        async def listen() -> None:
+            async for _ in operations.stream(ALICE, [id]):
+                raise AssertionError("nothing happens to it")
+
+        async def nothing() -> AsyncIterator[bytes]:
+            await asyncio.Event().wait()
+            yield b""
+
+        for asked in (operations.put_file(ALICE, id, "a", nothing()), listen()):
+            task = asyncio.create_task(asked)
+            await asyncio.sleep(0.1)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+    trail.close()
+    assert [(one["operation"], one["result"]) for one in lines(path)[1:]] == [("put_file", "cut-off"), ("stream", "ok")]
 
 
 def test_what_cannot_be_written_stops_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

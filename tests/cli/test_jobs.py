@@ -288,3 +288,50 @@ def test_hold_says_what_became_of_each(argosy: Command, live: Live) -> None:
     assert refused.code == 1
     assert f"{ids[0]}: it does not run" in refused.err
     assert "there is no activity" in refused.err
+
+
+def test_run_fetches_directories_and_what_a_pattern_fits(argosy: Command, live: Live) -> None:
+    def play(operations: FakeOperations, id: str) -> None:
+        for path in ("plots/a.png", "plots/deep/b.png", "plots/deep/c.txt", "x.log", "y.log", ".z.log", "one", "t[1]"):
+            operations.write(id, path, path.encode())
+        ended(exit_code=0)(operations, id)
+
+    wanted = ["plots/", "*.log", "plots/*/*.txt=texts", "plots/deep=deeper", "one"]
+    with Player(live, play):
+        done = argosy("run", *(word for name in wanted for word in ("-o", name)), "true")
+    assert (done.code, done.err) == (0, "")
+    there = {str(path): path.read_text() for path in sorted(Path().rglob("*")) if path.is_file()}
+    assert there == {
+        "plots/a.png": "plots/a.png",
+        "plots/deep/b.png": "plots/deep/b.png",
+        "plots/deep/c.txt": "plots/deep/c.txt",
+        "x.log": "x.log",
+        "y.log": "y.log",
+        "texts/deep/c.txt": "plots/deep/c.txt",
+        "deeper/b.png": "plots/deep/b.png",
+        "deeper/c.txt": "plots/deep/c.txt",
+        "one": "one",
+    }
+    assert argosy("files", "get", "@last", "plots", "again").out.split() == [
+        "again/a.png",
+        "again/deep/b.png",
+        "again/deep/c.txt",
+    ]
+    assert argosy("files", "get", "@last", "t[1]", "literal").out == "literal\n"
+    assert argosy("files", "get", "@last", "none/").code == 4
+
+
+def test_run_says_what_fits_no_pattern(argosy: Command, live: Live) -> None:
+    with Player(live, ended(exit_code=0)):
+        done = argosy("run", "-o", "*.png", "true")
+    assert done.code == 1
+    assert "left no file *.png" in done.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["run", "\udcff"], ["submit", "--tag", "a=\udcff", "true"], ["status", "\udcff" * 4]]
+)
+def test_what_is_no_text_is_a_line_and_no_traceback(argosy: Command, live: Live, arguments: list[str]) -> None:
+    done = argosy(*arguments)
+    assert done.code == 2
+    assert "no text in UTF-8" in done.err

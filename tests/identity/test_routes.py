@@ -51,6 +51,7 @@ ROUTES: dict[str, tuple[str, Any]] = {
     "get_sweep": ("sweep", None),
     "purge_sweep": ("purge_sweep", None),
     "list_sweep_events": ("sweep_events", None),
+    "stream_sweep": ("stream_sweep", None),
     "get_sweep_description": ("sweep_document", None),
     "hold_sweep": ("hold_sweep", None),
     "release_sweep": ("release_sweep", None),

@@ -10,13 +10,26 @@ from lxml import etree
 from argosy.languages.contract import NotValid, Unsupported, check
 from argosy.languages.jsdl import JSDL
 from argosy.languages.jsdl.grammar import ENUMERATIONS, GRAMMAR, names
+from argosy.languages.jsdl.schema import violations
 from argosy.languages.jsdl.understood import understood
 from argosy.languages.native import checked
 from argosy.model import InvalidInput
+from tests.languages.test_jsdl_differential import WHOLE
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 CORPUS = sorted((SHARED / "corpus" / "jsdl").glob("*.jsdl"))
 SCHEMA = SHARED / "schemas" / "jsdl-all.xsd"
+XSD = "{http://www.w3.org/2001/XMLSchema}"
+FILES = (
+    ("jsdl", "jsdl.xsd"),
+    ("jsdl-posix", "jsdl-posix.xsd"),
+    ("jsdl-hpcpa", "jsdl-hpcpa.xsd"),
+    ("jsdl-spmd", "jsdl-spmd.xsd"),
+    ("sweep", "sweep.xsd"),
+    ("sweepfunc", "sweep-functions.xsd"),
+    ("file-sweep", "file-sweep.xsd"),
+    ("ac", "hpcp-ac.xsd"),
+)
 
 needs_corpus = pytest.mark.skipif(not CORPUS or not SCHEMA.exists(), reason="the documents of others are not here")
 
@@ -116,21 +129,36 @@ def test_every_element_has_been_decided_on() -> None:
 
 @pytest.mark.skipif(not SCHEMA.exists(), reason="the schemas are not here")
 def test_the_grammar_has_every_element_and_every_word_of_the_schemas() -> None:
-    xsd = "{http://www.w3.org/2001/XMLSchema}"
-    for prefix, file in (
-        ("jsdl", "jsdl.xsd"),
-        ("jsdl-posix", "jsdl-posix.xsd"),
-        ("jsdl-hpcpa", "jsdl-hpcpa.xsd"),
-        ("jsdl-spmd", "jsdl-spmd.xsd"),
-        ("sweep", "sweep.xsd"),
-        ("sweepfunc", "sweep-functions.xsd"),
-        ("file-sweep", "file-sweep.xsd"),
-        ("ac", "hpcp-ac.xsd"),
-    ):
+    for prefix, file in FILES:
         root = etree.parse(str(SHARED / "schemas" / file)).getroot()
-        theirs = {f"{prefix}:{one.get('name')}" for one in root.iter(f"{xsd}element") if one.get("name")}
+        theirs = {f"{prefix}:{one.get('name')}" for one in root.iter(f"{XSD}element") if one.get("name")}
         abstract = {f"{prefix}:{name}" for name, form in GRAMMAR[prefix].items() if form.abstract}
         assert theirs - abstract == {name for name in names() if name.startswith(prefix + ":")}
-        words = {one.get("value") for one in root.iter(f"{xsd}enumeration")}
+        words = {one.get("value") for one in root.iter(f"{XSD}enumeration")}
         if prefix == "jsdl":
             assert words == {word for text in ENUMERATIONS.values() for word in text.split()}
+
+
+@pytest.mark.skipif(not SCHEMA.exists(), reason="the schemas are not here")
+def test_every_type_has_the_name_that_it_has_in_the_schemas(schema: etree.XMLSchema) -> None:
+    """A document may say of what type an element is (xsi:type), and serialisers of objects do."""
+    xsi = "{http://www.w3.org/2001/XMLSchema-instance}type"
+    types = {
+        f"{prefix}:{one.get('name')}"
+        for prefix, file in FILES
+        for kind in ("complexType", "simpleType")
+        for one in etree.parse(str(SHARED / "schemas" / file)).getroot().iterchildren(f"{XSD}{kind}")
+    }
+    types |= {"jsdl-posix:Description_Type", "jsdl:Argument_Type", "sweep:Assignment_Type"}  # which are not there
+    assert len(types) > 35
+    agreed = {True: 0, False: 0}
+    for document in WHOLE:
+        for index in range(len(list(etree.fromstring(document).iter(etree.Element)))):
+            for type in sorted(types):
+                root = etree.fromstring(document)
+                list(root.iter(etree.Element))[index].set(xsi, type)
+                data = etree.tostring(root)
+                theirs = verdict(schema, data)
+                assert (not violations(etree.fromstring(data))) == theirs, (index, type, data)
+                agreed[theirs] += 1
+    assert min(agreed.values()) > 100

@@ -122,3 +122,10 @@ def test_every_field_of_a_description_is_published() -> None:
     names = {element.name: element.support for element in registry.language("json").elements()}
     assert names["executable"] is Support.MANDATORY
     assert {field.encode_name for field in msgspec.structs.fields(Description)} <= set(names)
+
+
+def test_where_all_that_could_run_is_marked_the_refusal_names_it() -> None:
+    document = definition('<jsdl:Application optional="true"><x:Thing optional="true"/></jsdl:Application>')
+    with pytest.raises(Unsupported, match="there is no Executable") as refused:
+        list(check(registry.parse(document)).descriptions)
+    assert refused.value.element == "JobDefinition/JobDescription/Application"

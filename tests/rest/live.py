@@ -14,6 +14,7 @@ from typing import Any
 from argosy.endpoints.door import Door
 from argosy.endpoints.rest import bearer, make_app
 from argosy.endpoints.server import Addresses, serve
+from argosy.service.administration.limits import Limits
 from tests.rest.fake import CALLER, TOKEN, FakeOperations
 
 LIMIT = 20.0
@@ -22,7 +23,8 @@ LIMIT = 20.0
 class Live:
     """What a test needs of a running server."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, limits: Limits | None = None) -> None:
+        self.limits = limits
         self.home = home
         self.operations: FakeOperations
         self.addresses: Addresses
@@ -44,7 +46,12 @@ class Live:
 
         try:
             await serve(
-                app, socket_path=str(self.home / "run" / "socket"), ready=ready, stop=self.stop, on_stop=app.close
+                app,
+                socket_path=str(self.home / "run" / "socket"),
+                ready=ready,
+                stop=self.stop,
+                on_stop=app.close,
+                limits=self.limits,
             )
         except BaseException as error:
             self._failure = error
@@ -82,8 +89,8 @@ class Live:
 
 
 @contextmanager
-def live_server(home: Path) -> Iterator[Live]:
-    server = Live(home)
+def live_server(home: Path, limits: Limits | None = None) -> Iterator[Live]:
+    server = Live(home, limits)
     server.start()
     try:
         yield server

@@ -7,10 +7,12 @@ import httpx
 import pytest
 
 from argosy.client.sse import Frame, Parser
+from argosy.endpoints.rest.render import event
 from argosy.endpoints.rest.waiting import frames
 from argosy.languages.native import Description
 from argosy.model import ActivityState, Unavailable
 from argosy.service.contract import CreateRequest
+from argosy.store import Event
 from tests.rest.fake import CALLER, TOKEN, FakeOperations
 from tests.rest.live import Live
 
@@ -91,10 +93,14 @@ def test_a_stream_shows_only_the_states_and_kinds_that_are_asked_for(live: Live)
     assert (refused.status_code, refused.json()["element"]) == (422, "state")
 
 
+def _created(one: Event) -> bool:
+    return one.kind == "created"
+
+
 async def test_what_is_not_shown_moves_the_place_to_go_on_from(operations: FakeOperations) -> None:
     id = await job(operations)
     operations.emit(id, "reason")
-    source = frames(operations.stream(CALLER, after=0), asyncio.Event(), wanted=lambda event: event.kind == "created")
+    source = frames(operations.stream(CALLER, after=0), asyncio.Event(), wanted=_created, rendered=event)
     assert await anext(source) == b": \n\n"
     told = await anext(source)
     assert told.startswith(b"id: 1\nevent: created\n")
@@ -149,7 +155,7 @@ def test_a_client_that_goes_away_leaves_nothing_behind(live: Live) -> None:
 
 async def test_a_quiet_stream_shows_that_it_is_alive(operations: FakeOperations) -> None:
     await job(operations)
-    source = frames(operations.stream(CALLER), asyncio.Event(), heartbeat=0.01)
+    source = frames(operations.stream(CALLER), asyncio.Event(), heartbeat=0.01, rendered=event)
     beats = [await anext(source) for _ in range(3)]
     assert beats == [b": \n\n"] * 3
     assert operations.streams == 1
@@ -162,7 +168,7 @@ async def test_an_error_on_the_way_is_told(operations: FakeOperations) -> None:
         raise Unavailable("the store is away")
         yield ()
 
-    told = [frame async for frame in frames(broken(), asyncio.Event())]
+    told = [frame async for frame in frames(broken(), asyncio.Event(), rendered=event)]
     assert told[0] == b": \n\n"
     assert told[1].startswith(b'event: problem\ndata: {"title":"Service Unavailable","status":503')
     assert len(told) == 2

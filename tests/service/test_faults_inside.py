@@ -107,11 +107,11 @@ async def test_an_old_trouble_that_is_over_does_not_count_later(tmp_path: Path) 
         id = await create(service, inputs=[Input(path="in")], held=True)
         missing, failed = service._sessions.missing, threading.Event()
 
-        def once(session: str, paths: list[str]) -> list[str]:
+        def once(session: str, paths: list[str], *, patterns: bool) -> list[str]:
             if not failed.is_set():
                 failed.set()
                 raise OSError(5, "Input/output error", session)
-            return missing(session, paths)
+            return missing(session, paths, patterns=patterns)
 
         service._sessions.missing = once
         await service.start(ALICE, [id])

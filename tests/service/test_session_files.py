@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import threading
 import time
@@ -15,9 +16,10 @@ import httpx
 import pytest
 
 from argosy.client import Client
-from argosy.languages.native import Input
-from argosy.model import ActivityState, Conflict, InvalidStateException, NoRoom, NotFound
+from argosy.languages.native import Description, Input
+from argosy.model import ActivityState, Conflict, InvalidInput, InvalidStateException, NoRoom, NotFound
 from argosy.outbound import OutboundPolicy
+from argosy.service.contract import CreateRequest
 from argosy.service.files.sessions import Sessions
 from argosy.service.files.weighing import size_below
 from argosy.staging import Staging, StagingConfig
@@ -284,3 +286,67 @@ async def test_the_files_of_what_is_about_to_be_submitted_can_be_listed(
         assert await service.list_files(ALICE, id, "") == ([], None)
         gate.set()
         await until(lambda: driver.submitted)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", ["[a]", "*", "what?", "[!a]/x[1]"])
+async def test_an_input_is_the_file_of_that_name_and_no_pattern(tmp_path: Path, name: str) -> None:
+    async with told_service(tmp_path) as (service, driver):
+        inputs = [Input(path=name, delete_on_termination=True), Input(path="kept", content="k")]
+        id = await create(service, inputs=inputs)
+        session = Path((await record(service, id)).session)
+        await until((session / "kept").exists)
+        await service.put_file(ALICE, id, "other", content())
+        assert not driver.submitted, "another file is not the one that it waits for"
+        await service.put_file(ALICE, id, name, content(b"here"))
+        await until(lambda: id in driver.submitted)
+        await driver.end(id)
+        await until(lambda: _final(service, id))
+        assert sorted(path.name for path in session.iterdir() if not path.is_dir()) == ["kept", "other"]
+
+
+async def _final(service: Any, id: str) -> bool:
+    return (await record(service, id)).state is S.FINISHED
+
+
+@pytest.mark.anyio
+async def test_what_is_declared_of_a_file_holds_however_its_path_is_written(tmp_path: Path) -> None:
+    async with told_service(tmp_path) as (service, _):
+        id = await create(service, inputs=[Input(path="./d//i", size=3)])
+        for path in ("d/i", "d/./i"):
+            with pytest.raises(InvalidInput, match="3 were declared"):
+                await service.put_file(ALICE, id, path, content(b"four"[:2]))
+        await service.put_file(ALICE, id, "d/i", content(b"two"))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("inputs", "element", "words"),
+    [
+        ([Input(path="a", content="x", size=2)], "inputs[0].content", "1 bytes; 2 were declared"),
+        ([Input(path="a", content="x", sha256="0" * 64)], "inputs[0].content", "SHA-256"),
+        ([Input(path="a", content="ä", md5="0" * 32)], "inputs[0].content", "MD5"),
+        ([Input(path="a"), Input(path="./a")], "inputs[1].path", "the same as 'a'"),
+        ([Input(path="a/b", content="x"), Input(path="a", content="x")], "inputs[0].path", "where 'a' is a file"),
+        ([Input(path="a/b/c"), Input(path="a")], "inputs[0].path", "with a slash"),
+        ([Input(path=".")], "inputs[0].path", "itself"),
+        ([Input(path="a/", content="x")], "inputs[0].path", "directory"),
+        ([Input(path="ok"), Input(path="d/" + "ä" * 128)], "inputs[1].path", "255 bytes"),
+    ],
+)
+async def test_inputs_that_can_never_be_there_are_refused(
+    tmp_path: Path, inputs: list[Input], element: str, words: str
+) -> None:
+    async with told_service(tmp_path) as (service, _):
+        (refused,) = await service.create(ALICE, [CreateRequest(Description(executable="true", inputs=inputs))])
+        assert isinstance(refused, InvalidInput)
+        assert refused.element == element
+        assert words in refused.message
+
+
+@pytest.mark.anyio
+async def test_inputs_that_can_be_there_are_taken(tmp_path: Path) -> None:
+    async with told_service(tmp_path) as (service, driver):
+        right = Input(path="a", content="ä", size=2, sha256=hashlib.sha256("ä".encode()).hexdigest())
+        id = await create(service, inputs=[right, Input(path="ä" * 127, content="x"), Input(path="d/x", content="")])
+        await until(lambda: id in driver.submitted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ import msgspec
 import pytest
 
 from argosy.identity import Caller, Operation, Role, Scope
+from argosy.languages.native import Description
 from argosy.languages.sweeps import Options
 from argosy.model import (
     ActivityState,
@@ -23,11 +25,14 @@ from argosy.model import (
     Unavailable,
 )
 from argosy.model.sweep import SweepState
+from argosy.service.administration.limits import Limits
+from argosy.service.contract import CreateRequest
+from argosy.service.matching.share_config import SharesConfig
 from argosy.service.service import ExecutionService
 from argosy.service.sweeps.contract import SweepRequest
 from argosy.service.sweeps.deciding import Become, EndActivities, Expand, Remove, Wait, next_step
 from argosy.store import Activity, Query, Sweep, SweepDocument, SweepQuery
-from tests.service.driving import ALICE, BOB, ToldDriver, told_service, until
+from tests.service.driving import ALICE, BOB, ToldDriver, create, routed_service, told_service, until
 
 pytestmark = pytest.mark.anyio
 S = SweepState
@@ -124,6 +129,10 @@ async def test_held_and_released(tmp_path: Path) -> None:
         for refused in (service.hold_sweep, service.release_sweep):
             with pytest.raises(InvalidStateException):
                 await refused(ALICE, id)
+
+
+async def _reason(service: ExecutionService, id: str) -> str | None:
+    return (await now(service, id)).reason
 
 
 async def _open(service: ExecutionService, id: str, count: int) -> bool:
@@ -262,6 +271,64 @@ async def test_an_owner_s_limit_makes_a_sweep_wait(tmp_path: Path) -> None:
         assert len(set(driver.submitted)) == 10
 
 
+async def test_a_sweep_larger_than_its_owner_s_limit_says_why_it_waits(tmp_path: Path) -> None:
+    async with told_service(tmp_path, housekeeping=1000.0, limits=Limits(unfinished=4)) as (service, driver):
+        others = [await create(service) for _ in range(2)]
+        await submitted(service, driver, 2)
+        made = await service.create_sweep(ALICE, SweepRequest(document(1_000_000, window=500)))
+        assert "no more than 4 of its jobs" in made.notes[-1]
+        id = made.sweep.id
+        await submitted(service, driver, 4)
+        await until(lambda: _reason(service, id))
+        limited = await now(service, id)
+        assert (limited.made, limited.state) == (2, S.RUNNING)
+        assert "you have 4 activities that have not ended" in (limited.reason or "")
+        (answer,) = await service.create(ALICE, [CreateRequest(Description(executable="/bin/true"))])
+        assert isinstance(answer, LimitExceeded)
+        # What ends elsewhere makes room as well, at once and not at the next round.
+        await driver.end(*others)
+        await submitted(service, driver, 6)
+        for count in range(6, 14, 2):
+            await driver.end(*driver.submitted[count - 2 : count])
+            await submitted(service, driver, count + 2)
+            assert (await now(service, id)).open <= 4
+        assert [one.kind for one in await service.sweep_events(ALICE, id)] == ["created", "note", "waiting"]
+        bobs = await created(service, 3, caller=BOB)
+        await submitted(service, driver, 17)
+        assert (await service.sweep(BOB, bobs)).sweep.reason is None
+        await service.terminate_sweep(ALICE, id)
+        assert (await now(service, id)).reason is None
+
+
+async def test_the_reason_goes_once_there_is_room(tmp_path: Path) -> None:
+    async with told_service(tmp_path, housekeeping=1000.0, limits=Limits(unfinished=2)) as (service, driver):
+        others = [await create(service) for _ in range(2)]
+        await submitted(service, driver, 2)
+        id = await created(service, 2)
+        await until(lambda: _reason(service, id))
+        await driver.end(*others)
+        await submitted(service, driver, 4)
+        assert (await now(service, id)).reason is None
+
+
+async def test_jobs_of_a_sweep_wait_for_the_share_that_one_user_may_have_so_much_of(tmp_path: Path) -> None:
+    driver = ToldDriver()
+    configs = {"told": SharesConfig(per_user=3)}
+    async with routed_service(tmp_path, {"told": driver}, configs=configs, match_again=1000.0) as service:
+        id = await created(service, 8, window=5)
+        await submitted(service, driver, 3)
+        waiting: list[Activity] = []
+
+        async def both_wait() -> bool:
+            waiting[:] = await children(service, id, "pending")
+            return len(waiting) == 2
+
+        await until(both_wait)
+        assert all("3 unfinished activities of yours" in (one.reason or "") for one in waiting)
+        await driver.end(driver.submitted[0])
+        await submitted(service, driver, 4)
+
+
 async def test_a_repeat_with_its_key_is_the_first_sweep(tmp_path: Path) -> None:
     async with told_service(tmp_path) as (service, driver):
         first = await service.create_sweep(ALICE, SweepRequest(document(3), key="k"))
@@ -353,6 +420,36 @@ async def _all_ending(service: ExecutionService, id: str) -> bool:
     return set(states) <= {"running:terminating"}
 
 
+async def test_what_happens_to_a_sweep_is_told_as_it_happens_until_it_is_over(tmp_path: Path) -> None:
+    async with told_service(tmp_path) as (service, driver):
+        id = await created(service, 3)
+        told: list[str] = []
+
+        async def follow(after: int = 0) -> None:
+            async for events in service.stream_sweep(ALICE, id, after=after):
+                told.extend(f"{one.kind} {one.state}" for one in events)
+
+        following = asyncio.create_task(follow())
+        await until(lambda: told == ["created running"])
+        await submitted(service, driver, 3)
+        await service.terminate_sweep(ALICE, id)
+        await until(lambda: len(told) == 2)
+        await driver.end(*driver.submitted, exit_code=143)
+        await asyncio.wait_for(following, 10)
+        assert told == ["created running", "state running:terminating", "state terminated"]
+        first, *_ = await service.sweep_events(ALICE, id)
+        told.clear()
+        await follow(first.seq)
+        assert told == ["state running:terminating", "state terminated"]
+        assert service._sweeps.stories._followers == {}
+        waits = asyncio.create_task(
+            anext(service.stream_sweep(ALICE, await created(service, 3, held=True), after=1 << 40))
+        )
+        await asyncio.sleep(0)
+    with pytest.raises(StopAsyncIteration):  # a service that stops ends its streams
+        await asyncio.wait_for(waits, 10)
+
+
 # -- who may ----------------------------------------------------------------------------------------------
 
 
@@ -361,6 +458,7 @@ async def test_sweeps_of_others_are_not_there_and_operators_may_end_them(tmp_pat
         Operation.SWEEP: lambda s, c, at: s.sweep(c, at),
         Operation.SWEEP_DOCUMENT: lambda s, c, at: s.sweep_document(c, at),
         Operation.SWEEP_EVENTS: lambda s, c, at: s.sweep_events(c, at),
+        Operation.STREAM_SWEEP: lambda s, c, at: anext(s.stream_sweep(c, at)),
         Operation.HOLD_SWEEP: lambda s, c, at: s.hold_sweep(c, at),
         Operation.RELEASE_SWEEP: lambda s, c, at: s.release_sweep(c, at),
         Operation.TERMINATE_SWEEP: lambda s, c, at: s.terminate_sweep(c, at),

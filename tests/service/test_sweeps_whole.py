@@ -120,6 +120,11 @@ async def test_over_http_and_the_asynchronous_client(service: RunningService, tm
         assert "another exit code" in (done.reason or "")
         assert await client.sweep_description(made.id) == script
         assert [one.kind async for one in client.sweep_events(made.id)] == ["created", "state"]
+        streamed = [one async for one in client.stream_sweep(made.id)]
+        assert [one.kind for one in streamed] == ["created", "state"]
+        assert [one.kind async for one in client.stream_sweep(made.id, after=streamed[0].seq)] == ["state"]
+        with pytest.raises(NotFound):
+            await anext(client.stream_sweep("sweep-0"))
         assert [one.id async for one in client.sweeps()] == [made.id]
         held = await client.submit_sweep(counting(tmp_path / "runs", 5), held=True, window=2)
         assert (held.state, held.window) == ("pending:held", 2)
@@ -188,6 +193,24 @@ def test_from_the_command_line(service: RunningService, tmp_path: Path, monkeypa
     assert "created" in argosy("sweep", "events", "@last")[1]
     assert '"lockstep"' not in argosy("sweep", "description", "@last")[1]
     assert argosy("sweep", "purge", "@last")[0] == 0
+
+    # The commands for jobs take a sweep as well, by its id.
+    said = argosy("submit", "--sweep", "a=x,y", "--", "/bin/echo", "-{{a}}-")[1].strip()
+    code, out, _ = argosy("wait", "--timeout", "60s", said, id)
+    assert (code, out.splitlines()) == (0, [f"{said}  finished  2 finished", f"{id}  finished  6 finished"])
+    first, second = (one.split()[0] for one in reversed(argosy("list", said)[1].splitlines()[1:]))
+    out = argosy("logs", said)[1]
+    assert out == f"==> job 0: {first} <==\n-x-\n\n==> job 1: {second} <==\n-y-\n"
+    code, out, _ = argosy("status", said, first)
+    assert "2, 2 made, 2 ended (100.0%)" in out
+    assert f"id           {first}" in out
+    assert "created" in argosy("events", "-f", said)[1]
+    assert [argosy(*words)[0] for words in (("cancel", said), ("status", "sweep-0000"), ("list", first))] == [0, 4, 2]
+    assert argosy("logs", "-f", said)[0] == argosy("status", "-v", said)[0] == 2
+    slow = argosy("submit", "--sweep", "a=1..2", "--", "/bin/sleep", "60")[1].strip()
+    assert argosy("cancel", "--wait", "--json", slow)[1].count('"state":"terminated"') == 1
+    assert argosy("wait", slow)[0] == 1
+    assert argosy("purge", slow, said)[0] == 0
 
     Path("array.sh").write_text("#!/bin/sh\n#SBATCH --array=1-4\nexit $SLURM_ARRAY_TASK_ID\n")
     assert argosy("submit", "--stop-after", "1", "array.sh")[1].startswith("sweep-")

@@ -257,3 +257,29 @@ async def test_a_host_whose_key_is_not_known(make: Make, places: Callable[[str],
         await make(attempts=1, **there.options).fetch(
             Fetch(str(session), "in", (there.at("f"),), credentials=Credentials(ssh_key=there.credentials.ssh_key))
         )
+
+
+async def test_names_that_are_no_text_arrive_as_they_are_or_are_refused_in_words(
+    make: Make, tree: Place, session: Path
+) -> None:
+    staging = make(**tree.options)
+    odd = {b"\xff\xfe": b"1", b"\xff\xfd": b"2", "ä".encode("latin-1"): b"3", b"plain": b"4"}
+    (session / "out").mkdir()
+    for name, data in odd.items():
+        (session / "out" / os.fsdecode(name)).write_bytes(data)
+    where = tree.at(f"{unique()}/")
+    (done,) = await push(staging, session, "out/", tree, where)
+    if done.error is not None:  # type: ignore[attr-defined]
+        assert done.fault == Fault.REFUSED.value, done  # type: ignore[attr-defined]
+        assert tree.scheme != "file"
+        return
+    try:
+        await staging.fetch(Fetch(str(session), "in/", (where,), credentials=tree.credentials))
+    except TransferFailed as failure:
+        told = failure
+    else:
+        there = {os.fsencode(path.name): path.read_bytes() for path in (session / "in").iterdir()}
+        assert there == odd
+        return
+    assert not told.transient
+    assert tree.scheme != "file"

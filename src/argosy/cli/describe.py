@@ -20,7 +20,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 _OPTIONS = [
     click.option("--to", "share", metavar="SHARE", help="Where: RESOURCE or RESOURCE/QUEUE; see `argosy shares`."),
     click.option("-i", "--input", "inputs", metavar="FILE[=NAME]", multiple=True, help="Upload FILE (as NAME)."),
-    click.option("-o", "--output", "outputs", metavar="NAME[=FILE]", multiple=True, help="The job must leave NAME."),
+    click.option(
+        "-o",
+        "--output",
+        "outputs",
+        metavar="NAME[=FILE]",
+        multiple=True,
+        help="The job must leave NAME.",
+    ),
     click.option("--name", help="A name for people."),
     click.option("-n", "--processes", type=click.IntRange(1), metavar="N", help="Processes in all."),
     click.option("-N", "--nodes", type=click.IntRange(1), metavar="N", help="Nodes."),
@@ -52,7 +59,7 @@ class Job:
 
     description: Description
     uploads: dict[str, str]
-    downloads: dict[str, str]
+    downloads: dict[str, str | None]
 
 
 def job(
@@ -114,11 +121,11 @@ def _upload(value: str) -> tuple[str, str]:
     return there or os.path.basename(here), here
 
 
-def _download(value: str) -> tuple[str, str]:
+def _download(value: str) -> tuple[str, str | None]:
     there, _, here = value.partition("=")
     if not there:
         raise click.BadParameter(f"{value!r}: write NAME or NAME=FILE", param_hint="--output")
-    return there, here or os.path.basename(there)
+    return there, here or None
 
 
 def _declared(there: str, here: str) -> Input:

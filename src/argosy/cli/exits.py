@@ -29,6 +29,8 @@ def exit_code_of(error: Exception) -> int | None:
         return TIMEOUT
     if isinstance(error, (ArgosyError, OSError)):
         return FAILED
+    if isinstance(error, UnicodeEncodeError):
+        return USAGE
     return None
 
 
@@ -36,6 +38,9 @@ def words(error: Exception) -> str:
     """What an error says; one of the operating system names its file first, and no number."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if isinstance(error, UnicodeEncodeError):
+        what = error.object.encode(errors="surrogateescape")[:80]
+        return f"{what!r} is no text in UTF-8; what describes a job has to be"
     return str(error)
 
 

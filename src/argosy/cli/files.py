@@ -7,6 +7,7 @@ import os
 import click
 
 from .common import connect, full_id, json_option, print_json
+from .fetching import fetch
 from .progress import moving
 from .tables import table
 from .units import ago, size
@@ -61,22 +62,25 @@ def ls(id: str, path: str, as_json: bool) -> None:
 Examples:
   argosy files get @last result.csv
   argosy files get @last plots/energy.png figures/
+  argosy files get @last plots
 
 What is printed is where it is now.
 """
 )
 @click.argument("id")
 @click.argument("path")
-@click.argument("to", default=".")
+@click.argument("to", default="")
 @json_option
 def get(id: str, path: str, to: str, as_json: bool) -> None:
-    """Fetch a file to TO, a file or a directory (default: here). Interrupted transfers go on by themselves."""
-    with connect() as client, moving(f"fetching {path}") as progress:
-        target = client.get_file(full_id(client, id), path, to, progress=progress)
-    if as_json:
-        print_json({"path": path, "to": target, "size": os.stat(target).st_size})
-    else:
-        click.echo(target)
+    """Fetch a file to TO, a file or a directory (default: here), or a directory with all that is in it. Interrupted
+    transfers go on by themselves."""
+    with connect() as client:
+        targets = fetch(client, full_id(client, id), path, to or None, literal=True)
+    for target in targets:
+        if as_json:
+            print_json({"path": path, "to": target, "size": os.stat(target).st_size})
+        else:
+            click.echo(target)
 
 
 @files.command(

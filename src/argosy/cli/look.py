@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from itertools import islice
 
@@ -14,7 +15,7 @@ from argosy.model import NotFound
 from .common import connect, full_id, full_ids, json_option, pairs, print_json
 from .exits import FAILED, OK
 from .looks import show_more, told, told_as
-from .sweeps import full_sweep_id
+from .sweeps import full_sweep_id, is_sweep, show_events, show_sweep
 from .tables import printable, table
 from .units import Moment, ago, size, span, utc
 
@@ -27,6 +28,7 @@ Examples:
   argosy list --tag project=weather --limit 100
   argosy list --state final --since 2h
   argosy list --json | jq -r 'select(.exit_code != 0) | .id'
+  argosy list --state failed sweep-01930a
 """,
 )
 @click.option(
@@ -38,10 +40,12 @@ Examples:
 @click.option("--since", type=Moment(), metavar="TIME", help="Created then or later: 2h (ago), or RFC 3339.")
 @click.option("--until", type=Moment(), metavar="TIME", help="Created before then.")
 @click.option("--owner", metavar="NAME", help="For operators: those of somebody else; * is everybody's.")
+@click.argument("of", metavar="[SWEEP]", required=False)
 @click.option("--sweep", metavar="SWEEP", help="Only those of this sweep; see `argosy sweep list`.")
 @click.option("--limit", type=click.IntRange(1), default=25, show_default=True, help="At most so many.")
 @json_option
 def list_(
+    of: str | None,
     states: tuple[str, ...],
     tags: tuple[str, ...],
     name: str | None,
@@ -53,7 +57,10 @@ def list_(
     limit: int,
     as_json: bool,
 ) -> None:
-    """List your jobs, newest first."""
+    """List your jobs, newest first; those of a sweep where one is named."""
+    if of is not None and (sweep is not None or not is_sweep(of)):
+        raise click.UsageError("name one sweep, by its id: sweep-...; jobs are shown with: argosy status ID")
+    sweep = sweep or of
     with connect() as client:
         found = client.list(
             states=states,
@@ -90,6 +97,7 @@ def list_(
     epilog="""\b
 Examples:
   argosy status @last
+  argosy status sweep-01930a                how far it is: its jobs by their state
   argosy status -v @last                    with where its time went, and its history
   argosy status -vv @last                   and what was asked for
   argosy status --model bes --json @last    in the words of BES
@@ -106,13 +114,23 @@ Examples:
 @click.option("--xml", "as_xml", is_flag=True, help="Print XML of the model: bes, glue2 or emi-es.")
 @json_option
 def status(ids: tuple[str, ...], verbose: int, model: str | None, as_xml: bool, as_json: bool) -> int:
-    """Show jobs in detail. Those that do not exist are told on stderr, and the exit code is 1."""
+    """Show jobs, and sweeps, in detail. Those that do not exist are told on stderr, and the exit code is 1."""
     code = OK
     verbosity = "full" if verbose else None
     if as_xml and (as_json or model not in ("bes", "glue2", "emi-es")):
         raise click.UsageError("--xml goes with --model bes, glue2 or emi-es, and without --json")
+    swept = [name for name in ids if is_sweep(name)]
+    if swept and (verbose or model):
+        raise click.UsageError("a sweep has no verbosity and no model; its jobs have: argosy list SWEEP")
     with connect() as client:
-        names = full_ids(client, ids)
+        sweeps = [client.sweep(full_sweep_id(client, name)) for name in swept]
+        for number, swept_one in enumerate(sweeps):
+            if number and not as_json:
+                click.echo()
+            show_sweep(swept_one, as_json=as_json)
+        names = full_ids(client, [name for name in ids if not is_sweep(name)])
+        if not names:
+            return code
         if as_xml and model is not None:
             one = len(names) == 1
             content = (
@@ -134,7 +152,7 @@ def status(ids: tuple[str, ...], verbose: int, model: str | None, as_xml: bool, 
         if as_json:
             print_json(record)
         else:
-            if index:
+            if index or swept:
                 click.echo()
             _show(record)
             show_more(record, verbose)
@@ -195,22 +213,44 @@ Examples:
 @click.option("-f", "--follow", is_flag=True, help="Go on until the job has ended.")
 @click.option("--stderr", "errors", is_flag=True, help="Standard error instead of standard output.")
 def logs(id: str, follow: bool, errors: bool) -> None:
-    """Show what a job has written."""
+    """Show what a job has written; of a sweep what each of its jobs has, one after the other."""
+    if is_sweep(id) and follow:
+        raise click.UsageError("follow one of its jobs: argosy list SWEEP shows them")
     with connect(patient=follow) as client:
+        if is_sweep(id):
+            _logs_of_sweep(client, id, errors=errors)
+            return
         name = full_id(client, id)
         path = _stream(client, name, errors)
         if follow:
             for piece in client.follow(name, path):
                 _write(piece)
             return
-        offset = 0
         try:
-            while piece := client.read_file(name, path, start=offset, size=1024 * 1024):
-                offset += len(piece)
-                _write(piece)
+            _copy(client, name, path)
         except NotFound:
             record = client.status(name)
             raise NotFound(f"the job, {record.state}, has written no {path}") from None
+
+
+def _copy(client: Client, id: str, path: str) -> None:
+    offset = 0
+    while piece := client.read_file(id, path, start=offset, size=1024 * 1024):
+        offset += len(piece)
+        _write(piece)
+
+
+def _logs_of_sweep(client: Client, id: str, *, errors: bool) -> None:
+    """In the order of its jobs, each under a heading as those of `tail`, those too that have written nothing."""
+    jobs = sorted(
+        (int(record.parameters.get("index", 0)), record.id) for record in client.list(sweep=full_sweep_id(client, id))
+    )
+    for number, (index, job) in enumerate(jobs):
+        if number:
+            _write(b"\n")
+        _write(f"==> job {index}: {job} <==\n".encode())
+        with contextlib.suppress(NotFound):
+            _copy(client, job, _stream(client, job, errors))
 
 
 def _stream(client: Client, id: str, errors: bool) -> str:
@@ -228,8 +268,11 @@ def _write(data: bytes) -> None:
 @click.option("-f", "--follow", is_flag=True, help="Go on until the job has ended.")
 @json_option
 def events(id: str, follow: bool, as_json: bool) -> None:
-    """Show what has happened to a job."""
+    """Show what has happened to a job, or to a sweep itself."""
     with connect(patient=follow) as client:
+        if is_sweep(id):
+            show_events(client, id, follow=follow, as_json=as_json)
+            return
         name = full_id(client, id)
         client.status(name)
         for event in client.stream([name], after=0) if follow else client.events(name):

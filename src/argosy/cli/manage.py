@@ -9,11 +9,13 @@ import click
 
 from argosy.client import Client, ServiceUnreachable
 from argosy.languages.documents import ActivityDocument
+from argosy.languages.sweeps.answers import SweepDocument
 from argosy.model import ArgosyError, NotFound
 
 from .common import connect, full_id, json_option, print_json
 from .exits import FAILED, NOT_FOUND, OK, report
 from .progress import Progress
+from .sweeps import await_sweep, full_sweep_id, is_sweep, went_well
 from .units import Duration
 
 ids_argument = click.argument("ids", nargs=-1, required=True, metavar="ID...")
@@ -26,16 +28,21 @@ _AT_ONCE = 1000
 def _each(
     ids: Sequence[str],
     act: Callable[[Client, str], ActivityDocument | None],
+    sweep: Callable[[Client, str], SweepDocument | None] | None = None,
     *,
     as_json: bool,
     patient: bool = False,
 ) -> int:
-    """Do something to each of the jobs, whatever becomes of the others. Says what was refused."""
+    """Do `act` to each of the jobs, and `sweep` to sweeps, whatever becomes of the others. Says what was refused."""
     code = OK
     with connect(patient=patient) as client:
         for name in ids:
             try:
-                record = act(client, full_id(client, name))
+                record: ActivityDocument | SweepDocument | None
+                if sweep is not None and is_sweep(name):
+                    record = sweep(client, full_sweep_id(client, name))
+                else:
+                    record = act(client, full_id(client, name))
             except ServiceUnreachable:
                 raise
             except ArgosyError as error:
@@ -60,7 +67,7 @@ def start(ids: tuple[str, ...], as_json: bool) -> int:
 @click.option("--wait", "wait_", is_flag=True, help="Wait until they have ended.")
 @json_option
 def cancel(ids: tuple[str, ...], wait_: bool, as_json: bool) -> int:
-    """End jobs. A job that has ended stays as it is."""
+    """End jobs, or sweeps with all their jobs. What has ended stays as it is."""
 
     def end(client: Client, id: str) -> ActivityDocument:
         record = client.terminate(id)
@@ -71,7 +78,11 @@ def cancel(ids: tuple[str, ...], wait_: bool, as_json: bool) -> int:
                 lambda seconds: client.wait(id, seconds), lambda: f"{id} is {client.status(id).state}", None
             )
 
-    return _each(ids, end, as_json=as_json, patient=wait_)
+    def end_sweep(client: Client, id: str) -> SweepDocument:
+        record = client.terminate_sweep(id)
+        return await_sweep(client, id, None) if wait_ else record
+
+    return _each(ids, end, end_sweep, as_json=as_json, patient=wait_)
 
 
 @click.command(epilog="\b\nExamples:\n  argosy restart @last\n  argosy restart --over 01930a")
@@ -87,9 +98,14 @@ def restart(ids: tuple[str, ...], over: bool, as_json: bool) -> int:
 @ids_argument
 @click.option("--terminate", is_flag=True, help="End those first that have not ended.")
 def purge(ids: tuple[str, ...], terminate: bool) -> int:
-    """Remove jobs that have ended, with their files."""
-    if len(ids) == 1:
-        return _each(ids, lambda client, name: client.purge(name, terminate=terminate), as_json=False)
+    """Remove jobs that have ended, with their files; or sweeps with all their jobs."""
+    if len(ids) == 1 or any(map(is_sweep, ids)):
+        return _each(
+            ids,
+            lambda client, name: client.purge(name, terminate=terminate),
+            lambda client, name: client.purge_sweep(name, terminate=terminate),
+            as_json=False,
+        )
     code = OK
     with connect() as client:
         found = []
@@ -122,7 +138,7 @@ The exit code is 0 if every job finished with exit code 0, 5 if time was up, oth
 @click.option("--timeout", type=Duration(), metavar="TIME", help="Wait no longer, e.g. 90s or 1:00:00.")
 @json_option
 def wait(ids: tuple[str, ...], timeout: float | None, as_json: bool) -> int:
-    """Wait until jobs have ended, and say how."""
+    """Wait until jobs, or sweeps, have ended, and say how."""
     deadline = None if timeout is None else time.monotonic() + timeout
     all_well = True
     ended = 0
@@ -143,5 +159,16 @@ def wait(ids: tuple[str, ...], timeout: float | None, as_json: bool) -> int:
             click.echo(f"{record.id}  {record.state}  {how}".rstrip())
         return record
 
-    code = _each(ids, await_end, as_json=as_json, patient=True)
+    def await_all_of_it(client: Client, id: str) -> SweepDocument:
+        nonlocal all_well, ended
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        record = await_sweep(client, id, left)
+        ended += 1
+        all_well = all_well and went_well(record)
+        if not as_json:
+            counts = ", ".join(f"{count} {state}" for state, count in record.counts.items())
+            click.echo(f"{record.id}  {record.state}  {counts}".rstrip())
+        return record
+
+    code = _each(ids, await_end, await_all_of_it, as_json=as_json, patient=True)
     return code or (OK if all_well else FAILED)

@@ -20,6 +20,7 @@ from argosy.model import ArgosyError, NotFound
 from .common import connect, print_json
 from .describe import Job, job, job_options
 from .exits import DID_NOT_RUN, FAILED, OK, TIMEOUT, report
+from .fetching import fetch
 from .progress import moving
 from .tables import printable, styled
 from .units import Duration
@@ -185,8 +186,7 @@ def _fetch(client: Client, id: str, work: Job) -> bool:
     complete = True
     for there, here in work.downloads.items():
         try:
-            with moving(f"fetching {there}") as progress:
-                client.get_file(id, there, here, progress=progress)
+            fetch(client, id, there, here)
         except NotFound:
             report(f"the job has left no file {there}")
             complete = False

@@ -39,6 +39,16 @@ def sweep() -> None:
     """Watch and end sweeps: many jobs of one request."""
 
 
+def is_sweep(name: str) -> bool:
+    """Whether a command that takes jobs was given a sweep."""
+    return name.startswith(PREFIX)
+
+
+def went_well(record: SweepDocument) -> bool:
+    """Whether each of its jobs finished with exit code 0."""
+    return record.state == "finished" and not record.failures
+
+
 def full_sweep_id(client: Client, name: str) -> str:
     """The id that a name means. Raises NotFound where there is none, InvalidInput where there are several."""
     if name == "@last":
@@ -90,10 +100,10 @@ def status(id: str, as_json: bool) -> None:
     """Show a sweep: how many of its jobs are in which state, and how far it is."""
     with connect() as client:
         record = client.sweep(full_sweep_id(client, id))
-    _show(record, as_json=as_json)
+    show_sweep(record, as_json=as_json)
 
 
-def _show(record: SweepDocument, *, as_json: bool) -> None:
+def show_sweep(record: SweepDocument, *, as_json: bool) -> None:
     if as_json:
         print_json(record)
         return
@@ -116,19 +126,26 @@ def _show(record: SweepDocument, *, as_json: bool) -> None:
         click.echo(f"  {count:>9}  {state}")
 
 
-@sweep.command(epilog="\b\nExample:\n  argosy sweep events @last")
+@sweep.command(epilog="\b\nExamples:\n  argosy sweep events @last\n  argosy sweep events -f @last")
 @_id
+@click.option("-f", "--follow", is_flag=True, help="Go on until the sweep is over.")
 @json_option
-def events(id: str, as_json: bool) -> None:
+def events(id: str, follow: bool, as_json: bool) -> None:
     """Show what has happened to a sweep itself, and which of its jobs could not be made."""
-    with connect() as client:
-        for event in client.sweep_events(full_sweep_id(client, id)):
-            if as_json:
-                print_json(event)
-                continue
-            which = "" if event.index is None else f"job {event.index}: "
-            by = f" (by {event.by})" if event.by else ""
-            click.echo(printable(f"{utc(event.time)}  {event.kind:<8} {event.state}  {which}{event.message or ''}{by}"))
+    with connect(patient=follow) as client:
+        show_events(client, id, follow=follow, as_json=as_json)
+
+
+def show_events(client: Client, id: str, *, follow: bool, as_json: bool) -> None:
+    """The events of the sweep of that name."""
+    sweep = full_sweep_id(client, id)
+    for event in client.stream_sweep(sweep) if follow else client.sweep_events(sweep):
+        if as_json:
+            print_json(event)
+            continue
+        which = "" if event.index is None else f"job {event.index}: "
+        by = f" (by {event.by})" if event.by else ""
+        click.echo(printable(f"{utc(event.time)}  {event.kind:<8} {event.state}  {which}{event.message or ''}{by}"))
 
 
 @sweep.command(
@@ -145,12 +162,12 @@ The exit code is 0 if every job finished with exit code 0, 5 if time was up, oth
 def wait(id: str, timeout: float | None, as_json: bool) -> int:
     """Wait until a sweep is over, and say how."""
     with connect(patient=True) as client:
-        record = _await(client, full_sweep_id(client, id), timeout)
-    _show(record, as_json=as_json)
-    return OK if record.state == "finished" and not record.failures else FAILED
+        record = await_sweep(client, full_sweep_id(client, id), timeout)
+    show_sweep(record, as_json=as_json)
+    return OK if went_well(record) else FAILED
 
 
-def _await(client: Client, id: str, timeout: float | None) -> SweepDocument:
+def await_sweep(client: Client, id: str, timeout: float | None) -> SweepDocument:
     def look() -> str:
         record = client.sweep(id)
         return f"{record.state}: {record.ended} of {record.total} jobs ended, {record.failures} failures"
@@ -193,7 +210,7 @@ def terminate(id: str, wait_: bool, as_json: bool) -> None:
 
     def end(client: Client, sweep: str) -> SweepDocument:
         record = client.terminate_sweep(sweep)
-        return _await(client, sweep, None) if wait_ else record
+        return await_sweep(client, sweep, None) if wait_ else record
 
     _act(id, end, as_json=as_json)
 

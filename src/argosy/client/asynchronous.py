@@ -37,7 +37,7 @@ from .connection import STREAM_TIMEOUT, TIMEOUT, settings, where
 from .discovery import Endpoint, discover
 from .errors import from_response, may_repeat, pauses, unreachable, worth_waiting_for
 from .notifying import AsyncNotifying
-from .sse import Parser, Subscription
+from .sse import ACTIVITIES, D, Parser, Subscription
 from .sweeps import AsyncSweepMethods
 from .transfer import CHUNK, Download, Moved, Source, Upload, file_content
 
@@ -240,14 +240,18 @@ class AsyncClient(AsyncAccounting, AsyncNotifying, AsyncSweepMethods):
         Those after `after` come first; None begins now. `states` (with what is below them, or ``final``) and `kinds`
         of events are those that are told of. Ends when all that are named are final.
         """
-        subscription = Subscription(after)
+        params = {"activity": list(ids), "state": list(states), "kind": list(kinds)}
+        async for event in self._follow("/v1/events", params, Subscription(after, ACTIVITIES)):
+            yield event
+
+    async def _follow(self, address: str, params: Mapping[str, Any], subscription: Subscription[D]) -> AsyncIterator[D]:
         patience = pauses(self._retries)
         while not subscription.ended:
             try:
                 async with self._open(
                     "GET",
-                    "/v1/events",
-                    params={"activity": list(ids), "state": list(states), "kind": list(kinds)},
+                    address,
+                    params=params,
                     headers=subscription.headers(),
                     timeout=httpx.Timeout(TIMEOUT, read=STREAM_TIMEOUT),
                 ) as response:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import msgspec
 
 from argosy.languages.documents import EventDocument, Problem
+from argosy.languages.sweeps.answers import SweepEventDocument
 
 from .errors import from_problem
 
-_event = msgspec.json.Decoder(EventDocument)
+D = TypeVar("D", EventDocument, SweepEventDocument)
+
+ACTIVITIES = msgspec.json.Decoder(EventDocument)
+SWEEPS = msgspec.json.Decoder(SweepEventDocument)
 _problem = msgspec.json.Decoder(Problem)
 
 
@@ -49,12 +54,13 @@ class Parser:
                 self._kind, self._data = "message", []
 
 
-class Subscription:
-    """The state of a stream that is taken up again after a cut."""
+class Subscription(Generic[D]):
+    """The state of a stream that is taken up again after a cut; `decoder` reads its events."""
 
-    def __init__(self, after: int | None) -> None:
+    def __init__(self, after: int | None, decoder: msgspec.json.Decoder[D]) -> None:
         self.after = after
         self.ended = False
+        self._decoder: msgspec.json.Decoder[D] = decoder
 
     def headers(self) -> dict[str, str]:
         """What to ask for now."""
@@ -63,13 +69,13 @@ class Subscription:
             headers["Last-Event-ID"] = str(self.after)
         return headers
 
-    def take(self, frame: Frame) -> EventDocument | None:
+    def take(self, frame: Frame) -> D | None:
         """The event in a frame. Raises the error that the service sends instead."""
         if frame.kind == "end":
             self.ended = True
             return None
         if frame.kind == "problem":
             raise from_problem(_problem.decode(frame.data))
-        event = _event.decode(frame.data)
+        event = self._decoder.decode(frame.data)
         self.after = event.seq
         return event

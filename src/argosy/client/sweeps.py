@@ -18,6 +18,7 @@ from argosy.languages.sweeps.document import SweepDescription
 from argosy.model import NotFound
 
 from .calls import POLL, Call, new_key
+from .sse import SWEEPS, D, Subscription
 
 T = TypeVar("T")
 
@@ -101,6 +102,9 @@ class SweepMethods(ABC):
     @abstractmethod
     def _do(self, call: Call[T]) -> T: ...
 
+    @abstractmethod
+    def _follow(self, address: str, params: Mapping[str, Any], subscription: Subscription[D]) -> Iterator[D]: ...
+
     def submit_sweep(
         self,
         sweep: Sweepable,
@@ -154,6 +158,10 @@ class SweepMethods(ABC):
                 return
             after = page.items[-1].seq
 
+    def stream_sweep(self, id: str, *, after: int = 0) -> Iterator[SweepEventDocument]:
+        """What happens to the sweep itself, as it happens, until it is over; those after `after` come first."""
+        yield from self._follow(_address(id, "stream"), {}, Subscription(after, SWEEPS))
+
     def sweep_description(self, id: str) -> bytes:
         """What was asked for, as it was sent."""
         return self._do(_Raw("GET", _address(id, "description"), None))
@@ -185,6 +193,9 @@ class AsyncSweepMethods(ABC):
 
     @abstractmethod
     async def _do(self, call: Call[T]) -> T: ...
+
+    @abstractmethod
+    def _follow(self, address: str, params: Mapping[str, Any], subscription: Subscription[D]) -> AsyncIterator[D]: ...
 
     async def submit_sweep(
         self,
@@ -240,6 +251,11 @@ class AsyncSweepMethods(ABC):
             if len(page.items) < _PAGE:
                 return
             after = page.items[-1].seq
+
+    async def stream_sweep(self, id: str, *, after: int = 0) -> AsyncIterator[SweepEventDocument]:
+        """What happens to the sweep itself, as it happens, until it is over; those after `after` come first."""
+        async for event in self._follow(_address(id, "stream"), {}, Subscription(after, SWEEPS)):
+            yield event
 
     async def sweep_description(self, id: str) -> bytes:
         """What was asked for, as it was sent."""

@@ -12,6 +12,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from argosy.identity import Evidence, SocketPeer
 
+from .listening import Gatekeeper
+
 #: Where a request's scope has them: a SocketPeer, and a tuple of certificates in DER.
 PEER = "argosy.peer"
 CERTIFICATES = "argosy.certificates"
@@ -23,6 +25,8 @@ _UCRED = struct.Struct("3i")
 MAX_HEAD = 512 * 1024
 #: How long they may take to come, in seconds; also how long a connection may say nothing at first.
 HEAD_TIME = 60.0
+#: How long nothing may come of a body while it is waited for, in seconds.
+BODY_TIME = 60.0
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"  # RFC 6585, 5
 )
@@ -32,15 +36,21 @@ class PeerProtocol(HttpToolsProtocol):
     """uvicorn's, with the peer of a connection in the scope of each request: who it was when it connected.
 
     The parser keeps what has come of the headers, however much that is, and waits for the rest as long as the client
-    likes; nobody has shown yet who it is. Here both are bounded.
+    likes; nobody has shown yet who it is. Here both are bounded, and that nothing comes of a body. `keeper` is
+    told when a connection waits for its client.
     """
 
+    keeper: Gatekeeper | None = None
     _seen: dict[str, Any]
     _kept = 0
     _deadline: asyncio.TimerHandle | None = None
+    _pulse: asyncio.TimerHandle | None = None
+    _in_body = False
+    _came = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._address = str((transport.get_extra_info("peername") or ("",))[0])
         self._await_head()
         self._seen = {}
         peer = _peer(transport.get_extra_info("socket"))
@@ -59,31 +69,72 @@ class PeerProtocol(HttpToolsProtocol):
             if self.cycle is None or self.cycle.response_complete:
                 self.transport.write(_TOO_LARGE)
             self.transport.close()
+        elif self._in_body and self._pulse is None:
+            self._await_body()
 
     def on_headers_complete(self) -> None:
         self._go_on()
+        self._in_body = True
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         self._kept = 0
+        self._came = self.loop.time()
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        self._in_body = False
         self._go_on()
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        idle = self.cycle is None or self.cycle.response_complete
+        if idle and not self._in_body and self._deadline is None and not self.transport.is_closing():
+            self._waits()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._go_on()
         super().connection_lost(exc)
 
+    def give_way(self) -> None:
+        """Another connection takes the place of this one, which has nothing under way."""
+        self._go_on()
+        self.transport.abort()
+
     def _await_head(self) -> None:
         self._deadline = self.loop.call_later(HEAD_TIME, self._too_slow)
+        self._waits()
+
+    def _waits(self) -> None:
+        if self.keeper is not None and self._address:
+            self.keeper.waits(self, self._address)
+
+    def _await_body(self) -> None:
+        self._came = self.loop.time()
+        self._pulse = self.loop.call_later(BODY_TIME, self._feel)
+
+    def _feel(self) -> None:
+        """Close it where nothing has come of the body for so long, though the service would have taken it."""
+        now = self.loop.time()
+        if self.flow.read_paused:
+            self._came = now
+        if now - self._came >= BODY_TIME:
+            self._pulse = None
+            self.transport.close()
+        else:
+            self._pulse = self.loop.call_later(self._came + BODY_TIME - now, self._feel)
 
     def _go_on(self) -> None:
         self._kept = 0
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+        if self._pulse is not None:
+            self._pulse.cancel()
+            self._pulse = None
+        if self.keeper is not None:
+            self.keeper.works(self)
 
     def _too_slow(self) -> None:
         self._deadline = None
@@ -94,6 +145,11 @@ class PeerProtocol(HttpToolsProtocol):
         if self._seen:
             scope: Any = self.scope
             scope.update(self._seen)
+
+
+def kept_by(keeper: Gatekeeper) -> type[PeerProtocol]:
+    """The protocol for a server whose connections this gatekeeper counts."""
+    return type("KeptProtocol", (PeerProtocol,), {"keeper": keeper})
 
 
 def evidence(scope: Any, headers: Mapping[str, str]) -> Evidence:

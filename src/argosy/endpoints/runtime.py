@@ -27,6 +27,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from msgspec import structs
+
 from argosy._version import __version__
 from argosy.identity import Role
 from argosy.identity.gate import open_gate
@@ -39,6 +41,7 @@ from argosy.service.faults import Faults
 
 from .contract import Surroundings
 from .door import Door
+from .listening import fitting
 from .marking import Marked
 from .mounted import Mounted, open_endpoints
 from .publishing import published
@@ -55,6 +58,9 @@ _OWNER = frozenset({Role.USER, Role.ADMINISTRATOR})
 _LOOK = 0.05
 #: How many more objects are made than freed before the newest are looked through for garbage.
 _MADE = 50_000
+#: How long one thread may have the interpreter while another waits for it, in seconds: the thread that writes needs it
+#: for moments between long calls into SQLite, which go on while the event loop has it.
+_TURN = 0.0005
 
 
 def main(
@@ -123,6 +129,7 @@ async def run_service(config: ServiceConfig, *, announce: bool = True) -> None:
     `announce` prints where it listens. Jobs go on when it stops; the next one takes them up.
     """
     keep_memory()
+    config = within_files(config)
     directory = _private(config.directory)
     with _locked(directory):
         token = _token(directory / "token")
@@ -147,6 +154,7 @@ async def run_service(config: ServiceConfig, *, announce: bool = True) -> None:
             others = open_endpoints(config.endpoints, surroundings)
             app = Marked(Mounted(make_app(operations, door, version=__version__), others))
             _collect_seldom()
+            sys.setswitchinterval(_TURN)
             stop = asyncio.Event()
             service.on_stop = stop.set
             loop = asyncio.get_running_loop()
@@ -173,6 +181,7 @@ async def run_service(config: ServiceConfig, *, announce: bool = True) -> None:
                 stop=stop,
                 on_stop=app.close,
                 tls=tls,
+                limits=config.limits,
             )
         finally:
             with contextlib.suppress(FileNotFoundError):
@@ -181,6 +190,14 @@ async def run_service(config: ServiceConfig, *, announce: bool = True) -> None:
                 await gate.close()
             await service.close()
             trail.close()
+
+
+def within_files(config: ServiceConfig) -> ServiceConfig:
+    """The same, with no more connections than the files that this process may have open allow."""
+    most = fitting(config.limits.connections)
+    if most != config.limits.connections:
+        log.info("%d connections at most: the process may have so many files open", most)
+    return structs.replace(config, limits=structs.replace(config.limits, connections=most))
 
 
 def _collect_seldom() -> None:

@@ -17,8 +17,10 @@ from litestar.types import ASGIApp
 
 from argosy.model import Conflict, Unavailable
 from argosy.model.shell import quote
+from argosy.service.administration.limits import Limits
 
-from .peer import PeerProtocol
+from .listening import Gatekeeper, Listener
+from .peer import kept_by
 from .tls import GOODBYE, HANDSHAKE, ServerTLS
 
 log = logging.getLogger(__name__)
@@ -61,7 +63,8 @@ class _Server(uvicorn.Server):
         """What uvicorn does with a socket; with TLS on this one alone, and times of its own."""
 
         def protocol() -> asyncio.Protocol:
-            return PeerProtocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+            made = self.config.http_protocol_class
+            return made(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)  # type: ignore[call-arg]
 
         context: Any = tls  # asyncio needs its `wrap_bio` alone
         return await asyncio.get_running_loop().create_server(
@@ -84,15 +87,20 @@ async def serve(
     stop: asyncio.Event | None = None,
     on_stop: Callable[[], None] = lambda: None,
     tls: ServerTLS | None = None,
+    limits: Limits | None = None,
 ) -> None:
     """Serve until `stop` is set, or this is cancelled; with `tls` the port speaks https, the Unix socket http.
 
     `ready` is called once both sockets listen; port 0 takes any free one. When it is to stop, `on_stop` is called first
     (to end what would go on for ever, as event streams do), then requests under way have some seconds to end.
+    `limits` says how many connections there may be on TCP.
     Raises Unavailable where the address cannot be had, Conflict where another server answers on the Unix socket.
     """
+    limits = limits or Limits()
+    keeper = Gatekeeper(limits.connections, limits.connections_per_address, asyncio.get_running_loop().time)
     tcp = _bind_tcp(host, port)
-    sockets = [tcp]
+    tcp.keeper, tcp.clear = keeper, tls is None
+    sockets: list[socket.socket] = [tcp]
     try:
         unix = None if socket_path is None else _bind_unix(socket_path)
     except BaseException:
@@ -103,7 +111,7 @@ async def serve(
     server = _Server(
         uvicorn.Config(
             app,
-            http=PeerProtocol,
+            http=kept_by(keeper),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -128,6 +136,7 @@ async def serve(
         await asyncio.gather(running, stopping, return_exceptions=True)
         for each in sockets:
             each.close()
+        keeper.close()
         if unix is not None and socket_path is not None:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(socket_path)
@@ -139,12 +148,12 @@ def _url(tcp: socket.socket, scheme: str) -> str:
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def _bind_tcp(host: str, port: int) -> socket.socket:
+def _bind_tcp(host: str, port: int) -> Listener:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        tcp = socket.socket(family, kind, protocol)
+        tcp = Listener(family, kind, protocol)
         try:
             tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             tcp.bind(address)

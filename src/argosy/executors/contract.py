@@ -106,7 +106,10 @@ class Driver(ABC):
 
     @abstractmethod
     def check(self, request: JobRequest) -> None:
-        """Raise InvalidJobException, naming the element, for what can never be asked of this system."""
+        """Raise InvalidJobException, naming the element, for what can never be asked of this system.
+
+        Of jobs that differ only in their arguments and the values of environment variables one is looked at for all.
+        """
 
     @abstractmethod
     async def submit(self, requests: Sequence[JobRequest]) -> list[str | ArgosyError]:

@@ -182,18 +182,24 @@ class Job:
             if not status.state.is_greater_than(self._status.state):
                 return
             listened_to = self._is_listened_to()
-            for state in (*passed_through(status.state, staging=self._reports_staging()), status.state):
-                if not state.is_greater_than(self._status.state):
-                    continue
-                step = status if state is status.state else JobStatus(state, time=status.time)
-                self._status = step
-                if listened_to:
-                    # Within the lock, so that callbacks hear of changes in their order.
-                    callbacks.enqueue(partial(_tell, self, step))
-                self._wake(step)
+            if not listened_to and not self._waiting:
+                self._status = status  # nobody sees what lies between
+            else:
+                self._step_to(status, listened_to)
         if self._condition is not None:
             with self._condition:
                 self._condition.notify_all()
+
+    def _step_to(self, status: JobStatus, listened_to: bool) -> None:
+        for state in (*passed_through(status.state, staging=self._reports_staging()), status.state):
+            if not state.is_greater_than(self._status.state):
+                continue
+            step = status if state is status.state else JobStatus(state, time=status.time)
+            self._status = step
+            if listened_to:
+                # Within the lock, so that callbacks hear of changes in their order.
+                callbacks.enqueue(partial(_tell, self, step))
+            self._wake(step)
 
     def _reports_staging(self) -> bool:
         return (self.spec is not None and self.spec.stages) or (

@@ -73,6 +73,7 @@ class Operation(StrEnum):
     SWEEP_PAGE = "sweep_page"
     SWEEP_DOCUMENT = "sweep_document"
     SWEEP_EVENTS = "sweep_events"
+    STREAM_SWEEP = "stream_sweep"
     HOLD_SWEEP = "hold_sweep"
     RELEASE_SWEEP = "release_sweep"
     TERMINATE_SWEEP = "terminate_sweep"
@@ -162,6 +163,7 @@ TABLE: Mapping[Operation, Rule] = {
     Operation.SWEEP_PAGE: Rule(_READ, *_OWN),
     Operation.SWEEP_DOCUMENT: Rule(_READ, *_ADMINISTERED),
     Operation.SWEEP_EVENTS: Rule(_READ, *_OPERATED),
+    Operation.STREAM_SWEEP: Rule(_READ, *_OPERATED),
     Operation.HOLD_SWEEP: Rule(_CHANGE, *_OWN),
     Operation.RELEASE_SWEEP: Rule(_CHANGE, *_OWN),
     Operation.TERMINATE_SWEEP: Rule(_CANCEL, *_OPERATED),

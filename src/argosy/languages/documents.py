@@ -21,7 +21,7 @@ class UsageDocument(Struct, omit_defaults=True, kw_only=True):
     max_rss: int | None = None
 
 
-class ActivityDocument(Struct, omit_defaults=True, kw_only=True):
+class ActivityDocument(Struct, omit_defaults=True, kw_only=True, gc=False):
     """An activity as it is now."""
 
     id: str
@@ -109,7 +109,7 @@ class ActivityPage(Struct, kw_only=True):
     next: str | None = None
 
 
-class BatchElement(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+class BatchElement(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True, gc=False):
     """One activity of several to create; `submission_id` is the client's own, as Idempotency-Key is for one."""
 
     description: Description
@@ -265,7 +265,7 @@ class Problem(Struct, omit_defaults=True, kw_only=True):
     """Of a change that the state does not allow: the actions that it does."""
 
 
-class Result(Struct, omit_defaults=True, kw_only=True):
+class Result(Struct, omit_defaults=True, kw_only=True, gc=False):
     """The answer for one element of a vector: an activity or a problem."""
 
     activity: ActivityDocument | None = None
@@ -308,6 +308,10 @@ class LimitsDocument(Struct, kw_only=True):
     """Requests under way."""
     streams: int
     """Event streams and long polls."""
+    connections: int
+    """TCP connections of all clients."""
+    connections_per_address: int
+    """TCP connections from one address."""
     sweep: int
     """Jobs of a sweep."""
     sweep_window: int

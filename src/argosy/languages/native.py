@@ -33,7 +33,7 @@ Path = Annotated[str, Meta(min_length=1, max_length=4096)]
 Word = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
-class Resources(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+class Resources(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True, gc=False):
     """What the job needs. Whatever is left out is for the batch system to choose."""
 
     nodes: Annotated[int, Meta(ge=1, description="Nodes.")] | None = None
@@ -49,7 +49,7 @@ class Resources(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=
     candidates: Annotated[list[Word], Meta(description="Shares to choose from, as in share; default: all.")] = []
 
 
-class Input(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+class Input(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True, gc=False):
     """A file that must be in the session directory before the job starts: put there by the client, or fetched."""
 
     path: Path
@@ -66,7 +66,7 @@ class Input(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True
     delete_on_termination: Deleted = False
 
 
-class Output(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+class Output(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True, gc=False):
     """A file that the job must leave in the session directory, a pattern, or a directory (with a trailing slash)."""
 
     path: Path
@@ -76,7 +76,7 @@ class Output(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=Tru
     delete_on_termination: Deleted = False
 
 
-class Notify(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+class Notify(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True, gc=False):
     """A URL that is told what happens to the activity."""
 
     url: Annotated[str, Meta(min_length=1, max_length=2048, description="https.")]
@@ -90,7 +90,7 @@ class Notify(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=Tru
         return f"Notify(url={self.url!r}, states={self.states!r}, kinds={self.kinds!r})"
 
 
-class Environment(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+class Environment(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True, gc=False):
     """A runtime environment that the job is to run in; see GET /v1/environments."""
 
     name: Word
@@ -103,7 +103,7 @@ class Environment(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_onl
 MAX_DURATION = 3_155_760_000
 
 
-class Description(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+class Description(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True, gc=False):
     """What to run, with what, and where. Relative paths are in the activity's session directory, where it runs."""
 
     executable: Annotated[str, Meta(min_length=1, description="A path, or a name that is looked up on PATH.")]
@@ -240,6 +240,24 @@ def to_model(wire: Description) -> ActivityDescription:
     return description
 
 
+def frame(wire: Description) -> bytes:
+    """What most descriptions of a vector have in common: all but `name`, `arguments`, `environment` and `tags`."""
+    own = wire.name, wire.arguments, wire.environment, wire.tags
+    wire.name, wire.arguments, wire.environment, wire.tags = None, [], {}, {}
+    try:
+        return _encoder.encode(wire)
+    finally:
+        wire.name, wire.arguments, wire.environment, wire.tags = own
+
+
+def in_frame(wire: Description, like: ActivityDescription) -> ActivityDescription:
+    """As `to_model`, of one with the same `frame` as one that was found good: `like` is that in the model's terms."""
+    try:
+        return like.of_its_own(wire.name, wire.arguments, wire.environment, wire.tags)
+    except InvalidInput as error:
+        raise in_its_terms(error) from None
+
+
 #: Where this language's names differ from the model's.
 _NAMES = {
     "stdin_path": "stdin",
@@ -318,7 +336,7 @@ def invalid(error: msgspec.ValidationError) -> InvalidInput:
 
 def without_secrets(wire: Description) -> Description:
     """The same description as it may be stored and shown."""
-    if not any(one.secret for one in wire.notify):
+    if not wire.notify or not any(one.secret for one in wire.notify):
         return wire
     return msgspec.structs.replace(wire, notify=[msgspec.structs.replace(one, secret=None) for one in wire.notify])
 

@@ -150,6 +150,39 @@ class ActivityDescription:
                     element=f"environments[{index}].name",
                 )
             asked.add(environment.name)
+        self._check_tags()
+
+    def of_its_own(
+        self, name: str | None, arguments: list[str], environment: dict[str, str], tags: dict[str, str]
+    ) -> ActivityDescription:
+        """Another one with these, checked; everything else is shared with this one, and was checked with it.
+
+        Raises InvalidInput naming the first of these fields that is wrong.
+        """
+        spec = self.spec.of_its_own(name, arguments, environment)
+        spec.check_own()
+        other = ActivityDescription(
+            spec,
+            self.inputs,
+            self.outputs,
+            self.share,
+            tags,
+            self.rerunnable,
+            self.held,
+            self.notify,
+            self.architecture,
+            self.operating_system,
+            self.labels,
+            self.candidates,
+            self.environments,
+            self.interactive,
+            self.credentials,
+            self.offer_credentials,
+        )
+        other._check_tags()
+        return other
+
+    def _check_tags(self) -> None:
         for key, value in self.tags.items():
             if not key or "\0" in key + value:
                 raise InvalidInput(f"{key!r} cannot be a tag's name", element="tags")

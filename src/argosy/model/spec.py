@@ -199,24 +199,12 @@ class JobSpec:
             self.executable = os.fspath(self.executable)
         if complete or self.executable is not None:
             _check_text("executable", self.executable, required=True)
-        if self._name is not None:
-            _check_text("name", self._name)
-        if self.arguments is not None:
-            if not isinstance(self.arguments, (list, tuple)):
-                raise InvalidJobException(
-                    f"arguments must be a list of texts, not {self.arguments!r}", element="arguments"
-                )
-            for argument in self.arguments:
-                if type(argument) is not str or "\0" in argument or len(argument) > _SURELY:
-                    self._check_arguments(self.arguments)
-                    break
+        self.check_own()
         if type(self.inherit_environment) is not bool:
             raise InvalidJobException(
                 f"inherit_environment must be true or false, not {self.inherit_environment!r}",
                 element="inherit_environment",
             )
-        if self.environment is not None:
-            self._check_environment(self.environment)
         for field in ("_directory", "_stdin_path", "_stdout_path", "_stderr_path", "_pre_launch", "_post_launch"):
             value = getattr(self, field)
             if value is not None and not _is_plain(value):
@@ -242,6 +230,45 @@ class JobSpec:
         self.attributes.check()
         if self.stages or self.cleanup_flags is not StageOutFlags.ALWAYS:
             check_directives(self, _check_required)
+
+    def check_own(self) -> None:
+        """Of `check` what is about `name`, `arguments` and `environment`, which are different in each job of many."""
+        if self._name is not None:
+            _check_text("name", self._name)
+        if self.arguments is not None:
+            if not isinstance(self.arguments, (list, tuple)):
+                raise InvalidJobException(
+                    f"arguments must be a list of texts, not {self.arguments!r}", element="arguments"
+                )
+            for argument in self.arguments:
+                if type(argument) is not str or "\0" in argument or len(argument) > _SURELY:
+                    self._check_arguments(self.arguments)
+                    break
+        if self.environment is not None:
+            self._check_environment(self.environment)
+
+    def of_its_own(self, name: str | None, arguments: list[str] | None, environment: dict[str, str] | None) -> JobSpec:
+        """Another one with these, everything else shared with this one. What `check_own` checks is not checked yet."""
+        return JobSpec(
+            self.executable,
+            arguments,
+            self._directory,
+            name,
+            self.inherit_environment,
+            environment,
+            self._stdin_path,
+            self._stdout_path,
+            self._stderr_path,
+            self.resources,
+            self.attributes,
+            self._pre_launch,
+            self._post_launch,
+            self.launcher,
+            self.stage_in,
+            self.stage_out,
+            self.cleanup,
+            self.cleanup_flags,
+        )
 
     def _check_arguments(self, arguments: list[str]) -> None:
         """Those that are not all plain texts."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ _NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
+@functools.lru_cache(maxsize=1024)
 def _is_host(host: str) -> bool:
     """Whether everybody reads the same from it: a name, or an address in its usual form. 127.1 and 0x7f000001 are
     addresses to some and names to others, and what is judged here must be what is connected to."""
@@ -94,13 +96,13 @@ class Url:
 
     @property
     def name(self) -> str:
-        """The last part of the path, decoded; empty for a directory."""
-        return unquote(self.path.rpartition("/")[2])
+        """The last part of the path, decoded as `file` is; empty for a directory."""
+        return unquote(self.path.rpartition("/")[2], errors="surrogateescape")
 
     @property
     def file(self) -> str:
-        """The path, decoded."""
-        return unquote(self.path)
+        """The path, decoded; bytes that are no UTF-8 as `os.fsdecode` has them."""
+        return unquote(self.path, errors="surrogateescape")
 
     @property
     def is_directory(self) -> bool:
@@ -116,8 +118,9 @@ class Url:
     @property
     def bare(self) -> str:
         """The URL without user and password."""
-        parts = urlsplit(self.text)
-        return urlunsplit((self.scheme, self.place, parts.path, parts.query, ""))
+        if not self.host:
+            return urlunsplit((self.scheme, self.place, self.path, self.query, ""))
+        return f"{self.scheme}://{self.place}{self.path}{'?' if self.query else ''}{self.query}"
 
     def __str__(self) -> str:
         return shown(self.text)
@@ -125,6 +128,8 @@ class Url:
 
 def shown(url: str) -> str:
     """A URL as it may be written to a log or an event: no password, no signature, no token, no fragment."""
+    if "?" not in url and "@" not in url and "#" not in url and url[:5].lower() != "data:":
+        return url  # nothing of it can be secret; most are so
     head, question, query = url.partition("?")
     query = query.partition("#")[0]
     head = head.partition("#")[0]

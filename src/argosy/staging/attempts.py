@@ -55,6 +55,11 @@ async def with_patience(
     for count in range(1, patience.attempts + 1):
         try:
             return await attempt(), count
+        except UnicodeEncodeError as error:
+            raise TransferFailed(
+                f"{error.object!r} is no text in UTF-8, and has no other form in what is spoken with the other side",
+                Fault.REFUSED,
+            ) from error
         except ArgosyError as error:
             failure = as_failure(error)
             if failure is None:

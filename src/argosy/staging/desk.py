@@ -57,6 +57,7 @@ class Desk:
     def close(self) -> None:
         """End the threads; nothing is moved any more."""
         self.disk.shutdown(wait=True)
+        self.landing.close()
 
 
 @contextlib.contextmanager

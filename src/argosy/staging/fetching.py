@@ -34,7 +34,9 @@ class Fetcher:
 
     async def fetch(self, request: Fetch, progress: Progress | None) -> Fetched:
         """See `Staging.fetch`."""
-        request = replace(request, path=checked_path(request.path), checksums=check_declared(request.checksums))
+        path = checked_path(request.path)
+        if path != request.path or request.checksums:
+            request = replace(request, path=path, checksums=check_declared(request.checksums))
         begun = time.monotonic()
         failures: list[tuple[str, TransferFailed]] = []
         for source in request.sources:

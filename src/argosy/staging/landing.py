@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 
 from .placing import Arrival, Outcome, place
+from .scribe import Scribe
 from .threads import run
 
 #: What is larger is on its own: others need not wait for it.
@@ -21,6 +22,7 @@ class Landing:
     def __init__(self, executor: Executor, fault: Callable[[str], None]) -> None:
         self._executor = executor
         self._fault = fault
+        self._scribe = Scribe()
         # By file system: one that stands still keeps no other waiting.
         self._waiting: dict[int, list[tuple[Arrival, asyncio.Future[dict[str, str]]]]] = {}
         self._workers: dict[int, asyncio.Task[None]] = {}
@@ -52,6 +54,10 @@ class Landing:
                 answer.exception()  # looked at: the cancellation is what is told
             raise
 
+    def close(self) -> None:
+        """End what writes for it. Blocks."""
+        self._scribe.close()
+
     async def _work(self, place_of: int, waiting: list[tuple[Arrival, asyncio.Future[dict[str, str]]]]) -> None:
         turn: list[tuple[Arrival, asyncio.Future[dict[str, str]]]] = []
         try:
@@ -60,7 +66,9 @@ class Landing:
                 del waiting[:_MOST]
                 outcomes: list[Outcome]
                 try:
-                    outcomes = await run(self._executor, place, [arrival for arrival, _ in turn], self._fault)
+                    outcomes = await run(
+                        self._executor, place, [arrival for arrival, _ in turn], self._fault, self._scribe
+                    )
                 except asyncio.CancelledError:
                     raise
                 except BaseException as error:

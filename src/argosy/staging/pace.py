@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Iterator
+from types import TracebackType
 
 from argosy.model import ArgosyError
 
@@ -28,53 +28,85 @@ class Meter:
         return self.moved - self.lost
 
 
+class _Held:
+    """A transfer that is watched."""
+
+    __slots__ = ("_end", "_pace", "last", "meter", "since", "slow", "span_moved", "span_since", "what")
+
+    def __init__(self, pace: Pace, meter: Meter, what: str) -> None:
+        self._pace = pace
+        self._end = asyncio.timeout(None)
+        self.meter = meter
+        self.what = what
+        self.slow: str | None = None
+
+    async def __aenter__(self) -> None:
+        self.last = self.span_moved = self.meter.moved
+        self.since = self.span_since = time.monotonic()
+        await self._end.__aenter__()
+        self._pace.watched[self] = None
+        self._pace.look_later()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        del self._pace.watched[self]
+        try:
+            await self._end.__aexit__(kind, error, trace)
+        except TimeoutError:
+            pass
+        else:
+            if not isinstance(error, TimeoutError | ArgosyError):
+                return
+        if self.slow is not None:
+            raise TransferFailed(self.slow, Fault.TRANSIENT) from error
+
+    def end(self, words: str) -> None:
+        """It is too slow."""
+        if self.slow is None:
+            self.slow = words
+            self._end.reschedule(asyncio.get_running_loop().time())
+
+
 class Pace:
-    """Ends a transfer that stands still for `idle` seconds, or moves less than `minimum` bytes a second over `span`."""
+    """Ends a transfer that stands still for `idle` seconds, or moves less than `minimum` bytes a second over `span`.
+
+    One timer looks at all of them: small files are many, and most are over before it has anything to say of them.
+    """
 
     def __init__(self, idle: float, minimum: float, span: float) -> None:
         self._idle = idle
         self._minimum = minimum
         self._span = span
+        self._tick = min(idle / 4, span / 4, 5.0)
+        self._timer: asyncio.TimerHandle | None = None
+        self.watched: dict[_Held, None] = {}
 
-    @contextlib.asynccontextmanager
-    async def hold(self, meter: Meter, what: str) -> AsyncIterator[None]:
-        """Watch the meter: once it goes too slowly, what is within is cancelled and TransferFailed raised.
+    def hold(self, meter: Meter, what: str) -> contextlib.AbstractAsyncContextManager[None]:
+        """Watch the meter: once it goes too slowly, what is within is cancelled and TransferFailed raised."""
+        return _Held(self, meter, what)
 
-        A timer and no task: small files are many, and each task is a turn of the event loop more.
-        """
-        loop = asyncio.get_running_loop()
-        tick = min(self._idle / 4, self._span / 4, 5.0)
-        last, since = meter.moved, time.monotonic()
-        span_moved, span_since = meter.moved, since
-        slow: list[str] = []
+    def look_later(self) -> None:
+        """Have a timer, as long as there is something to be watched."""
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._tick, self._look)
 
-        def look() -> None:
-            nonlocal last, since, span_moved, span_since
-            now = time.monotonic()
-            if meter.moved != last:
-                last, since = meter.moved, now
-            elif now - since >= self._idle:
-                slow.append(f"{what}: nothing came or went for {self._idle:g} s")
-            if now - span_since >= self._span:
-                speed = (meter.moved - span_moved) / (now - span_since)
+    def _look(self) -> None:
+        self._timer = None
+        now = time.monotonic()
+        for one in self.watched:
+            moved = one.meter.moved
+            if moved != one.last:
+                one.last, one.since = moved, now
+            elif now - one.since >= self._idle:
+                one.end(f"{one.what}: nothing came or went for {self._idle:g} s")
+            if now - one.span_since >= self._span:
+                speed = (moved - one.span_moved) / (now - one.span_since)
                 if speed < self._minimum:
-                    slow.append(f"{what}: {speed:.0f} bytes a second is less than the {self._minimum:.0f} it must have")
-                span_moved, span_since = meter.moved, now
-            if slow:
-                end.reschedule(loop.time())
-            else:
-                timers[:] = [loop.call_later(tick, look)]
-
-        timers = [loop.call_later(tick, look)]
-        try:
-            async with asyncio.timeout(None) as end:
-                yield
-        except (TimeoutError, ArgosyError) as error:
-            if slow:
-                raise TransferFailed(slow[0], Fault.TRANSIENT) from error
-            raise
-        finally:
-            timers[0].cancel()
+                    one.end(f"{one.what}: {speed:.0f} bytes a second is less than the {self._minimum:.0f} it must have")
+                one.span_moved, one.span_since = moved, now
+        if self.watched:
+            self.look_later()
 
 
 class Throttle:
@@ -93,32 +125,64 @@ class Throttle:
         return max(self._free_at - now, 0.0)
 
 
+class _Turn:
+    """One's turn with a host."""
+
+    __slots__ = ("_gate", "_host", "_hosts")
+
+    def __init__(self, hosts: Hosts, host: str | None) -> None:
+        self._hosts = hosts
+        self._host = host
+        self._gate: asyncio.Semaphore | None = None
+
+    async def __aenter__(self) -> None:
+        if self._host is not None:
+            self._gate = self._hosts.gate(self._host)
+            try:
+                # First the host's gate: who waits for a busy host holds nobody else up.
+                await self._gate.acquire()
+            except BaseException:
+                self._hosts.leave(self._host)
+                raise
+        try:
+            await self._hosts.all.acquire()
+        except BaseException:
+            self._leave()
+            raise
+
+    async def __aexit__(self, *error: object) -> None:
+        self._hosts.all.release()
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._gate is not None and self._host is not None:
+            self._gate.release()
+            self._hosts.leave(self._host)
+
+
 class Hosts:
     """How many transfers go at once: in all, and with each host."""
 
     def __init__(self, most: int, most_per_host: int) -> None:
-        self._all = asyncio.Semaphore(most)
+        self.all = asyncio.Semaphore(most)
         self._per_host = most_per_host
         self._hosts: dict[str, tuple[asyncio.Semaphore, list[int]]] = {}
 
-    @contextlib.asynccontextmanager
-    async def one(self, host: str | None) -> AsyncIterator[None]:
+    def one(self, host: str | None) -> contextlib.AbstractAsyncContextManager[None]:
         """A turn with this host; None is this machine."""
-        with self._user_of(host) as gate:
-            # First the host's gate: who waits for a busy host holds nobody else up.
-            async with gate or contextlib.nullcontext(), self._all:
-                yield
+        return _Turn(self, host)
 
-    @contextlib.contextmanager
-    def _user_of(self, host: str | None) -> Iterator[asyncio.Semaphore | None]:
-        if host is None:
-            yield None
-            return
-        gate, users = self._hosts.setdefault(host, (asyncio.Semaphore(self._per_host), [0]))
-        users[0] += 1
-        try:
-            yield gate
-        finally:
-            users[0] -= 1
-            if not users[0]:
-                del self._hosts[host]
+    def gate(self, host: str) -> asyncio.Semaphore:
+        """What those who want something of a host go through, until they `leave`."""
+        found = self._hosts.get(host)
+        if found is None:
+            found = self._hosts[host] = (asyncio.Semaphore(self._per_host), [0])
+        found[1][0] += 1
+        return found[0]
+
+    def leave(self, host: str) -> None:
+        """One less wants something of a host."""
+        users = self._hosts[host][1]
+        users[0] -= 1
+        if not users[0]:
+            del self._hosts[host]

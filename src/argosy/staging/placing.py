@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from . import marks
 from .contract import Fetch
 from .errors import Fault, TransferFailed
+from .scribe import NAME, WRITE, Scribe, Sheet, Trouble
 from .sink import PARTIAL, FileSink, as_disk_fault, copy
 
 
@@ -53,17 +54,77 @@ class Arrival:
         status = os.fstat(self.parent)
         self.directory = status.st_dev, status.st_ino
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether there is nothing to do but write it and give it its name."""
+        return self.request.creation == "overwrite" and self.keep is None and self.sink.is_held
+
 
 #: The checksums of a file that has its name now; why it has none otherwise.
 Outcome = dict[str, str] | BaseException
 
 
-def place(arrivals: Sequence[Arrival], fault: Callable[[str], None]) -> list[Outcome]:
+#: Fewer are not worth asking another process.
+_MANY = 3
+
+
+def place(arrivals: Sequence[Arrival], fault: Callable[[str], None], scribe: Scribe | None = None) -> list[Outcome]:
     """Check files and give them their names; what this answers for each is true after a crash, too. Blocks.
 
     Each is on the disk before it gets its name. All go each step together: the disk writes them at the same time, and
     a directory in which many arrive is written once.
     """
+    outcomes: list[Outcome | None] = [None] * len(arrivals)
+    plain = [index for index, arrival in enumerate(arrivals) if arrival.is_plain] if scribe is not None else []
+    if scribe is not None and len(plain) >= _MANY:
+        for index, outcome in zip(plain, _by(scribe, [arrivals[index] for index in plain], fault), strict=True):
+            outcomes[index] = outcome
+    left = [index for index, outcome in enumerate(outcomes) if outcome is None]
+    for index, outcome in zip(left, _place([arrivals[index] for index in left], fault), strict=True):
+        outcomes[index] = outcome
+    return [outcome for outcome in outcomes if outcome is not None]
+
+
+def _by(scribe: Scribe, arrivals: Sequence[Arrival], fault: Callable[[str], None]) -> list[Outcome | None]:
+    """The same for plain ones, done by the scribe. None for each where it does not do it now."""
+    outcomes: list[Outcome | None] = []
+    sheets: list[Sheet] = []
+    directories: dict[tuple[int, int], int] = {}
+    for arrival in arrivals:
+        try:
+            data, sums = arrival.sink.held()
+            fault("fetch-arrived")
+        except Exception as failure:
+            outcomes.append(failure)
+            continue
+        outcomes.append(sums)
+        parent = directories.setdefault(arrival.directory, arrival.parent)
+        sheets.append(Sheet(parent, arrival.sink.name, arrival.name, arrival.sink.mode, data))
+    written = scribe.write(sheets) if sheets else []
+    if written is None:
+        return [outcome if isinstance(outcome, BaseException) else None for outcome in outcomes]
+    troubles = iter(written)
+    for index, arrival in enumerate(arrivals):
+        if not isinstance(outcomes[index], BaseException):
+            trouble = next(troubles)
+            if trouble is None:
+                arrival.sink.placed = True
+            else:
+                outcomes[index] = _told(arrival, trouble)
+    return outcomes
+
+
+def _told(arrival: Arrival, trouble: Trouble) -> TransferFailed:
+    try:
+        with as_disk_fault(arrival.sink.what if trouble.step == WRITE else arrival.path):
+            if trouble.step == NAME and isinstance(trouble.error, IsADirectoryError):
+                raise _is_directory(arrival.path)
+            raise trouble.error
+    except TransferFailed as failure:
+        return failure
+
+
+def _place(arrivals: Sequence[Arrival], fault: Callable[[str], None]) -> list[Outcome]:
     outcomes: list[Outcome] = [{}] * len(arrivals)
 
     def each(step: Callable[[int, Arrival], None]) -> None:
@@ -126,7 +187,7 @@ def _name(arrival: Arrival) -> None:
             try:
                 os.rename(sink.name, name, src_dir_fd=parent, dst_dir_fd=parent)
             except IsADirectoryError:
-                raise TransferFailed(f"{path!r} is a directory already", Fault.EXISTS) from None
+                raise _is_directory(path) from None
             sink.placed = True
 
 
@@ -166,6 +227,10 @@ def _mark(request: Fetch, path: str, fd: int) -> None:
 
 def _token(request: Fetch, path: str) -> str:
     return f"fetch {request.token} {path}"
+
+
+def _is_directory(path: str) -> TransferFailed:
+    return TransferFailed(f"{path!r} is a directory already", Fault.EXISTS)
 
 
 def _exists(path: str) -> TransferFailed:

@@ -53,13 +53,13 @@ class FileSink:
         self.placed = False
         self.validator: str | None = None
         self._parent = parent
-        self._what = what
+        self.what = what
         self._executor = executor
         self._size = size
         self._declared = dict(checksums or {})
         self._also = also
         self._most = most
-        self._mode = 0o700 if executable else 0o600
+        self.mode = 0o700 if executable else 0o600
         self._throttle = throttle or Throttle(None)
         self._expected: int | None = None
         self._stated: dict[str, str] = {}
@@ -94,7 +94,7 @@ class FileSink:
             self.meter.total = size
         if size is not None:
             if self._size is not None and size != self._size:
-                raise TransferFailed(f"{self._what} has {size} bytes; {self._size} were declared", Fault.CORRUPT)
+                raise TransferFailed(f"{self.what} has {size} bytes; {self._size} were declared", Fault.CORRUPT)
             self._check_most(size)
         if checksums is None:
             return
@@ -160,14 +160,14 @@ class FileSink:
     def _count_in(self, size: int) -> None:
         count = self._count + size
         if self._size is not None and count > self._size:
-            raise TransferFailed(f"{self._what} is longer than the {self._size} bytes declared", Fault.CORRUPT)
+            raise TransferFailed(f"{self.what} is longer than the {self._size} bytes declared", Fault.CORRUPT)
         self._check_most(count)
         self._count = count
         self.meter.moved += size
 
     def _check_most(self, size: int) -> None:
         if self._most is not None and size > self._most:
-            raise TransferFailed(f"{self._what} is larger than the {self._most} bytes allowed here", Fault.REFUSED)
+            raise TransferFailed(f"{self.what} is larger than the {self._most} bytes allowed here", Fault.REFUSED)
 
     async def _written(self) -> None:
         writing, self._writing = self._writing, None
@@ -175,7 +175,7 @@ class FileSink:
             await writing
 
     def _put(self, parts: Sequence[bytes | memoryview]) -> None:
-        with self._lock, as_disk_fault(self._what):
+        with self._lock, as_disk_fault(self.what):
             if self._fd < 0:
                 self._open()
             for part in parts:
@@ -189,7 +189,7 @@ class FileSink:
 
     def _open(self) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        self._fd = os.open(self.name, flags, self._mode, dir_fd=self._parent)
+        self._fd = os.open(self.name, flags, self.mode, dir_fd=self._parent)
         if self._expected and self._expected > PIECE:
             place = os.fstatvfs(self._fd)
             if self._expected > place.f_bavail * place.f_frsize:
@@ -198,7 +198,7 @@ class FileSink:
 
     def adopt(self, source: int, size: int) -> None:
         """Become a copy of an open file of this machine, as cheaply as the file system can. Blocks."""
-        with self._lock, as_disk_fault(self._what):
+        with self._lock, as_disk_fault(self.what):
             self._open()
             copy(source, self._fd, size)
             self._count = size
@@ -219,21 +219,34 @@ class FileSink:
         """
         parts, self._parts, self._waiting = self._parts, [], 0
         self._put(parts)
+        return self._judged(self._sums)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether all of it is in memory still, and nothing of it on the disk."""
+        return self._fd < 0
+
+    def held(self) -> tuple[bytes, dict[str, str]]:
+        """The same as `check` for one that is in memory, which stays there: all its bytes, and the checksums."""
+        data = b"".join(self._parts)
+        sums = Checksums(self._summed)
+        sums.update(data)
+        return data, self._judged(sums)
+
+    def _judged(self, sums: Checksums) -> dict[str, str]:
         expected = self.total
         if expected is not None and self._count != expected:
             word = "declared" if self._size is not None else "announced"
-            raise TransferFailed(
-                f"{self._what} ended after {self._count} of the {expected} bytes {word}", Fault.CORRUPT
-            )
-        found = self._sums.hexadecimal()
+            raise TransferFailed(f"{self.what} ended after {self._count} of the {expected} bytes {word}", Fault.CORRUPT)
+        found = sums.hexadecimal()
         for name, value in self._declared.items():
             # An adopted file was judged by whoever had it.
             if name in found and found[name] != value:
-                raise TransferFailed(f"{self._what} has the {name} {found[name]}; {value} was declared", Fault.CORRUPT)
+                raise TransferFailed(f"{self.what} has the {name} {found[name]}; {value} was declared", Fault.CORRUPT)
         for name, value in self._stated.items():
             if found[name] != value:
                 raise TransferFailed(
-                    f"{self._what} arrived with the {name} {found[name]}; its source states {value}", Fault.CORRUPT
+                    f"{self.what} arrived with the {name} {found[name]}; its source states {value}", Fault.CORRUPT
                 )
         return found
 
@@ -243,7 +256,7 @@ class FileSink:
 
     def sync(self) -> None:
         """Have it on the disk. Blocks. Raises TransferFailed."""
-        with as_disk_fault(self._what):
+        with as_disk_fault(self.what):
             os.fsync(self._fd)
 
     async def finished(self) -> None:

@@ -29,8 +29,8 @@ def gate(scheme: Scheme, url: Url) -> str | None:
 
 
 def quoted(path: str) -> str:
-    """A path as it stands in a URL."""
-    return quote(path, safe="/~!$&'()*+,=:@")
+    """A path as it stands in a URL. Names of files are bytes of any kind: see `os.fsdecode`."""
+    return quote(path.encode(errors="surrogateescape"), safe="/~!$&'()*+,=:@")
 
 
 def with_path(url: Url, path: str) -> str:

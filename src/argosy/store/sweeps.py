@@ -83,7 +83,7 @@ class Sweep:
 
 @dataclass(frozen=True, slots=True)
 class SweepEvent:
-    """One thing that happened to a sweep. `kind` is ``created``, ``state`` or ``refused``."""
+    """One thing that happened to a sweep. `kind` is ``created``, ``state``, ``note``, ``refused`` or ``waiting``."""
 
     sweep: str
     time: float

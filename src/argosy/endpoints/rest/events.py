@@ -25,6 +25,7 @@ from .streaming import Answer
 
 EventRequest = Request[Caller, None, State]
 EVENT_STREAM = "text/event-stream"
+STREAM_HEADERS = {"content-type": EVENT_STREAM, "cache-control": "no-store", "x-accel-buffering": "no"}
 
 After = Annotated[
     int | None,
@@ -47,10 +48,9 @@ def event_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRou
     ) -> ASGIApp:
         for state in states or ():
             check_state(state, "state")
-        source = operations.stream(request.user, ids, after=_resume(request, after))
-        headers = {"content-type": EVENT_STREAM, "cache-control": "no-store", "x-accel-buffering": "no"}
+        source = operations.stream(request.user, ids, after=resume(request, after))
         chosen = partial(_wanted, states or [], kinds or [])
-        return Answer(200, headers, waiting.frames(source, closing, wanted=chosen))
+        return Answer(200, STREAM_HEADERS, waiting.frames(source, closing, wanted=chosen, rendered=render.event))
 
     @get(
         "/activities/{id:str}/events",
@@ -103,7 +103,7 @@ def _wanted(states: list[str], kinds: list[str], event: Event) -> bool:
     return told(states, kinds, event.kind, event.state)
 
 
-def _resume(request: EventRequest, after: int | None) -> int | None:
+def resume(request: EventRequest, after: int | None) -> int | None:
     """Where to begin. A browser that reconnects repeats the address, so Last-Event-ID comes before it."""
     last = request.headers.get("last-event-id")
     if not last:

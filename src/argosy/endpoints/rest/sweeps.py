@@ -10,6 +10,7 @@ from litestar import Request, Response, delete, get, post
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, HeaderParameter, QueryParameter
+from litestar.types import ASGIApp
 
 from argosy.languages import registry
 from argosy.languages.contract import MAX_BYTES
@@ -24,8 +25,10 @@ from argosy.service.sweeps.contract import SweepRequest, SweepStatus
 from argosy.store import Sweep, SweepEvent, SweepQuery
 from argosy.store import SweepDocument as Asked
 
-from . import bodies, render
+from . import bodies, render, waiting
+from .events import EVENT_STREAM, STREAM_HEADERS, After, resume
 from .problems import of_status
+from .streaming import Answer
 
 ROOT = "/v1/sweeps/"
 #: The longest that a long poll waits, in seconds.
@@ -144,6 +147,17 @@ def sweep_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRou
         return SweepEventPage(items=[_event(event) for event in events])
 
     @get(
+        "/sweeps/{id:str}/stream",
+        operation_id="stream_sweep",
+        summary="What happens to a sweep itself, as it happens, until it is over (server-sent events)",
+        opt={"answers": {200: EVENT_STREAM}, "problems": (404, 422, 503)},
+    )
+    async def stream(request: _Request, id: FromPath[str], after: After = None) -> ASGIApp:
+        await operations.sweep(request.user, id)
+        source = operations.stream_sweep(request.user, id, after=resume(request, after) or 0)
+        return Answer(200, STREAM_HEADERS, waiting.frames(source, closing, rendered=_event))
+
+    @get(
         "/sweeps/{id:str}/description",
         operation_id="get_sweep_description",
         summary="What was asked for, in its own language",
@@ -198,7 +212,7 @@ def sweep_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRou
         gone = await operations.purge_sweep(request.user, id, terminate=terminate, wait=MAX_WAIT / 2)
         return Response(None, status_code=HTTPStatus.NO_CONTENT if gone else HTTPStatus.ACCEPTED)
 
-    return [create, page, one, history, description, hold, release, terminate, purge]
+    return [create, page, one, history, stream, description, hold, release, terminate, purge]
 
 
 def rendered(sweep: Sweep) -> SweepDocument:
@@ -249,6 +263,7 @@ def _rendered(sweep: Sweep, open_ones: dict[str, int]) -> SweepDocument:
         links={
             "self": here,
             "events": here + "/events",
+            "stream": here + "/stream",
             "description": here + "/description",
             "activities": activities,
             "failed": activities + "&state=failed",

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Generic, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from argosy.model import ArgosyError
 from argosy.service.caller import Caller
 from argosy.service.contract import Operations
-from argosy.store import Activity, Event
+from argosy.store import Activity, Event, SweepEvent
 
-from . import render
 from .problems import problem
 from .streaming import aclose
+
+E = TypeVar("E", Event, SweepEvent)
 
 #: The longest that a long poll waits, in seconds.
 MAX_WAIT = 60.0
@@ -62,10 +65,12 @@ async def changed(
 
 
 async def frames(
-    source: AsyncIterator[Sequence[Event]],
+    source: AsyncIterator[Sequence[E]],
     closing: asyncio.Event,
     heartbeat: float = HEARTBEAT,
-    wanted: Callable[[Event], bool] = lambda event: True,
+    wanted: Callable[[E], bool] = lambda event: True,
+    *,
+    rendered: Callable[[E], Struct],
 ) -> AsyncIterator[bytes]:
     """Events as server-sent events. An ``end`` tells that there will be no more; without it the connection was cut.
 
@@ -79,7 +84,7 @@ async def frames(
             if events:
                 chosen = [event for event in events if wanted(event)]
                 behind = b"" if chosen[-1:] == [events[-1]] else b"id: %d\n\n" % events[-1].seq
-                yield b"".join(map(_frame, chosen)) + behind
+                yield b"".join(_frame(one, rendered) for one in chosen) + behind
             elif steps.running:
                 yield _BEAT
             else:
@@ -92,22 +97,22 @@ async def frames(
         await steps.close()
 
 
-def _frame(event: Event) -> bytes:
+def _frame(event: E, rendered: Callable[[E], Struct]) -> bytes:
     # JSON has no line breaks, and kinds are words of ours.
-    data = msgspec.json.encode(render.event(event))
+    data = msgspec.json.encode(rendered(event))
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.seq, event.kind.encode(), data)
 
 
-class _Steps:
+class _Steps(Generic[E]):
     """An event stream taken step by step with a time limit, ended early when the endpoint closes."""
 
-    def __init__(self, source: AsyncIterator[Sequence[Event]], closing: asyncio.Event) -> None:
+    def __init__(self, source: AsyncIterator[Sequence[E]], closing: asyncio.Event) -> None:
         self.running = True
-        self._source = source
+        self._source: AsyncIterator[Sequence[E]] = source
         self._closed = asyncio.create_task(closing.wait())
-        self._pending: asyncio.Task[Sequence[Event] | None] | None = None
+        self._pending: asyncio.Task[Sequence[E] | None] | None = None
 
-    async def next(self, timeout: float) -> Sequence[Event]:
+    async def next(self, timeout: float) -> Sequence[E]:
         """The next events; none where none came in time, or `running` is no longer true."""
         if self._pending is None:
             self._pending = asyncio.create_task(self._advance())
@@ -121,7 +126,7 @@ class _Steps:
             self.running = False
         return ()
 
-    async def _advance(self) -> Sequence[Event] | None:
+    async def _advance(self) -> Sequence[E] | None:
         return await anext(self._source, None)
 
     async def close(self) -> None:

@@ -13,7 +13,7 @@ import resource
 import signal
 import stat
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from . import posix
@@ -25,7 +25,7 @@ NOT_EXECUTABLE = 126
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NO_STREAMS = (None, None, None)
-#: The first descriptor that is not a standard stream.
+#: The first descriptor that is not a standard stream: those would be overwritten before they are used.
 _FIRST_FREE = 3
 
 
@@ -54,6 +54,15 @@ class Prepared(NamedTuple):
     stderr: str | None = None
 
 
+class Encoded(NamedTuple):
+    """A `Prepared` as the C library is given it."""
+
+    executable: bytes
+    argv: posix.Pointers
+    environment: posix.Pointers
+    directory: bytes | None
+
+
 class Started(NamedTuple):
     """A process that was started. The caller closes `pidfd`."""
 
@@ -79,9 +88,9 @@ class Ended(NamedTuple):
     max_rss: int | None
 
 
-def start(prepared: Prepared) -> Started:
-    """Start it as the leader of a new session. Raises NotStarted."""
-    pid = launch(prepared)
+def start(prepared: Prepared, encoded: Encoded | None = None) -> Started:
+    """Start it as the leader of a new session; `encoded` is what `encode` made of it. Raises NotStarted."""
+    pid = launch(prepared, encoded)
     # The process cannot be gone: it stays a zombie until it is reaped, which only the caller does.
     try:
         return Started(pid, os.pidfd_open(pid))
@@ -91,16 +100,38 @@ def start(prepared: Prepared) -> Started:
         raise NotStarted(f"the process cannot be watched: {error.strerror}", NOT_EXECUTABLE) from error
 
 
-def launch(prepared: Prepared) -> int:
+def encode(prepared: Prepared) -> Encoded | None:
+    """What is given to the system to start it, as long as this process's environment stays as it is.
+
+    None where posix_spawn cannot be given that.
+    """
+    if posix.spawn is None:
+        return None
+    base = prepared.base
+    known = _of_none if not base else _own if base is os.environ else _given
+    try:
+        environment, path = known.encode(base or {}, prepared.changes)
+        argv = posix.encode_arguments(prepared.argv)
+        directory = None if prepared.directory is None else os.fsencode(prepared.directory)
+        executable = posix.find_executable(argv[0], path)
+    except (posix.CannotEncode, TypeError):
+        return None
+    return None if executable is None else Encoded(executable, posix.pointers(argv), environment, directory)
+
+
+def launch(prepared: Prepared, encoded: Encoded | None = None) -> int:
     """As `start`, and answer with the process id alone."""
+    encoded = encoded or encode(prepared)
     null = _null()
     streams = [null, null, null]
+    plain = prepared[4:7] == _NO_STREAMS
     try:
-        if prepared[4:7] != _NO_STREAMS:
+        if not plain:
             _open_streams(prepared, streams)
-        pid = _spawn(prepared, streams)
-        if pid is not None:
-            return pid
+        if encoded is not None and posix.spawn is not None and min(streams) >= _FIRST_FREE:
+            error, pid = posix.spawn(*encoded, (streams[0], streams[1], streams[2]))
+            if not error:
+                return pid
         process = subprocess.Popen(
             prepared.argv,
             cwd=prepared.directory,
@@ -115,32 +146,11 @@ def launch(prepared: Prepared) -> int:
     except (ValueError, TypeError) as error:  # a text that cannot be passed on, e.g. with a NUL in it
         raise NotStarted(str(error), NOT_EXECUTABLE) from error
     finally:
-        if streams != [null, null, null]:
+        if not plain:
             for fd in set(streams) - {null}:
                 os.close(fd)
     process.returncode = 0  # so that the dropped object neither waits nor complains
     return process.pid
-
-
-def _spawn(prepared: Prepared, streams: Sequence[int]) -> int | None:
-    """Start it with posix_spawn; None where that did not do it, for whatever reason."""
-    if posix.spawn is None or min(streams) < _FIRST_FREE:  # one of them would be overwritten before it is used
-        return None
-    try:
-        if prepared.base:
-            entries = _environments[prepared.base is os.environ].encode(prepared.base, prepared.changes)
-        else:
-            entries = posix.encode_environment(prepared.changes)
-        argv = posix.encode_arguments(prepared.argv)
-        directory = None if prepared.directory is None else os.fsencode(prepared.directory)
-        path = entries.get(b"PATH")
-        executable = posix.find_executable(argv[0], None if path is None else path[len(b"PATH=") :])
-        if executable is None:
-            return None
-        error, pid = posix.spawn(executable, argv, list(entries.values()), directory, streams)
-    except (posix.CannotEncode, TypeError):
-        return None
-    return None if error else pid
 
 
 def reap(pid: int) -> Ended:
@@ -151,13 +161,16 @@ def reap(pid: int) -> Ended:
 
 def ended(status: int, usage: resource.struct_rusage) -> Ended:
     """What the answer of wait4 means."""
+    global _max_rss
     code = os.waitstatus_to_exitcode(status)
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    most = usage.ru_maxrss
+    if most > _max_rss:  # this process's own only grows
+        _max_rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return Ended(
-        exit_code=128 - code if code < 0 else code,
-        signal=-code if code < 0 else None,
-        cpu_seconds=usage.ru_utime + usage.ru_stime,
-        max_rss=usage.ru_maxrss * 1024 if usage.ru_maxrss > own else None,
+        128 - code if code < 0 else code,
+        -code if code < 0 else None,
+        usage.ru_utime + usage.ru_stime,
+        most * 1024 if most > _max_rss else None,
     )
 
 
@@ -177,8 +190,10 @@ def start_time(pid: int) -> int:
     return int(text[text.rindex(b")") + 2 :].split(b" ", 20)[19])
 
 
-#: For environments that are given, and for this process's own.
-_environments = (posix.Environment(), posix.Environment())
+#: For environments that are given, for this process's own, and for none.
+_given, _own, _of_none = posix.Environment(), posix.Environment(), posix.Environment()
+#: The most memory that this process is known to have had, in KiB.
+_max_rss = 0
 _null_fd = -1
 
 

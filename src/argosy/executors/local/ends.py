@@ -12,9 +12,13 @@ import logging
 import os
 import select
 import threading
+import time
 from collections.abc import Callable
 
 log = logging.getLogger(__name__)
+
+#: Between looks at what has ended while much ends, in seconds: several are taken care of in one go then.
+_INTERVAL = 0.002
 
 #: How long the end of a program waits for a callback that is being run, in seconds.
 _PATIENCE = 2.0
@@ -49,8 +53,14 @@ class Ends:
             self._thread.join(_PATIENCE)
 
     def _serve(self) -> None:
+        looked = 0.0
         while True:
-            for fd, _ in self._epoll.poll():
+            found = self._epoll.poll()
+            if (too_soon := looked + _INTERVAL - time.monotonic()) > 0:
+                time.sleep(too_soon)
+                found += self._epoll.poll(0)
+            looked = time.monotonic()
+            for fd, _ in found:
                 if fd == self._stop:
                     return
                 ended = self._watched.pop(fd, None)

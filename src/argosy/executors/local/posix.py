@@ -8,10 +8,11 @@ has none of these (musl), `spawn` is None, and `subprocess` does the work, at so
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 #: Larger than glibc's posix_spawn_file_actions_t (80 bytes), posix_spawnattr_t (336) and sigset_t (128).
 _ROOM = 1024
@@ -26,48 +27,73 @@ class CannotEncode(ValueError):
     """A text that no process can be given, e.g. with a NUL in it."""
 
 
+#: A char *[] with a NULL at its end.
+Pointers = ctypes.Array[ctypes.c_char_p]
 #: (executable, argv, environment, directory, streams) -> (error number, process id)
-Spawn = Callable[[bytes, Sequence[bytes], Sequence[bytes], bytes | None, Sequence[int]], tuple[int, int]]
+Spawn = Callable[[bytes, Pointers, Pointers, bytes | None, tuple[int, int, int]], tuple[int, int]]
 
 
 def _find() -> Spawn | None:
     try:
         libc = ctypes.CDLL(None)
+        # These take less time than another thread needs to take over from this one.
+        short = ctypes.PyDLL(None)
         spawn = libc.posix_spawn
-        init, destroy = libc.posix_spawn_file_actions_init, libc.posix_spawn_file_actions_destroy
-        dup2 = libc.posix_spawn_file_actions_adddup2
-        chdir = libc.posix_spawn_file_actions_addchdir_np
-        close_from = libc.posix_spawn_file_actions_addclosefrom_np
-        attributes = _attributes(libc)
+        init, destroy = short.posix_spawn_file_actions_init, short.posix_spawn_file_actions_destroy
+        dup2 = short.posix_spawn_file_actions_adddup2
+        chdir = short.posix_spawn_file_actions_addchdir_np
+        close_from = short.posix_spawn_file_actions_addclosefrom_np
+        attributes = _attributes(short)
     except (OSError, AttributeError):
         return None
     pointer = ctypes.c_void_p
     spawn.argtypes = [pointer, ctypes.c_char_p, pointer, pointer, pointer, pointer]
+    room, result, reference = ctypes.c_char * _ROOM, ctypes.c_int, ctypes.byref
+    #: What is done for a process whose streams are all one descriptor, which is most often /dev/null.
+    kept: dict[int, ctypes.Array[ctypes.c_char]] = {}
+
+    def fill(actions: ctypes.Array[ctypes.c_char], directory: bytes | None, streams: Sequence[int]) -> int:
+        """What the new process does before it becomes the program; the error number of what went wrong."""
+        error = 0
+        for target, fd in enumerate(streams):
+            error = error or dup2(actions, fd, target)
+        if directory is not None:
+            error = error or chdir(actions, directory)
+        return error or close_from(actions, _STREAMS)
+
+    def run(
+        executable: bytes, argv: Pointers, environment: Pointers, actions: ctypes.Array[ctypes.c_char]
+    ) -> tuple[int, int]:
+        pid = result()
+        error: int = spawn(reference(pid), executable, actions, attributes, argv, environment)
+        return error, pid.value
 
     def start(
         executable: bytes,
-        argv: Sequence[bytes],
-        environment: Sequence[bytes],
+        argv: Pointers,
+        environment: Pointers,
         directory: bytes | None,
-        streams: Sequence[int],
+        streams: tuple[int, int, int],
     ) -> tuple[int, int]:
-        actions = ctypes.create_string_buffer(_ROOM)
+        same = directory is None and streams[0] == streams[1] == streams[2]
+        if same and (known := kept.get(streams[0])) is not None:
+            return run(executable, argv, environment, known)
+        actions = room()
         error: int = init(actions)
         if error:
             return error, 0
+        keep = False
         try:
-            for target, fd in enumerate(streams):
-                error = error or dup2(actions, fd, target)
-            if directory is not None:
-                error = error or chdir(actions, directory)
-            error = error or close_from(actions, _STREAMS)
+            error = fill(actions, directory, streams)
             if error:
                 return error, 0
-            pid = ctypes.c_int()
-            error = spawn(ctypes.byref(pid), executable, actions, attributes, _pointers(argv), _pointers(environment))
+            if same and not kept:
+                keep = True
+                kept[streams[0]] = actions
+            return run(executable, argv, environment, actions)
         finally:
-            destroy(actions)
-        return error, pid.value
+            if not keep:
+                destroy(actions)
 
     return start
 
@@ -88,30 +114,69 @@ def _attributes(libc: ctypes.CDLL) -> ctypes.Array[ctypes.c_char]:
     return attributes
 
 
-def _pointers(texts: Sequence[bytes]) -> ctypes.Array[ctypes.c_char_p]:
-    """A char *[] with a NULL at its end."""
-    return (ctypes.c_char_p * (len(texts) + 1))(*texts)
+@functools.lru_cache(512)
+def _type(many: int) -> type[Pointers]:
+    """Of so many. ctypes itself makes such a type anew each time unless somebody keeps it."""
+    return ctypes.c_char_p * many
+
+
+def pointers(texts: Sequence[bytes]) -> Pointers:
+    """The texts as C has them."""
+    return _type(len(texts) + 1)(*texts)
 
 
 spawn = _find()
+
+_POINTER = ctypes.sizeof(ctypes.c_char_p)
+
+
+class _Known(NamedTuple):
+    """An environment that was encoded: what of, the place of each name, and its entries as C has them."""
+
+    inside: dict[Any, Any]
+    places: dict[bytes, int]
+    pointers: Pointers
+    path: bytes | None
 
 
 class Environment:
     """Encodes environments, most of which differ from the one before in their changes only."""
 
     def __init__(self) -> None:
-        # One value, so that another thread sees either both or none.
-        self._known: tuple[dict[Any, Any], dict[bytes, bytes]] = ({}, {})
+        # One value, so that another thread sees either the one before or this one.
+        self._known = self._learn({})
 
-    def encode(self, base: Mapping[str, str], changes: Mapping[str, str]) -> dict[bytes, bytes]:
-        """`base` overlaid with `changes`: for each name its ``NAME=value``. Raises CannotEncode."""
+    def encode(self, base: Mapping[str, str], changes: Mapping[str, str]) -> tuple[Pointers, bytes | None]:
+        """`base` overlaid with `changes`, and the value of PATH in it. Raises CannotEncode."""
         # What os.environ keeps inside is what it was given, encoded: comparing that is all that is needed.
         inside: dict[Any, Any] = getattr(base, "_data", base)  # type: ignore[arg-type]  # equal to it at least
-        known, entries = self._known
-        if inside != known:
-            known, entries = dict(inside), encode_environment(base)
-            self._known = known, entries
-        return {**entries, **encode_environment(changes)}
+        known = self._known
+        if inside != known.inside:
+            known = self._known = self._learn(base)
+        _, places, entries, path = known
+        many = len(places)
+        made = _type(many + len(changes) + 1)()
+        ctypes.memmove(made, entries, many * _POINTER)
+        next_free = many
+        for key, entry in encode_environment(changes).items():
+            place = places.get(key, next_free)
+            next_free += place == next_free
+            made[place] = entry
+            if key == b"PATH":
+                path = entry[len(b"PATH=") :]
+        made._known = entries  # type: ignore[attr-defined]  # they live as long as what points to them
+        return made, path
+
+    @staticmethod
+    def _learn(base: Mapping[str, str]) -> _Known:
+        entries = encode_environment(base)
+        path = entries.get(b"PATH")
+        return _Known(
+            dict(getattr(base, "_data", base)),
+            {key: place for place, key in enumerate(entries)},
+            pointers(list(entries.values())),
+            None if path is None else path[len(b"PATH=") :],
+        )
 
 
 def encode_environment(variables: Mapping[str, str]) -> dict[bytes, bytes]:

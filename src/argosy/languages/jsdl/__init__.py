@@ -79,7 +79,8 @@ def _nothing(notes: list[Note], what: str = "nothing in it can be run") -> Itera
 
 
 def _refused(notes: list[Note], what: str) -> Unsupported:
-    refused = [note for note in notes if note.refused]
+    # Where all that was not understood was marked as optional, the last note is about what there is nothing without.
+    refused = [note for note in notes if note.refused] or notes[-1:]
     return Unsupported(f"{what}: {'; '.join(map(str, refused[:10]))}", elements=[note.element for note in refused])
 
 

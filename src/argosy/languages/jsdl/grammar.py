@@ -14,12 +14,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-#: The types that are lists of words.
+#: The types that are lists of words, by the names that the schemas give them.
 ENUMERATIONS: dict[str, str] = {
-    "Architecture": "sparc powerpc x86 x86_32 x86_64 parisc mips ia64 arm other",
-    "FileSystemKind": "swap temporary spool normal",
-    "Creation": "overwrite append dontOverwrite",
-    "System": (
+    "ProcessorArchitectureEnumeration": "sparc powerpc x86 x86_32 x86_64 parisc mips ia64 arm other",
+    "FileSystemTypeEnumeration": "swap temporary spool normal",
+    "CreationFlagEnumeration": "overwrite append dontOverwrite",
+    "OperatingSystemTypeEnumeration": (
         "Unknown MACOS ATTUNIX DGUX DECNT Tru64_UNIX OpenVMS HPUX AIX MVS OS400 OS_2 JavaVM MSDOS WIN3x WIN95 WIN98 "
         "WINNT WINCE NCR3000 NetWare OSF DC_OS Reliant_UNIX SCO_UnixWare SCO_OpenServer Sequent IRIX Solaris SunOS "
         "U6000 ASERIES TandemNSK TandemNT BS2000 LINUX Lynx XENIX VM Interactive_UNIX BSDUNIX FreeBSD NetBSD GNU_Hurd "
@@ -64,7 +64,7 @@ _JSDL: dict[str, Form] = {
     "JobDescription": Form("JobIdentification? Application? Resources? DataStaging* ##other", "##other"),
     "JobIdentification": Form("JobName? Description? JobAnnotation* JobProject* ##other", "##other"),
     "JobName": _text(),
-    "Description": _text(),
+    "Description": _text("Description_Type"),
     "JobAnnotation": _text(),
     "JobProject": _text(),
     "Application": Form("ApplicationName? ApplicationVersion? Description? ##other", "##other"),
@@ -80,16 +80,16 @@ _JSDL: dict[str, Form] = {
     "CandidateHosts": Form("HostName+"),
     "HostName": _text(),
     "FileSystem": Form("FileSystemType? Description? MountPoint? DiskSpace? ##other", "name:NCName! ##other"),
-    "FileSystemType": _text("FileSystemKind"),
+    "FileSystemType": _text("FileSystemTypeEnumeration"),
     "MountPoint": _text(),
     "DiskSpace": _RANGE,
     "ExclusiveExecution": _text("boolean"),
     "OperatingSystem": Form("OperatingSystemType? OperatingSystemVersion? Description? ##other", "##other"),
     "OperatingSystemType": Form("OperatingSystemName ##other", "##other"),
-    "OperatingSystemName": _text("System"),
+    "OperatingSystemName": _text("OperatingSystemTypeEnumeration"),
     "OperatingSystemVersion": _text(),
     "CPUArchitecture": Form("CPUArchitectureName ##other", "##other"),
-    "CPUArchitectureName": _text("Architecture"),
+    "CPUArchitectureName": _text("ProcessorArchitectureEnumeration"),
     **dict.fromkeys(
         (
             "IndividualCPUSpeed",
@@ -113,7 +113,7 @@ _JSDL: dict[str, Form] = {
     ),
     "FileName": _text(),
     "FilesystemName": _text("NCName"),
-    "CreationFlag": _text("Creation"),
+    "CreationFlag": _text("CreationFlagEnumeration"),
     "DeleteOnTermination": _text("boolean"),
     "Source": _SOURCE,
     "Target": _SOURCE,
@@ -229,6 +229,33 @@ GRAMMAR: dict[str, dict[str, Form]] = {
     "file-sweep": _FILE_SWEEP,
     "ac": _CREDENTIAL,
 }
+
+#: Elements whose type does not have the element's own name in the schemas; None where it has no name at all. A document
+#: may name the type of an element (``xsi:type``): what serialises objects does.
+_TYPES: dict[str, str | None] = {
+    **{f"jsdl:{name}": "RangeValue_Type" for name, form in _JSDL.items() if form is _RANGE},
+    **{
+        f"jsdl:{name}": "Boundary_Type"
+        for name in ("UpperBoundedRange", "LowerBoundedRange", "LowerBound", "UpperBound")
+    },
+    **{f"jsdl:{name}": "SourceTarget_Type" for name in ("Source", "Target")},
+    **{
+        f"{prefix}:{name}": "FileName_Type"
+        for prefix in ("jsdl-posix", "jsdl-hpcpa")
+        for name in ("Executable", "Input", "Output", "Error")
+    },
+    **{f"{prefix}:WorkingDirectory": "DirectoryName_Type" for prefix in ("jsdl-posix", "jsdl-hpcpa")},
+    **{f"jsdl-posix:{name}": "Limits_Type" for name in LIMITS},
+    **{f"sweep:{name}": None for name in _SWEEP if name != "Sweep"},
+    **{f"sweepfunc:{name}": None for name in _FUNCTIONS},
+    "ac:Credential": "CredentialType",
+    "ac:SupplementalTokens": "SupplementalTokensType",
+}
+
+
+def type_name(prefix: str, name: str) -> str | None:
+    """What the schemas call the type of an element that has elements or attributes in it."""
+    return _TYPES.get(f"{prefix}:{name}", f"{name}_Type")
 
 
 def names() -> list[str]:

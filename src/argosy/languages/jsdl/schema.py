@@ -11,11 +11,13 @@ from typing import Any
 from lxml import etree
 
 from ..contract import NotValid
-from .grammar import ENUMERATIONS, GRAMMAR, Form
+from .grammar import ENUMERATIONS, GRAMMAR, Form, type_name
 from .names import NAMESPACES, known, path
 
 _XSD = "http://www.w3.org/2001/XMLSchema"
 _OCCURS = {"": ("1", "1"), "?": ("0", "1"), "*": ("0", "unbounded"), "+": ("1", "unbounded")}
+# A text under a name of its own.
+_DESCRIPTION = "Description_Type"
 _ANY = {"##other": ("0", "unbounded"), "##other1": ("1", "1"), "##other+": ("1", "unbounded")}
 # A schema keeps the errors of its last document.
 _one_at_a_time = threading.Lock()
@@ -87,10 +89,12 @@ def _document(prefix: str) -> bytes:
     )
     for other in sorted(_others(prefix)):
         _add(schema, "import", namespace=NAMESPACES[other], schemaLocation=f"argosy:{other}.xsd")
-    for type, words in ENUMERATIONS.items():
-        restriction = _add(_add(schema, "simpleType", name=type), "restriction", base="xsd:string")
-        for word in words.split():
-            _add(restriction, "enumeration", value=word)
+    if prefix == "jsdl":
+        for type, words in ENUMERATIONS.items():
+            restriction = _add(_add(schema, "simpleType", name=type), "restriction", base="xsd:string")
+            for word in words.split():
+                _add(restriction, "enumeration", value=word)
+        _add(_add(schema, "simpleType", name=_DESCRIPTION), "restriction", base="xsd:string")
     for name, form in GRAMMAR[prefix].items():
         _declare(schema, prefix, name, form)
     return etree.tostring(schema)
@@ -118,16 +122,26 @@ def _declare(parent: etree._Element, prefix: str, name: str, form: Form) -> etre
     if form.text is not None and not form.attributes:
         declared.set("type", _type(prefix, form.text))
         return declared
-    complex = _add(declared, "complexType")
+    called = type_name(prefix, name)
+    if called is None:
+        _define(_add(declared, "complexType"), prefix, form)
+        return declared
+    declared.set("type", f"{prefix}:{called}")
+    schema = declared.getroottree().getroot()
+    if not any(one.get("name") == called for one in schema.iterchildren(f"{{{_XSD}}}complexType")):
+        _define(_add(schema, "complexType", name=called), prefix, form)
+    return declared
+
+
+def _define(complex: etree._Element, prefix: str, form: Form) -> None:
     if form.text is not None:
         extension = _add(_add(complex, "simpleContent"), "extension", base=_type(prefix, form.text))
         _attributes(extension, form)
-        return declared
+        return
     sequence = _add(complex, "sequence")
     for word in (form.content or "").split():
         _particle(sequence, prefix, word, form)
     _attributes(complex, form)
-    return declared
 
 
 def _particle(sequence: etree._Element, prefix: str, word: str, form: Form) -> None:
@@ -156,7 +170,7 @@ def _attributes(parent: etree._Element, form: Form) -> None:
 
 
 def _type(prefix: str, type: str) -> str:
-    return f"{prefix}:{type}" if type in ENUMERATIONS else f"xsd:{type}"
+    return f"{prefix}:{type}" if type in ENUMERATIONS or type == _DESCRIPTION else f"xsd:{type}"
 
 
 def _element(kind: str, **attributes: str) -> etree._Element:

@@ -23,9 +23,13 @@ from .resources import NO_SYSTEM, SYSTEMS
 from .staging import FLAGS, inline_url
 
 _PARALLEL = ("mpirun",)
-_ARCHITECTURES = frozenset(ENUMERATIONS["Architecture"].split()) - {"other"}
+_ARCHITECTURES = frozenset(ENUMERATIONS["ProcessorArchitectureEnumeration"].split()) - {"other"}
 #: JSDL's names of operating systems by those of ``uname``.
-_SYSTEMS = {SYSTEMS.get(name, name.lower()): name for name in ENUMERATIONS["System"].split() if name not in NO_SYSTEM}
+_SYSTEMS = {
+    SYSTEMS.get(name, name.lower()): name
+    for name in ENUMERATIONS["OperatingSystemTypeEnumeration"].split()
+    if name not in NO_SYSTEM
+}
 #: Tags that have elements of their own.
 _OWN = {"description", "application", "application.version", "application.description"}
 

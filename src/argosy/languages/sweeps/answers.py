@@ -62,7 +62,8 @@ class SweepEventDocument(Struct, omit_defaults=True, kw_only=True):
     sweep: str
     time: str
     kind: str
-    """``created``, ``state``, ``note``, or ``refused``: a job that could not be made."""
+    """``created``, ``state``, ``note``, ``waiting`` (no more jobs are made for now), or ``refused``: a job that could
+    not be made."""
     state: str
     message: str | None = None
     by: str | None = None

@@ -113,11 +113,12 @@ class AccountSessions(Sessions):
         found = self._ask(account, "session-offered", session=self.path(_ANY_ID, account))
         return msgspec.convert(found, list[str])
 
-    def missing(self, session: str, paths: Sequence[str]) -> list[str]:
+    def missing(self, session: str, paths: Sequence[str], *, patterns: bool) -> list[str]:
         account = account_of(session)
         if account is None:
-            return super().missing(session, paths)
-        return _texts(self._ask(account, "session-missing", session=session, paths=_bytes(paths)))
+            return super().missing(session, paths, patterns=patterns)
+        asked = self._ask(account, "session-missing", session=session, paths=_bytes(paths), patterns=patterns)
+        return _texts(asked)
 
     def size_of(self, session: str, path: str) -> int | None:
         account = account_of(session)
@@ -126,12 +127,12 @@ class AccountSessions(Sessions):
         size: int | None = self._ask(account, "session-size", session=session, path=os.fsencode(path))
         return size
 
-    def clear(self, session: str, paths: Sequence[str]) -> None:
+    def clear(self, session: str, paths: Sequence[str], *, patterns: bool) -> None:
         account = account_of(session)
         if account is None:
-            super().clear(session, paths)
+            super().clear(session, paths, patterns=patterns)
         else:
-            self._ask(account, "session-clear", session=session, paths=_bytes(paths))
+            self._ask(account, "session-clear", session=session, paths=_bytes(paths), patterns=patterns)
 
     def entries(self, session: str, path: str, after: str | None, limit: int) -> tuple[list[FileInfo], str | None]:
         account = account_of(session)
@@ -326,13 +327,15 @@ def session_handlers(account: str) -> dict[str, Handler]:
 
     async def missing(request: Request) -> list[bytes]:
         paths = _texts(request.args["paths"])
-        return _bytes(await asyncio.to_thread(sessions.missing, own(request.args["session"]), paths))
+        patterns = request.args["patterns"]
+        return _bytes(await asyncio.to_thread(sessions.missing, own(request.args["session"]), paths, patterns=patterns))
 
     async def size(request: Request) -> int | None:
         return await asyncio.to_thread(sessions.size_of, own(request.args["session"]), path(request))
 
     async def clear(request: Request) -> None:
-        await asyncio.to_thread(sessions.clear, own(request.args["session"]), _texts(request.args["paths"]))
+        paths, patterns = _texts(request.args["paths"]), request.args["patterns"]
+        await asyncio.to_thread(sessions.clear, own(request.args["session"]), paths, patterns=patterns)
 
     async def entries(request: Request) -> list[Any]:
         after = request.args["after"]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import cast
 
 from argosy.delegation import Keeper
 from argosy.languages.native import Description
 from argosy.languages.sweeps import Value
-from argosy.model import ActivityState, ArgosyError
+from argosy.model import ActivityState, ArgosyError, Unavailable
 from argosy.service.administration.admission import Admission, Drained
 from argosy.service.caller import Caller
 from argosy.service.contract import CreateRequest
@@ -22,8 +23,18 @@ from argosy.store import Activity, Created, NewActivity, Store, Sweep
 
 from .drafting import Draft, Drafting, Vector
 
-#: How many descriptions of a vector are looked at in one go.
-_AT_A_TIME = 50
+#: How many activities of a vector are recorded together.
+_TOGETHER = 256
+#: How many of their descriptions are looked at in one go.
+_AT_A_TIME = 64
+
+
+class _NotRecorded(ArgosyError):
+    """The store had no part of what was to be recorded together: `cause` says why."""
+
+    def __init__(self, cause: Unavailable) -> None:
+        super().__init__(cause.message)
+        self.cause = cause
 
 
 class Creation:
@@ -51,41 +62,88 @@ class Creation:
         self.account = account
         self._kept = kept
         self._fault = fault
+        self._recording: set[asyncio.Task[None]] = set()
 
     @property
     def maker(self) -> Maker:
         """What sweeps have their activities made with."""
         admission = self._admission
-        return Maker(self.look_at, self.for_sweep, admission.room, admission.done, self.account)
+        return Maker(self.look_at, self.for_sweep, admission.spare, admission.room, admission.done, self.account)
 
     async def create(self, caller: Caller, requests: Sequence[CreateRequest]) -> list[Created | ArgosyError]:
-        """Record activities and begin to work on them; an answer each."""
+        """Record activities and begin to work on them; an answer each.
+
+        While some are written to disk those after them are looked at. What was recorded is begun even where whoever
+        asked has gone away meanwhile. Raises what became of all of them where the store has none of them.
+        """
         async with self._kept.during(caller) as proxy:
             return await self._create(caller, requests, proxy)
 
     async def _create(
         self, caller: Caller, requests: Sequence[CreateRequest], proxy: str | None
     ) -> list[Created | ArgosyError]:
-        answers: list[Created | ArgosyError | None] = []
         who = Who(caller.name, tuple(sorted(caller.groups)), await self.account(caller))
-        drafts: list[tuple[int, Draft]] = []
         vector = Vector()
-        for index, request in enumerate(requests):
+        answers: list[Created | ArgosyError | None] = [None] * len(requests)
+        parts: list[asyncio.Task[None]] = []
+        for begin in range(0, len(requests), _TOGETHER):
+            drafts = await self._drafts(who, requests, begin, vector, proxy, answers)
+            drafts = await self._admitted(caller, drafts, answers)
+            if drafts:
+                task = asyncio.create_task(self._record(caller, drafts, answers))
+                self._recording.add(task)
+                task.add_done_callback(self._recording.discard)
+                parts.append(task)
+        if parts:
+            await asyncio.wait(parts)
+        for task in parts:
+            task.result()
+        if answers and all(isinstance(answer, (Drained, _NotRecorded)) for answer in answers):
+            first = answers[0]
+            raise first.cause if isinstance(first, _NotRecorded) else cast(Drained, first)
+        return [
+            answer.cause if isinstance(answer, _NotRecorded) else answer for answer in answers if answer is not None
+        ]
+
+    async def _drafts(
+        self,
+        who: Who,
+        requests: Sequence[CreateRequest],
+        begin: int,
+        vector: Vector,
+        proxy: str | None,
+        answers: list[Created | ArgosyError | None],
+    ) -> list[tuple[int, Draft]]:
+        """Those of the requests from `begin` on that are looked at together; what is wrong with one is its answer."""
+        drafts: list[tuple[int, Draft]] = []
+        for index in range(begin, min(begin + _TOGETHER, len(requests))):
+            request = requests[index]
             try:
-                await check_credentials(self._keeper, caller.name, request.description)
-                named = proxy is not None and await self._keeper.proxies(caller.name, request.description.credentials)
+                if request.description.credentials or request.description.offer_credentials:
+                    await check_credentials(self._keeper, who.name, request.description)
+                named = proxy is not None and await self._names_proxy(who.name, request.description)
                 draft = self._drafting.draft(who, request, vector, proxy=None if named else proxy)
+                drafts.append((index, draft))
             except ArgosyError as error:
-                answers.append(error)
-                continue
-            answers.append(None)
-            drafts.append((index, draft))
-            if len(drafts) % _AT_A_TIME == 0:
+                answers[index] = error
+            if index % _AT_A_TIME == _AT_A_TIME - 1:
                 await asyncio.sleep(0)  # others have their turn
-        drafts = await self._admitted(caller, drafts, answers)
+        return drafts
+
+    async def _names_proxy(self, owner: str, description: Description) -> bool:
+        return bool(description.credentials and await self._keeper.proxies(owner, description.credentials))
+
+    async def _record(
+        self, caller: Caller, drafts: list[tuple[int, Draft]], answers: list[Created | ArgosyError | None]
+    ) -> None:
         self._fault("create-before")
         try:
-            results = await self._store.create([draft.new for _, draft in drafts]) if drafts else []
+            results = await self._store.create([draft.new for _, draft in drafts])
+        except Unavailable as error:
+            # Others of the same vector may have been recorded before: these were not.
+            for index, _ in drafts:
+                answers[index] = _NotRecorded(error)
+            return
         finally:
             self._admission.done(caller.name, len(drafts))
         self._fault("create-after")
@@ -93,16 +151,14 @@ class Creation:
             answers[index] = result
             if isinstance(result, Created) and not result.existed:
                 self._begin(result.activity, draft)
-        return [answer for answer in answers if answer is not None]
 
     async def _admitted(
         self, caller: Caller, drafts: list[tuple[int, Draft]], answers: list[Created | ArgosyError | None]
     ) -> list[tuple[int, Draft]]:
-        """Those that are taken; the others are answered. Raises Drained where none is, for being drained."""
+        """Those that are taken; the others are answered."""
+        if not drafts:
+            return drafts
         refusals = await self._admission.admit(caller.name, [draft.new for _, draft in drafts])
-        drained = [refusal for refusal in refusals if isinstance(refusal, Drained)]
-        if drained and len(drained) == len(answers):
-            raise drained[0]
         for (index, _), refusal in zip(drafts, refusals, strict=True):
             answers[index] = refusal
         return [one for one, refusal in zip(drafts, refusals, strict=True) if refusal is None]

@@ -28,7 +28,7 @@ from argosy.staging import Staging
 from argosy.store import Activity, NewActivity
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Draft:
     """What is to be recorded of one activity, and how it goes on from there."""
 
@@ -40,38 +40,82 @@ class Draft:
 
 
 @dataclass(slots=True)
-class _Asked:
-    """What has been found out about one description, and holds for every activity that is asked for with it.
+class _Way:
+    """Where descriptions go: `route`, with the router's state then, and the verdicts whose batch systems take them."""
 
-    `route` is where it goes, and the router's state then; `passed` are the verdicts whose batch systems take it.
+    route: tuple[int, Verdict | Waiting] | None = None
+    passed: set[tuple[str, str | None, tuple[str, ...]]] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Frame:
+    """What has been found out about descriptions that are equal but for what `native.frame` leaves out.
+
+    `way` is that of `first`, and of all with its name and the same variables, whatever their values.
     """
 
-    wire: Description
-    description: ActivityDescription
-    name: str
+    first: Description
+    model: ActivityDescription
     needs: Needs
-    stored: bytes
-    digest: bytes
     cores: int
     nodes: int
     processes: int
-    passed: set[tuple[str, str | None, tuple[str, ...]]] = field(default_factory=set)
-    route: tuple[int, Verdict | Waiting] | None = None
+    way: _Way = field(default_factory=_Way)
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What has been found out about one description, and holds for every activity that is asked for with it."""
+
+    wire: Description
+    description: ActivityDescription
+    frame: _Frame
+    name: str
+    stored: bytes
+    digest: bytes
+    way: _Way
 
 
 class Vector:
-    """One request's descriptions: where several of its elements have the same object, that is looked at once."""
+    """One request's descriptions: where several of its elements have the same object, that is looked at once; and of
+    those that have most in common only what is different is."""
 
     def __init__(self) -> None:
         self._asked: dict[int, _Asked] = {}
+        self._frames: dict[bytes, _Frame] = {}
 
-    def of(self, wire: Description, check: Callable[[Description], _Asked]) -> _Asked:
+    def of(self, wire: Description, check: Callable[[Description], _Frame]) -> _Asked:
         """What is known of a description; `check` finds it out, and raises what is wrong with it."""
         asked = self._asked.get(id(wire))
         if asked is None:
+            common = native.frame(wire)
+            frame = self._frames.get(common)
+            if frame is None:
+                frame = self._frames[common] = check(wire)
+                asked = _asked(wire, frame.model, frame)
+            else:
+                asked = _asked(wire, native.in_frame(wire, frame.model), frame)
             # Each holds its description, so that no other object gets the same id.
-            asked = self._asked[id(wire)] = check(wire)
+            self._asked[id(wire)] = asked
         return asked
+
+
+def _asked(wire: Description, description: ActivityDescription, frame: _Frame) -> _Asked:
+    plain = native.without_secrets(wire)
+    stored = native.encode(plain)
+    whole = stored if plain is wire else native.encode(wire)
+    first = frame.first
+    same = wire.name == first.name and wire.environment.keys() == first.environment.keys()
+    return _Asked(
+        wire,
+        description,
+        frame,
+        wire.name or os.path.basename(wire.executable),
+        stored,
+        hashlib.sha256(whole).digest(),
+        # What a batch system refuses does not depend on the rest (`Driver.check`).
+        frame.way if same else _Way(),
+    )
 
 
 @dataclass(slots=True)
@@ -100,22 +144,27 @@ class Drafting:
 
         `vector` is that of the same request and caller. `proxy` is the kept one that came with the request.
         """
-        asked = self._asked(request.description) if vector is None else vector.of(request.description, self._asked)
-        description = asked.description
+        wire = request.description
+        if vector is None:
+            frame = self._frame(wire)
+            asked = _asked(wire, frame.model, frame)
+        else:
+            asked = vector.of(wire, self._frame)
+        description, frame = asked.description, asked.frame
         now = time.time()
         id = new_id()
         session = self.sessions.path(id, who.account)
 
         def check(verdict: Verdict) -> None:
             way = (verdict.candidate.resource, verdict.queue, verdict.environments)
-            if way not in asked.passed:
+            if way not in asked.way.passed:
                 self._check_system(verdict, id, description, session)
-                asked.passed.add(way)
+                asked.way.passed.add(way)
 
         state = self.router.state
-        if asked.route is None or asked.route[0] != state:
-            asked.route = (state, self.router.route(description, who, check))
-        chosen = asked.route[1]
+        if asked.way.route is None or asked.way.route[0] != state:
+            asked.way.route = (state, self.router.route(description, who, check))
+        chosen = asked.way.route[1]
         if description.held:
             chosen = Waiting("")  # it is looked at again when it is let go
         activity = Activity(
@@ -129,6 +178,7 @@ class Drafting:
             resource=None if isinstance(chosen, Waiting) else chosen.candidate.resource,
             queue=None if isinstance(chosen, Waiting) else chosen.queue,
             session=session,
+            noted=now,
             worker=self.worker,
             tags=dict(description.tags),
             groups=who.groups,
@@ -137,9 +187,9 @@ class Drafting:
             environments=() if isinstance(chosen, Waiting) else chosen.environments,
             sweep=request.sweep,
             parameters=None if request.parameters is None else dict(request.parameters),
-            cores=asked.cores,
-            nodes=asked.nodes,
-            processes=asked.processes,
+            cores=frame.cores,
+            nodes=frame.nodes,
+            processes=frame.processes,
             account=description.spec.attributes.account,
         )
         decision = Decision(activity, [], [])
@@ -154,10 +204,10 @@ class Drafting:
         else:
             candidate = chosen.candidate
             if not looking:
-                self.router.give(chosen, asked.cores, who.name)
+                self.router.give(chosen, frame.cores, who.name)
             tell(decision, Matched(candidate.resource, None, candidate.name, chosen.environments, chosen.left_out), now)
             activity = decision.activity
-            began = decide(activity, Begun(), asked.needs, now, self.policy.retention)
+            began = decide(activity, Begun(), frame.needs, now, self.policy.retention)
             decision = Decision(began.activity, decision.events + began.events, began.instructions)
         subscriptions = of_description(description.notify, who.name, id, now, self.outbound, self.notifying)
         new = NewActivity(
@@ -169,23 +219,17 @@ class Drafting:
             key_expires=now + self.policy.key_lifetime,
             subscriptions=subscriptions,
         )
-        return Draft(new, description, decision, who, asked.needs)
+        return Draft(new, description, decision, who, frame.needs)
 
-    def _asked(self, wire: Description) -> _Asked:
+    def _frame(self, wire: Description) -> _Frame:
         """All of a description that has nothing to do with where it goes, checked. Raises what is wrong with it."""
         description = native.to_model(wire)
         check_files(description, self.staging)
         needs = description.spec.effective_resources
-        plain = native.without_secrets(wire)
-        stored = native.encode(plain)
-        whole = stored if plain is wire else native.encode(wire)
-        return _Asked(
+        return _Frame(
             wire,
             description,
-            description.spec.given_name or os.path.basename(wire.executable),
             needs_of(description),
-            stored,
-            hashlib.sha256(whole).digest(),
             needs.computed_core_count,
             needs.computed_node_count,
             needs.computed_process_count,

@@ -11,6 +11,7 @@ import msgspec
 from argosy.languages import native
 from argosy.languages.native import Description
 from argosy.model import ActivityDescription, ActivityState, InvalidStateException, NotFound, Unavailable
+from argosy.model.description import session_path
 from argosy.service.contract import FileInfo, OpenFile
 from argosy.service.engine.engine import Engine, Live
 from argosy.service.files.quotas import Quotas
@@ -69,7 +70,8 @@ class SessionFiles:
         """Write a file whole or not at all. See `Operations.put_file`."""
         description = await self._description(activity.id)
         _check_writable(activity, description)
-        declared = next((file for file in description.inputs if file.path == path), None)
+        named = session_path(path)
+        declared = next((file for file in description.inputs if session_path(file.path) == named), None)
         size = None if declared is None else declared.size
 
         before = self._engine.get(activity.id)

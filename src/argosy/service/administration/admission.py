@@ -16,6 +16,8 @@ from .limits import Limits
 _DRAIN = "drain"
 #: When to ask again where an owner has too much, in seconds.
 _SOON, _LATER = 10.0, 60.0
+#: More than anybody makes in one go.
+_ANY = 1 << 40
 
 
 class Drained(Unavailable):
@@ -115,6 +117,20 @@ class Admission:
             for index in wanted[room:]:
                 answers[index] = _too_many(most, unfinished=unfinished)
         return self._take(owner, answers)
+
+    async def spare(self, owner: str) -> tuple[int, ArgosyError | None]:
+        """How many more of an owner's would be taken now, and why no more than that; None where nothing limits it."""
+        refusal = self.refusal()
+        if refusal is not None:
+            return 0, refusal
+        least, why = _ANY, None
+        for unfinished, most in self._limits():
+            used = self._used.setdefault((owner, unfinished), _Used())
+            if used.count < 0 or used.count >= most:
+                await self._count(used, owner, unfinished, most)
+            if most - used.count < least:
+                least, why = max(0, most - used.count), _too_many(most, unfinished=unfinished)
+        return least, why
 
     async def room(self, owner: str, new: Sequence[NewActivity]) -> int:
         """How many of these, the first ones, are taken; they count as `admit` has it."""

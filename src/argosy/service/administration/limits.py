@@ -1,4 +1,4 @@
-"""What one caller may have of the service at once: the section ``[limits]`` of the configuration, and a token bucket.
+"""What a caller may have of the service at once: the section ``[limits]`` of the configuration, and a token bucket.
 
 They are published in the service's document. What exceeds one is refused with the time after which to ask again, and
 nothing of it is recorded.
@@ -17,7 +17,7 @@ _Rate = Annotated[float, Meta(ge=0)]
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """0 is no limit, but for `body` and `vector`. All but those are for each caller by itself."""
+    """0 is no limit, but for `body` and `vector`. All but those and the connections are for each caller by itself."""
 
     body: _Size = 16 * 1024 * 1024
     """The longest JSON body or description, in bytes."""
@@ -35,6 +35,10 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The most requests under way at a time, streams not counted."""
     streams: _Count = 250
     """The most event streams and long polls at a time."""
+    connections: _Count = 4096
+    """The most TCP connections of all clients; no more than the files that the process may have open allow."""
+    connections_per_address: _Count = 512
+    """The most TCP connections from one address."""
 
 
 class Bucket:

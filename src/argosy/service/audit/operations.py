@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
@@ -17,11 +18,12 @@ from .trail import Trail
 
 #: The most activities that one line names; of more it says how many.
 _NAMED = 100
+_STREAMS = (Operation.STREAM, Operation.STREAM_SWEEP)
 
 
 def audited(operations: Operations, trail: Trail) -> Operations:
     """The same operations, with their lines."""
-    methods: dict[str, Any] = {one.value: _method(one.value, one is Operation.STREAM) for one in Operation}
+    methods: dict[str, Any] = {one.value: _method(one.value, one in _STREAMS) for one in Operation}
     kind = type("AuditedOperations", (_Audited, Operations), methods)
     return cast(Operations, kind(operations, trail))
 
@@ -52,8 +54,9 @@ def _method(name: str, streaming: bool) -> Any:
         except ArgosyError as error:
             self.trail.write(line | {"result": error.code})
             raise
-        except Exception:
-            self.trail.write(line | {"result": "internal"})
+        except BaseException as error:
+            # Whoever was cut off may have had done what they asked for.
+            self.trail.write(line | {"result": "cut-off" if isinstance(error, asyncio.CancelledError) else "internal"})
             raise
         self.trail.write(line | _outcome(answer, line))
         return answer
@@ -70,6 +73,12 @@ def _method(name: str, streaming: bool) -> Any:
                 yield each
         except ArgosyError as error:
             self.trail.write(line | {"result": error.code})
+            raise
+        except BaseException as error:
+            if isinstance(error, Exception):
+                self.trail.write(line | {"result": "internal"})
+            elif not begun:  # whoever listened has gone before anything happened
+                self.trail.write(line | {"result": "ok"})
             raise
         if not begun:
             self.trail.write(line | {"result": "ok"})

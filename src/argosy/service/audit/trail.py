@@ -79,7 +79,11 @@ class Trail:
             line["address"] = mark.address
         line.update(what)
         try:
-            os.write(self._file(), self._encode(line) + b"\n")
+            encoded = self._encode(line)
+        except UnicodeEncodeError:  # a file's name is bytes of any kind
+            encoded = self._encode({name: _readable(value) for name, value in line.items()})
+        try:
+            os.write(self._file(), encoded + b"\n")
         except OSError as error:
             if self._told is None or time.monotonic() - self._told > _TELL:
                 self._told = time.monotonic()
@@ -108,3 +112,12 @@ class Trail:
             self._fd = None
 
     close = reopen
+
+
+def _readable(value: Any) -> Any:
+    """The same with bytes that are no UTF-8 as ``\\xff``."""
+    if isinstance(value, str):
+        return value.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    if isinstance(value, (list, tuple)):
+        return [_readable(one) for one in value]
+    return value

@@ -80,7 +80,7 @@ class Stages:
         if any(file.sources for file in description.inputs) and not self._moved(live, Instruction.CHECK_INPUT):
             return  # it is looked at again once they have arrived
         paths = [file.path for file in description.inputs]
-        missing = await asyncio.to_thread(self._sessions.missing, live.record.session, paths)
+        missing = await asyncio.to_thread(self._sessions.missing, live.record.session, paths, patterns=False)
         self.engine.went_well(live)
         self.engine.post(live.record.id, InputChecked(tuple(missing)))
 
@@ -93,15 +93,16 @@ class Stages:
             return
         missing = await self._missing_output(live, description)
         if not missing:
-            files = [file.path for file in description.inputs if file.delete_on_termination]
-            files += [file.path for file in description.outputs if file.delete_on_termination]
-            await asyncio.to_thread(self._sessions.clear, live.record.session, files)
+            came = [file.path for file in description.inputs if file.delete_on_termination]
+            left = [file.path for file in description.outputs if file.delete_on_termination]
+            await asyncio.to_thread(self._sessions.clear, live.record.session, came, patterns=False)
+            await asyncio.to_thread(self._sessions.clear, live.record.session, left, patterns=True)
         self.engine.went_well(live)
         self.engine.post(live.record.id, OutputChecked(missing))
 
     async def _missing_output(self, live: Live, description: ActivityDescription) -> tuple[str, ...]:
         paths = [file.path for file in description.outputs if not file.optional]
-        return tuple(await asyncio.to_thread(self._sessions.missing, live.record.session, paths))
+        return tuple(await asyncio.to_thread(self._sessions.missing, live.record.session, paths, patterns=True))
 
     def _moved(self, live: Live, instruction: Instruction) -> bool:
         """Whether everything has been moved; where not, it is being moved from now on."""

@@ -18,6 +18,7 @@ from argosy.staging.checksums import Checksums
 from argosy.staging.finding import find, is_pattern
 
 from . import copies
+from .declared import checksums_of, compare
 from .listing import Listings
 from .removing import remove_tree
 from .weighing import size_below, weights_below
@@ -87,24 +88,10 @@ class Sessions:
         """The ids of the activities of an account whose jobs have copies of credentials."""
         return copies.kept_beside(self.path(_ANY_ID, account))
 
-    def missing(self, session: str, paths: Sequence[str]) -> list[str]:
-        """Which of these files are not there."""
-        return [path for path in paths if not self._exists(session, path)]
-
-    def _exists(self, session: str, path: str) -> bool:
-        if is_pattern(path):
-            try:
-                return bool(find(session, path, 1))
-            except TransferFailed as failure:
-                return failure.fault is not Fault.MISSING  # there are more than one
-        try:
-            with parent_of(session, path) as (fd, name):
-                os.stat(name, dir_fd=fd, follow_symlinks=False)
-        except (NotFound, FileNotFoundError, InvalidInput):
-            return False
-        except NotADirectoryError:  # the job has made something else of it
-            return False
-        return True
+    def missing(self, session: str, paths: Sequence[str], *, patterns: bool) -> list[str]:
+        """Which of these files are not there. `patterns`: names with ``*``, ``?`` or ``[`` in them stand for what fits,
+        as those of outputs do; inputs have the names that they have."""
+        return [path for path in paths if not (_fitted if patterns and is_pattern(path) else _exists)(session, path)]
 
     def size_of(self, session: str, path: str) -> int | None:
         """The size of a plain file; None of anything else."""
@@ -115,12 +102,12 @@ class Sessions:
             return None
         return status.st_size if stat.S_ISREG(status.st_mode) else None
 
-    def clear(self, session: str, paths: Sequence[str]) -> None:
-        """Remove files, directories with all they hold (by a trailing slash), and what fits patterns; what is not there
-        is removed already."""
+    def clear(self, session: str, paths: Sequence[str], *, patterns: bool) -> None:
+        """Remove files, directories with all they hold (by a trailing slash), and what fits `patterns`, as in
+        `missing`; what is not there is removed already."""
         for path in paths:
             named = [path]
-            if is_pattern(path):
+            if patterns and is_pattern(path):
                 try:
                     named = [one.path for one in find(session, path, sys.maxsize)]
                 except TransferFailed:
@@ -190,7 +177,7 @@ class Sessions:
         where it is longer than `most`, Conflict where a file is there that is not to be replaced.
         """
         executable = executable or (declared is not None and declared.executable)
-        wanted = _declared_checksums(declared)
+        wanted = checksums_of(declared)
         digest = Checksums(wanted) if wanted else None
         size = 0
         partial = f"{_PARTIAL}{os.urandom(8).hex()}"
@@ -212,7 +199,7 @@ class Sessions:
                         if most is not None and size > most:
                             raise NoRoom(f"{path!r} does not fit: {max(most, 0)} bytes are left of the quota")
                         await _to_its_end(_write_all, fd, chunk, digest)
-                    _check_declared(path, size, digest.hexadecimal() if digest else {}, declared)
+                    compare(path, size, digest.hexadecimal() if digest else {}, declared)
                     await _to_its_end(os.fsync, fd)
                 finally:
                     os.close(fd)
@@ -237,7 +224,7 @@ class Sessions:
 
     def put_inline(self, session: str, path: str, content: str, *, executable: bool) -> None:
         """Write a file whose content came with the description, whole or not at all; one that is there stays."""
-        if self._exists(session, path):
+        if _exists(session, path):
             return
         partial = f"{_PARTIAL}{os.urandom(8).hex()}"
         with parent_of(session, path, make=True) as (parent, name):
@@ -288,24 +275,22 @@ def _write_all(fd: int, chunk: bytes, digest: Checksums | None) -> None:
         view = view[os.write(fd, view) :]
 
 
-def _declared_checksums(declared: InputFile | None) -> dict[str, str]:
-    if declared is None:
-        return {}
-    given = (("sha256", declared.sha256), ("adler32", declared.adler32), ("md5", declared.md5))
-    return {name: value for name, value in given if value is not None}
+def _fitted(session: str, pattern: str) -> bool:
+    try:
+        return bool(find(session, pattern, 1))
+    except TransferFailed as failure:
+        return failure.fault is not Fault.MISSING  # there are more than one
 
 
-_SHOWN = {"sha256": "SHA-256", "adler32": "Adler-32", "md5": "MD5"}
-
-
-def _check_declared(path: str, size: int, sums: Mapping[str, str], declared: InputFile | None) -> None:
-    if declared is None:
-        return
-    if declared.size is not None and size != declared.size:
-        raise InvalidInput(f"{path!r} has {size} bytes; {declared.size} were declared", element=path)
-    for name, value in _declared_checksums(declared).items():
-        if sums[name] != value:
-            raise InvalidInput(f"{path!r} has the {_SHOWN[name]} {sums[name]}; {value} was declared", element=path)
+def _exists(session: str, path: str) -> bool:
+    try:
+        with parent_of(session, path) as (fd, name):
+            os.stat(name, dir_fd=fd, follow_symlinks=False)
+    except (NotFound, FileNotFoundError, InvalidInput):
+        return False
+    except NotADirectoryError:  # the job has made something else of it
+        return False
+    return True
 
 
 def _no_such(path: str, error: OSError) -> NotFound | InvalidInput:

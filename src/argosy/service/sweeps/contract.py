@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from argosy.languages.sweeps import Options
@@ -67,6 +67,10 @@ class SweepOperations(ABC):
     @abstractmethod
     async def sweep_events(self, caller: Caller, id: str, *, after: int = 0, limit: int = 1000) -> list[SweepEvent]:
         """The history of a sweep itself; its activities have their own."""
+
+    @abstractmethod
+    def stream_sweep(self, caller: Caller, id: str, *, after: int = 0) -> AsyncIterator[Sequence[SweepEvent]]:
+        """The same as it happens, those after `after` first, until the sweep is over. Raises NotFound."""
 
     @abstractmethod
     async def hold_sweep(self, caller: Caller, id: str) -> Sweep:

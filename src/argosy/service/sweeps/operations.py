@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 import msgspec
@@ -94,6 +94,9 @@ class SweepService(SweepOperations):
             groups=tuple(sorted(caller.groups)),
             local_account=await self._maker.account(caller),
         )
+        most = self._admission.limits.unfinished
+        if most and min(window, expansion.count) > most:
+            notes = [*notes, f"no more than {most} of its jobs are unfinished at a time: so many you may have in all"]
         events = [SweepEvent(sweep.id, now, "created", state, f"{expansion.count} jobs", caller.name)]
         events += [SweepEvent(sweep.id, now, "note", state, note) for note in notes]
         made = await self._store.create_sweep(
@@ -142,6 +145,11 @@ class SweepService(SweepOperations):
     async def sweep_events(self, caller: Caller, id: str, *, after: int = 0, limit: int = 1000) -> list[SweepEvent]:
         await self._sweep_of(caller, Operation.SWEEP_EVENTS, id)
         return await self._store.sweep_events(id, after=after, limit=limit)
+
+    async def stream_sweep(self, caller: Caller, id: str, *, after: int = 0) -> AsyncIterator[Sequence[SweepEvent]]:
+        await self._sweep_of(caller, Operation.STREAM_SWEEP, id)
+        async for events in self._sweeps.stories.follow(id, after):
+            yield events
 
     async def hold_sweep(self, caller: Caller, id: str) -> Sweep:
         await self._sweep_of(caller, Operation.HOLD_SWEEP, id)

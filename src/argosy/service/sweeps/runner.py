@@ -35,6 +35,7 @@ from ..caller import Caller
 from ..lifecycle import TerminateAsked
 from ..policy import ServicePolicy
 from .deciding import Become, EndActivities, Expand, Remove, Wait, become, next_step
+from .stories import Stories
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,9 @@ _PAGE = 200
 _TRIES = 100
 #: How many refused jobs have an event each; the counts tell of all.
 _TOLD = 1000
+#: How often it is recorded that a sweep waits at a limit, and how soon one looks again for room, in seconds.
+_TELL_AGAIN = 60.0
+_LOOK_AGAIN = 0.25
 _NOT_ENDING = tuple(
     state.value for state in ActivityState if not state.final and state is not ActivityState.TERMINATING
 )
@@ -64,6 +68,8 @@ class Maker:
 
     look_at: Callable[[Caller, Description], None]
     prepare: Callable[[Sweep, Description, Mapping[str, Value]], tuple[NewActivity, Callable[[], None]]]
+    spare: Callable[[str], Awaitable[tuple[int, ArgosyError | None]]]
+    """How many more of an owner's the service would take now, and why no more."""
     room: Callable[[str, Sequence[NewActivity]], Awaitable[int]]
     """How many of these, the first ones, the service takes of their owner now; `taken` says that it has."""
     taken: Callable[[str, int], None]
@@ -80,6 +86,10 @@ class _Active:
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
     expansion: Expansion | None = None
+    limited: str | None = None
+    """Its owner, while the service takes no more of that owner's."""
+    told: float = -_TELL_AGAIN
+    """When it was last recorded that it waits, on the monotonic clock."""
 
 
 def read_document(document: SweepDocument) -> tuple[Expansion, list[str]]:
@@ -110,6 +120,7 @@ class SweepRunner:
         self._policy = policy
         self._worker = worker
         self._fault = fault
+        self.stories = Stories(store)
         self._active: dict[str, _Active] = {}
         self._rounds: asyncio.Task[None] | None = None
         self._unsubscribe: Callable[[], None] | None = None
@@ -122,6 +133,7 @@ class SweepRunner:
 
     async def stop(self) -> None:
         """Stop. The next worker goes on."""
+        self.stories.stop()
         if self._unsubscribe is not None:
             self._unsubscribe()
         tasks = [active.task for active in self._active.values() if active.task is not None]
@@ -154,6 +166,7 @@ class SweepRunner:
             result = await self._store.change_sweep(changed, events)
             if isinstance(result, Sweep):
                 self._poke(id)
+                self.stories.told(id)
                 return result
         raise Unavailable(f"the sweep {id} changes all the time; ask again in a moment")
 
@@ -192,8 +205,12 @@ class SweepRunner:
     def _committed(self, events: Sequence[Event], records: Mapping[str, Activity]) -> None:
         del events
         for record in records.values():
-            if record.sweep is not None and record.state.final:
-                self._poke(record.sweep)
+            if record.state.final:
+                if record.sweep is not None:
+                    self._poke(record.sweep)
+                for active in self._active.values():
+                    if active.limited == record.owner:
+                        active.news.set()
 
     # -- rounds -----------------------------------------------------------------------------------
 
@@ -218,6 +235,9 @@ class SweepRunner:
     async def _go_on(self, id: str, active: _Active) -> None:
         tries = 0
         while True:
+            if active.limited is not None:
+                # Many may end at about the same time; counting what there is is not cheap.
+                await asyncio.sleep(_LOOK_AGAIN)
             active.news.clear()
             try:
                 more = await self._step(id, active)
@@ -265,6 +285,7 @@ class SweepRunner:
                 now = time.time()
                 changed, event = become(sweep, state, now, self._policy.retention, reason=reason, by=sweep.by)
                 await self._store.change_sweep(changed, [event])  # a Conflict is looked at again
+                self.stories.told(id)
                 return True
             case EndActivities():
                 await self._end(sweep, sweep.by or sweep.owner)
@@ -285,7 +306,13 @@ class SweepRunner:
             found, _ = await asyncio.to_thread(read_document, document)
             expansion = active.expansion = found
         start = sweep.next
-        jobs = await asyncio.to_thread(_make, expansion, start, min(most, _CHUNK))
+        spare, why = await self._maker.spare(sweep.owner)
+        if spare <= 0 and why is not None:
+            return await self._wait_at(sweep, why.message, active)
+        wanted = min(most, _CHUNK)
+        if spare >= wanted:
+            await self._go_on_from(sweep, active)
+        jobs = await asyncio.to_thread(_make, expansion, start, min(wanted, spare))
         stop = start + len(jobs)
         made: list[NewActivity] = []
         begin: list[Callable[[], None]] = []
@@ -319,10 +346,29 @@ class SweepRunner:
             self._maker.taken(sweep.owner, len(made))
         if isinstance(result, Conflict):
             return True  # held or terminated meanwhile: what is recorded is looked at again
+        if told:
+            self.stories.told(sweep.id)
         self._fault("sweep-after")
         for one in begin:
             one()
         return True
+
+    async def _wait_at(self, sweep: Sweep, why: str, active: _Active) -> bool:
+        """Nothing more is made until there is room; whoever looks at the sweep is told why."""
+        first, active.limited = active.limited is None, sweep.owner
+        reason = f"no more jobs are made now: {why}"
+        if sweep.reason != reason and time.monotonic() - active.told >= _TELL_AGAIN:
+            active.told = time.monotonic()
+            now = time.time()
+            event = SweepEvent(sweep.id, now, "waiting", sweep.state, reason)
+            await self._store.change_sweep(sweep.but(changed=now, reason=reason), [event])
+            self.stories.told(sweep.id)
+        return first  # what ended while it was counted poked nobody yet
+
+    async def _go_on_from(self, sweep: Sweep, active: _Active) -> None:
+        active.limited = None
+        if sweep.reason is not None:
+            await self._store.change_sweep(sweep.but(changed=time.time(), reason=None), ())
 
     async def _end(self, sweep: Sweep, by: str) -> None:
         """See to it that its activities are being ended. Those in another worker's hands are asked for again later."""
@@ -353,6 +399,7 @@ class SweepRunner:
             await self._end(sweep, sweep.by or sweep.owner)
             return False
         await self._store.remove_sweep(sweep.id)
+        self.stories.told(sweep.id)
         return True
 
 

@@ -85,7 +85,11 @@ class S3(HTTP):
             or f"https://s3.{self._options.region}.amazonaws.com"
         )
         scheme, _, rest = endpoint.rstrip("/").partition("://")
-        key = quote(unquote(url.path.lstrip("/")), safe="/-_.~")
+        try:
+            key = quote(unquote(url.path.lstrip("/"), errors="strict"), safe="/-_.~")
+        except UnicodeDecodeError:
+            # A server might take it for another one, and one file would take the other's place.
+            raise InvalidInput(f"{url} is no key: those of S3 are text in UTF-8") from None
         where = (
             f"{scheme}://{url.host}.{rest}/{key}"
             if self._options.style == "virtual"

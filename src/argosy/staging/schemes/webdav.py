@@ -149,11 +149,11 @@ def read_listing(url: Url, data: bytes) -> list[tuple[str, int | None, bool]]:
         raise TransferFailed(f"{url}: the server's list cannot be read: {error.message}", Fault.REFUSED) from error
     if root.tag != f"{_DAV}multistatus":
         raise TransferFailed(f"{url}: the server answers with {root.tag!r} in place of a list", Fault.REFUSED)
-    base = unquote(wire(url).path)
+    base = unquote(wire(url).path, errors="surrogateescape")
     found = []
     for response in root.iterfind(f"{_DAV}response"):
         href = response.findtext(f"{_DAV}href", "").strip()
-        path = unquote(urlsplit(urljoin(wire(url).bare, href)).path)
+        path = unquote(urlsplit(urljoin(wire(url).bare, href)).path, errors="surrogateescape")
         name = path[len(base) :].strip("/") if path.startswith(base) else ""
         if not name or "/" in name or name in (".", "..") or name.startswith(PARTIAL):
             continue

@@ -1,0 +1,102 @@
+"""What ``-o`` and ``argosy files get`` fetch: a file, a directory with all that is in it, or what a pattern fits."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import posixpath
+import re
+from collections.abc import Iterator
+from urllib.parse import unquote_to_bytes
+
+from argosy.client import Client
+from argosy.languages.documents import FileDocument
+from argosy.model import InvalidInput, NotFound
+
+from .progress import moving
+
+_MAGIC = re.compile(r"[*?[]")
+
+
+def fetch(client: Client, id: str, there: str, here: str | None, *, literal: bool = False) -> list[str]:
+    """Fetch what `there` means of a job's directory, and say where it is now.
+
+    `here` is a file or a directory for a file, otherwise a directory, which is made; where nothing is said it has the
+    name that it has there, and what a pattern fits comes into this directory. `literal`: nothing is a pattern. Raises
+    NotFound where there is nothing.
+    """
+    path = there.rstrip("/") or "."
+    if _MAGIC.search(path) and not literal:
+        return _fitting(client, id, path, here or ".")
+    if not there.endswith("/") and posixpath.normpath(path) != ".":
+        try:
+            return [_file(client, id, path, here or os.path.basename(path))]
+        except InvalidInput:
+            if not _is_directory(client, id, path):
+                raise
+    return _below(client, id, path, here or os.path.basename(path) or ".")
+
+
+def _file(client: Client, id: str, there: str, here: str) -> str:
+    with moving(f"fetching {there}") as progress:
+        return client.get_file(id, there, here, progress=progress)
+
+
+def _is_directory(client: Client, id: str, path: str) -> bool:
+    parent, name = posixpath.split(posixpath.normpath(path))
+    return any(_name(entry) == name and entry.type == "directory" for entry in client.list_files(id, parent))
+
+
+def _below(client: Client, id: str, there: str, here: str) -> list[str]:
+    """A directory with all that is in it; links stay there, as they do when a directory is sent to a target."""
+    fetched = []
+    left = [(there, here)]
+    while left:
+        there, here = left.pop()
+        entries = list(client.list_files(id, "" if there == "." else there))
+        os.makedirs(here, exist_ok=True)
+        for entry in entries:
+            name = _name(entry)
+            inner, outer = posixpath.join(there, name), os.path.join(here, name)
+            if entry.type == "directory":
+                left.append((inner, outer))
+            elif entry.type == "file":
+                fetched.append(_file(client, id, inner, outer))
+    return fetched
+
+
+def _fitting(client: Client, id: str, pattern: str, here: str) -> list[str]:
+    parts = posixpath.normpath(pattern).split("/")
+    fixed = next(index for index, part in enumerate(parts) if _MAGIC.search(part))
+    base = "/".join(parts[:fixed])
+    fetched = []
+    for path, entry in _walk(client, id, base, parts[fixed:]):
+        target = os.path.join(here, os.path.relpath(path, base or "."))
+        if entry.type == "directory":
+            fetched += _below(client, id, path, target)
+        elif entry.type == "file":
+            os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
+            fetched.append(_file(client, id, path, target))
+    if not fetched:
+        raise NotFound(f"the job has left nothing that fits {pattern}")
+    return fetched
+
+
+def _walk(client: Client, id: str, path: str, parts: list[str]) -> Iterator[tuple[str, FileDocument]]:
+    for entry in client.list_files(id, path):
+        name = _name(entry)
+        if not fnmatch.fnmatchcase(name, parts[0]) or (name.startswith(".") and not parts[0].startswith(".")):
+            continue
+        inner = posixpath.join(path, name)
+        if len(parts) == 1:
+            yield inner, entry
+        elif entry.type == "directory":
+            yield from _walk(client, id, inner, parts[1:])
+
+
+def _name(entry: FileDocument) -> str:
+    """Its last part, as bytes of any kind that it may be: only its address has them. It never leads anywhere else."""
+    name = os.fsdecode(unquote_to_bytes(entry.href.rpartition("/")[2]))
+    if "/" in name or name in ("", ".", "..") or "\0" in name:
+        raise InvalidInput(f"the service told of a file {name!r}, which is no name", element="path")
+    return name
