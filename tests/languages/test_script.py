@@ -242,3 +242,21 @@ def test_every_directive_is_published() -> None:
 )
 def test_what_only_slurm_knows_reaches_slurm(line: str, custom: dict[str, object]) -> None:
     assert read("#!/bin/sh", line).custom == custom
+
+
+def test_lines_end_as_shells_have_it() -> None:
+    """What else Unicode takes for the end of a line may be within a value, and a command may have a CR in it."""
+    text = "#!/bin/sh\n#SBATCH --job-name='a\u2028b\x85c'\nprintf '%s' 'x\r\n\x0c#SBATCH --nonsense'\n"
+    parsed = check(Script().parse(text.encode()))
+    assert parsed.one().name == "a\u2028b\x85c"
+    assert not parsed.notes
+    for windows in ("#!/bin/sh\r\necho\r\n", "#!/bin/sh\n#SBATCH -n 2\r\n"):
+        with pytest.raises(NotValid, match="Windows"):
+            Script().parse(windows.encode())
+
+
+def test_what_is_written_is_read_again_whatever_is_in_its_values() -> None:
+    odd = ["\r\n", "a\u2028b", "\x85", "\x0c#SBATCH --nonsense", "#SBATCH x"]
+    written = Script().write(Description(executable="echo", arguments=odd, name="a\u2028b"))
+    back = check(Script().parse(written.data)).one()
+    assert back.name == "a\u2028b"

@@ -110,7 +110,7 @@ def _records(text: str) -> Iterator[tuple[dict[str, str], str]]:
     """Each record's values, and its text."""
     for part in re.split(r"^=+[ \t]*$", text, flags=re.MULTILINE):
         record = {}
-        for line in part.splitlines():
+        for line in part.split("\n"):
             key, _, value = line.partition(" ")
             record[key] = value.strip()
         if part.strip() and "jobnumber" in record:

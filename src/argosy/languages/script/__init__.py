@@ -48,8 +48,6 @@ class Script(Language):
             text = data.decode()
         except UnicodeDecodeError as error:
             raise NotValid(f"the script is no UTF-8: {error}") from None
-        if "\r\n" in text:
-            raise NotValid("the script has line ends of Windows, with which no shell runs it; convert it (dos2unix)")
         asked = _gather(text)
         description = describe(asked)
         shell = asked.shell.split()[0] if asked.shell else None
@@ -87,8 +85,11 @@ def _gather(text: str) -> Asked:
     asked = Asked("")
     commands = False
     others: set[str] = set()
-    for number, line in enumerate(text.splitlines(), 1):
+    # Lines as shells and batch systems have them: what else Unicode takes for a line's end may be within a value.
+    for number, line in enumerate(text.split("\n"), 1):
         dialect = next((one for one in DIALECTS if re.match(re.escape(one.mark) + r"[ \t]+\S", line)), None)
+        if line.endswith("\r") and (number == 1 or dialect is not None):
+            raise NotValid("the script has line ends of Windows, with which no shell runs it; convert it (dos2unix)")
         if dialect is None:
             commands = commands or bool(line.strip() and not line.lstrip().startswith("#"))
             continue
