@@ -7,12 +7,12 @@ import socket
 import threading
 from collections.abc import Iterator
 
-import aiohttp
 import httpx
 import pytest
 
 from argosy.model import InvalidInput, NotAllowed, Unavailable
-from argosy.outbound import OutboundPolicy, Url, client, connect, connector, shown
+from argosy.outbound import OutboundPolicy, Url, client, connect, shown
+from argosy.outbound.web import Client
 
 
 @pytest.mark.parametrize(
@@ -215,10 +215,11 @@ async def test_the_name_is_judged_when_it_is_connected_to(port: int, monkeypatch
         await connect(policy, "rebound.example.org", port, timeout=5)
     import ssl
 
-    async with aiohttp.ClientSession(connector=connector(policy, tls=ssl.create_default_context())) as session:
-        with pytest.raises((NotAllowed, aiohttp.ClientConnectorDNSError, OSError)) as caught:
-            await session.get(f"http://rebound.example.org:{port}/")
-        assert "does not connect to" in str(caught.value)
+    web = Client(policy, ssl.create_default_context(), connecting=5, idle=5)
+    with pytest.raises(NotAllowed, match="does not connect to"):
+        async with web.ask("GET", Url.parse(f"http://rebound.example.org:{port}/"), {}):
+            pass
+    web.close()
 
 
 @pytest.mark.anyio

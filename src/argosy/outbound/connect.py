@@ -1,18 +1,14 @@
-"""Connections to addresses that the policy has judged: bare sockets, and a connector for aiohttp."""
+"""Connections to addresses that the policy has judged."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
-import ssl
-from typing import TYPE_CHECKING, Any
 
 from argosy.model import Unavailable
 
 from .policy import Address, OutboundPolicy
-
-if TYPE_CHECKING:
-    import aiohttp
 
 
 async def connect(policy: OutboundPolicy, host: str, port: int, *, timeout: float) -> socket.socket:
@@ -27,7 +23,8 @@ async def connect(policy: OutboundPolicy, host: str, port: int, *, timeout: floa
                     last = error
     except TimeoutError:
         raise Unavailable(f"{host}:{port} does not answer within {timeout:g} s") from None
-    words = last.strerror if last is not None and last.strerror else "it has no address"
+    # asyncio's own words for it repeat the address, and not what is wrong.
+    words = os.strerror(last.errno) if last is not None and last.errno else "it has no address"
     raise Unavailable(f"{host}:{port} cannot be reached: {words}")
 
 
@@ -41,35 +38,3 @@ async def _connected(address: Address, port: int) -> socket.socket:
         made.close()
         raise
     return made
-
-
-def connector(
-    policy: OutboundPolicy, *, tls: ssl.SSLContext, limit: int = 100, keep: float = 15.0
-) -> aiohttp.TCPConnector:
-    """Connections for aiohttp. Names are resolved and judged here; whoever asks must `policy.check` each URL before,
-    for aiohttp does not have an address that stands in the URL resolved. `limit` is the most connections, `keep` how
-    long an idle one stays, in seconds."""
-    import aiohttp
-    from aiohttp.abc import AbstractResolver, ResolveResult
-
-    class Resolver(AbstractResolver):
-        async def resolve(
-            self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-        ) -> list[ResolveResult]:
-            return [
-                ResolveResult(
-                    hostname=host,
-                    host=str(address),
-                    port=port,
-                    family=socket.AF_INET6 if address.version == 6 else socket.AF_INET,
-                    proto=socket.IPPROTO_TCP,
-                    flags=socket.AI_NUMERICHOST,
-                )
-                for address in await policy.resolve(host, port)
-            ]
-
-        async def close(self) -> None:
-            """Nothing is kept open."""
-
-    options: dict[str, Any] = {"ssl": tls, "limit": limit, "keepalive_timeout": keep, "use_dns_cache": False}
-    return aiohttp.TCPConnector(resolver=Resolver(), **options)

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 #: Files of one activity that are moved, or wait for their turn, at the same time.
-_AT_ONCE = 32
+_AT_ONCE = 64
 _PAGE = 1000
 
 #: The kinds of the events that tell of files.

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import socket
 import struct
 from concurrent.futures import Executor
 
-import aiohttp
-
+from argosy.outbound.web import Answer
 from argosy.staging.errors import Fault, TransferFailed
 from argosy.staging.scheme import Sink
 from argosy.staging.threads import run_abortable
@@ -21,28 +18,19 @@ LARGE = 4 * 1024 * 1024
 _PIECE = 1024 * 1024
 
 
-async def receive(what: str, answer: aiohttp.ClientResponse, sink: Sink, executor: Executor, idle: float) -> None:
+async def receive(what: str, answer: Answer, sink: Sink, executor: Executor, idle: float) -> None:
     """Write an answer's body to the sink. `idle` is for how long nothing may come, in seconds."""
     size = answers.length(answer.headers)
-    transport = answer.connection.transport if answer.connection is not None else None
-    plain = transport is not None and transport.get_extra_info("sslcontext") is None
-    if transport is None or not plain or size is None or size < LARGE or "Transfer-Encoding" in answer.headers:
-        async for piece in answer.content.iter_any():
+    taken = answer.take() if size is not None and size >= LARGE else None
+    if size is None or taken is None:
+        async for piece in answer.pieces():
             await sink.write(piece)
         return
-    assert isinstance(transport, asyncio.ReadTransport)
-    early = []
-    while piece := answer.content.read_nowait():
-        early.append(piece)
-    # After that, for taking pieces lets the transport read again; before the loop can do so.
-    transport.pause_reading()
-    left = size - sum(map(len, early))
-    for piece in early:
-        await sink.write(piece)
-    if not left:
-        return
-    connected = transport.get_extra_info("socket")
-    with socket.socket(fileno=os.dup(connected.fileno())) as own:
+    early, own = taken
+    with own:
+        left = size - sum(map(len, early))
+        for piece in early:
+            await sink.write(piece)
         own.setblocking(True)
         own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", int(idle), int(idle % 1 * 1e6)))
         try:

@@ -9,12 +9,13 @@ from typing import Any
 
 from argosy.model.description import CreationFlag
 from argosy.outbound import Url
+from argosy.outbound.web import Answer
 from argosy.staging import checksums
 from argosy.staging.errors import Fault, TransferFailed
 from argosy.staging.scheme import Call, Content, Context, Scheme, Sink, Stat
 
 from . import answers, bulk
-from .web import Answer, Headers, Web
+from .web import Headers, Web
 
 _WANTED = {
     "Want-Repr-Digest": "sha-256=10, sha-512=5, md5=1",

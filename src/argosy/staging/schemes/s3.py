@@ -30,13 +30,14 @@ from argosy.languages.contract import NotValid
 from argosy.model import InvalidInput
 from argosy.model.description import CreationFlag
 from argosy.outbound import Url
+from argosy.outbound.web import Answer
 from argosy.staging.contract import Direction, S3Keys
 from argosy.staging.errors import Fault, TransferFailed
 from argosy.staging.scheme import Call, Content, Context, Entry
 
 from . import answers, sigv4
 from .http import HTTP
-from .web import Answer, Headers, Signing
+from .web import Headers, Signing
 
 #: Parts of one file that are sent at once; each is in memory as long.
 _AT_ONCE = 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import os
@@ -10,14 +11,10 @@ import ssl
 import tempfile
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any
 from urllib.parse import urljoin
 
-import aiohttp
-from yarl import URL
-
-from argosy.model import ArgosyError
-from argosy.outbound import Url, connector
+from argosy.outbound import Url
+from argosy.outbound.web import Answer, Body, Client, WebFault
 from argosy.staging.contract import Credentials
 from argosy.staging.errors import Fault, TransferFailed
 from argosy.staging.scheme import Context
@@ -30,10 +27,8 @@ MAX_REDIRECTS = 10
 _IDLE_SESSIONS = 8
 #: Not every name that begins with 127. is an address.
 _THIS_MACHINE = re.compile(r"localhost|::1|127(\.[0-9]+){3}")
+_SCHEMES = ("http", "https")
 _REDIRECT = frozenset({301, 302, 307, 308})
-_BUFFER = 1024 * 1024
-
-Answer = aiohttp.ClientResponse
 Headers = Mapping[str, str]
 #: Makes the headers that let us in, for the URL that is asked.
 Signing = Callable[[str, Url, Headers], Headers]
@@ -44,7 +39,7 @@ class Web:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._sessions: OrderedDict[str, tuple[aiohttp.ClientSession, list[int]]] = OrderedDict()
+        self._clients: OrderedDict[str, tuple[Client, list[int]]] = OrderedDict()
 
     @contextlib.asynccontextmanager
     async def ask(
@@ -54,7 +49,7 @@ class Web:
         credentials: Credentials,
         *,
         headers: Headers | None = None,
-        body: Callable[[], Any] | None = None,
+        body: Body | None = None,
         size: int | None = None,
         signing: Signing | None = None,
         accept: frozenset[int] = frozenset(),
@@ -65,98 +60,54 @@ class Web:
         Raises TransferFailed, NotAllowed, Unavailable.
         """
         origin, seen = _origin(url), {url.text}
-        async with self._session(url, credentials) as session:
+        certificate = credentials.certificate if url.scheme == "https" else None
+        key = hashlib.sha256(certificate.encode()).hexdigest() if certificate else ""
+        client = self._client(key, certificate)
+        try:
             while True:
-                self._context.policy.check(url, schemes=("http", "https"))
-                sent = {"Accept-Encoding": "identity", **(headers or {})}
+                self._context.policy.check(url, schemes=_SCHEMES)
+                sent = {"User-Agent": "Argosy", "Accept": "*/*", "Accept-Encoding": "identity", **(headers or {})}
                 # To another origin than the one that was named goes nothing that lets us in.
                 if _origin(url) == origin:
                     sent |= signing(method, url, sent) if signing is not None else _login(url, credentials)
-                if body is not None and size is not None:
-                    sent["Content-Length"] = str(size)
-                async with self._one(session, method, url, sent, body) as answer:
+                async with client.ask(method, url, sent, body, size) as answer:
+                    if 200 <= answer.status < 300 or answer.status in accept:
+                        yield answer
+                        return
                     if answer.status in _REDIRECT and "Location" in answer.headers:
                         url = _next(url, answer.headers["Location"], seen)
                         continue
-                    if not 200 <= answer.status < 300 and answer.status not in accept:
-                        text = (await _beginning(answer)) if method != "HEAD" else ""
-                        raise answers.failure(str(url), answer.status, answer.reason, answer.headers, text)
-                    yield answer
-                    return
-
-    @contextlib.asynccontextmanager
-    async def _one(
-        self,
-        session: aiohttp.ClientSession,
-        method: str,
-        url: Url,
-        headers: Headers,
-        body: Callable[[], Any] | None,
-    ) -> AsyncIterator[Answer]:
-        what = str(url)
-        try:
-            async with session.request(
-                method,
-                URL(url.bare, encoded=True),
-                headers=headers,
-                data=body() if body is not None else None,
-                allow_redirects=False,
-            ) as answer:
-                yield answer
-        except ArgosyError:
-            raise
-        except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
-            cause = getattr(error, "certificate_error", None) or error.__cause__ or error
-            if isinstance(cause, ssl.SSLError):
-                raise answers.tls_failure(what, cause) from error
-            raise TransferFailed(f"{what}: no secure connection: {error}", Fault.TRANSIENT) from error
-        except aiohttp.ClientPayloadError as error:
-            raise TransferFailed(f"{what}: the answer ended too early", Fault.TRANSIENT) from error
+                    text = (await _beginning(answer)) if method != "HEAD" else ""
+                    raise answers.failure(str(url), answer.status, answer.reason, answer.headers, text)
+        except WebFault as error:
+            raise TransferFailed(f"{url}: {error}", Fault.TRANSIENT) from error
         except TimeoutError as error:
-            raise TransferFailed(f"{what}: the server does not answer in time", Fault.TRANSIENT) from error
-        except aiohttp.InvalidURL as error:
-            raise TransferFailed(f"{what} is no URL that can be asked for", Fault.REFUSED) from error
-        except (aiohttp.ClientError, OSError) as error:
-            inner = _argosy_error(error)
-            if inner is not None:
-                raise inner from error
-            if isinstance(error, ssl.SSLError):
-                raise answers.tls_failure(what, error) from error
-            words = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            raise TransferFailed(f"{what}: {words}", Fault.TRANSIENT) from error
-
-    @contextlib.asynccontextmanager
-    async def _session(self, url: Url, credentials: Credentials) -> AsyncIterator[aiohttp.ClientSession]:
-        """A session for these credentials' certificate. Without one all share one."""
-        certificate = credentials.certificate if url.scheme == "https" else None
-        key = hashlib.sha256(certificate.encode()).hexdigest() if certificate else ""
-        if key not in self._sessions:
-            self._sessions[key] = (self._made(certificate), [0])
-        session, users = self._sessions[key]
-        self._sessions.move_to_end(key)
-        users[0] += 1
-        try:
-            yield session
+            raise TransferFailed(f"{url}: the server does not answer in time", Fault.TRANSIENT) from error
+        except ssl.SSLError as error:
+            raise answers.tls_failure(str(url), error) from error
+        except OSError as error:
+            words = error.strerror or str(error) or type(error).__name__
+            raise TransferFailed(f"{url}: {words}", Fault.TRANSIENT) from error
         finally:
-            users[0] -= 1
-            idle = [key for key, (_, used) in self._sessions.items() if key and not used[0]]
-            for old in idle[:-_IDLE_SESSIONS]:
-                await self._sessions.pop(old)[0].close()
+            self._leave(key)
 
-    def _made(self, certificate: str | None) -> aiohttp.ClientSession:
-        timeouts = self._context.timeouts
-        return aiohttp.ClientSession(
-            connector=connector(self._context.policy, tls=self._tls(certificate), limit=0),
-            timeout=aiohttp.ClientTimeout(
-                total=None, connect=None, sock_connect=timeouts.connect, sock_read=timeouts.idle
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,
-            read_bufsize=_BUFFER,
-            requote_redirect_url=False,
-            headers={"User-Agent": "Argosy"},
-        )
+    def _client(self, key: str, certificate: str | None) -> Client:
+        """The connections for these credentials' certificate. Without one all share one."""
+        found = self._clients.get(key)
+        if found is None:
+            timeouts = self._context.timeouts
+            made = Client(self._context.policy, self._tls(certificate), connecting=timeouts.connect, idle=timeouts.idle)
+            found = self._clients[key] = (made, [0])
+        found[1][0] += 1
+        self._clients.move_to_end(key)
+        return found[0]
+
+    def _leave(self, key: str) -> None:
+        self._clients[key][1][0] -= 1
+        if key:
+            idle = [one for one, (_, used) in self._clients.items() if one and not used[0]]
+            for old in idle[:-_IDLE_SESSIONS]:
+                self._clients.pop(old)[0].close()
 
     def _tls(self, certificate: str | None) -> ssl.SSLContext:
         if certificate is None:
@@ -174,8 +125,8 @@ class Web:
 
     async def close(self) -> None:
         """Close all connections."""
-        while self._sessions:
-            await self._sessions.popitem()[1][0].close()
+        while self._clients:
+            self._clients.popitem()[1][0].close()
 
 
 def _origin(url: Url) -> tuple[str, str, int]:
@@ -195,10 +146,16 @@ def _login(url: Url, credentials: Credentials) -> Headers:
         return {"Authorization": f"Bearer {token}"}
     known = credentials.password_for(url.host, url.place)
     if known is not None:
-        return {"Authorization": aiohttp.BasicAuth(known.user, known.password, "utf-8").encode()}
+        return _basic(known.user, known.password)
     if url.user is not None and url.password is not None:
-        return {"Authorization": aiohttp.BasicAuth(url.user, url.password, "utf-8").encode()}
+        return _basic(url.user, url.password)
     return {}
+
+
+def _basic(user: str, password: str) -> Headers:
+    if ":" in user:
+        raise TransferFailed("the name of a user cannot have a colon in it", Fault.CREDENTIAL)
+    return {"Authorization": f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"}
 
 
 def _next(url: Url, location: str, seen: set[str]) -> Url:
@@ -217,16 +174,7 @@ def _next(url: Url, location: str, seen: set[str]) -> Url:
 
 async def _beginning(answer: Answer) -> str:
     try:
-        data = await answer.content.read(2048)
-    except (aiohttp.ClientError, OSError, TimeoutError):
+        data = await answer.read(2048)
+    except (WebFault, OSError):
         return ""  # the status says enough
     return data.decode("utf-8", "replace")
-
-
-def _argosy_error(error: BaseException | None) -> ArgosyError | None:
-    """What our own resolver said, beneath what was made of it."""
-    while error is not None:
-        if isinstance(error, ArgosyError):
-            return error
-        error = error.__cause__ or error.__context__
-    return None

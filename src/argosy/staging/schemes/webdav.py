@@ -13,6 +13,7 @@ from argosy.languages import xml
 from argosy.languages.contract import NotValid
 from argosy.model.description import CreationFlag
 from argosy.outbound import Url
+from argosy.outbound.web import Answer
 from argosy.staging.contract import Direction
 from argosy.staging.errors import Fault, TransferFailed
 from argosy.staging.scheme import Call, Content, Entry
@@ -20,7 +21,7 @@ from argosy.staging.sink import PARTIAL
 from argosy.staging.words import quoted, with_path
 
 from .http import HTTP
-from .web import Answer, Headers
+from .web import Headers
 
 _DAV = "{DAV:}"
 _PROPERTIES = b'<?xml version="1.0"?><propfind xmlns="DAV:"><prop><resourcetype/><getcontentlength/></prop></propfind>'
@@ -125,8 +126,8 @@ class WebDAV(HTTP):
             body=lambda: _PROPERTIES,
             size=len(_PROPERTIES),
         ) as answer:
-            data = await answer.content.read(0)
-            async for piece in answer.content.iter_any():
+            data = b""
+            async for piece in answer.pieces():
                 data += piece
                 if len(data) > _MAX_LISTING:
                     raise TransferFailed(f"{url} has more entries than can be read", Fault.REFUSED)
