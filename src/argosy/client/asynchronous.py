@@ -450,7 +450,7 @@ class AsyncClient(AsyncAccounting, AsyncNotifying, AsyncSweepMethods):
 
     async def _do(self, call: Call[T]) -> T:
         async def send() -> T:
-            response = await self._http.request(**call.request(TIMEOUT))
+            response = await self._http.request(**call.request(TIMEOUT, awaited=True))
             if response.is_error:
                 raise from_response(response)
             return call.decode(response)

@@ -22,6 +22,8 @@ from argosy.languages.documents_credentials import (
 )
 from argosy.languages.native import Description, invalid
 
+from .vectors import Pieces, body_of
+
 T = TypeVar("T")
 
 #: The longest that one long poll asks the service to wait, in seconds.
@@ -41,7 +43,7 @@ class Call(Generic[T]):
     path: str
     answer: Any
     params: Mapping[str, Any] = field(default_factory=dict)
-    content: bytes | None = None
+    content: bytes | Pieces | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     idempotent: bool = True
     wait: float = 0.0
@@ -53,16 +55,20 @@ class Call(Generic[T]):
         value: T = None if self.answer is None else _decoder(self.answer).decode(response.content)  # type: ignore[assignment]
         return value
 
-    def request(self, timeout: float) -> dict[str, Any]:
-        """What httpx's `request` takes."""
+    def request(self, timeout: float, *, awaited: bool = False) -> dict[str, Any]:
+        """What httpx's `request` takes; `awaited`: that of its asynchronous client."""
         headers = dict(self.headers)
+        content: object = self.content
         if self.content is not None:
             headers.setdefault("Content-Type", "application/json")
+        if isinstance(self.content, Pieces):
+            headers["Content-Length"] = str(self.content.length)
+            content = self.content.awaited() if awaited else self.content
         return {
             "method": self.method,
             "url": self.path,
             "params": {key: value for key, value in self.params.items() if value is not None},
-            "content": self.content,
+            "content": content,
             "headers": headers,
             "timeout": timeout + self.wait,
         }
@@ -116,7 +122,7 @@ def submit_many(descriptions: Sequence[Describable], keys: Sequence[str] | None)
         documents.BatchElement(description=describe(description), submission_id=key)
         for description, key in zip(descriptions, keys, strict=True)
     ]
-    return Call("POST", "/v1/activities/batch", list[documents.Result], content=msgspec.json.encode(elements))
+    return Call("POST", "/v1/activities/batch", list[documents.Result], content=body_of(elements))
 
 
 def status(id: str, verbosity: str | None, model: str | None) -> Call[documents.ActivityDocument]:
