@@ -128,7 +128,7 @@ class FakeOperations(NoSweeps, FakeNotifications, FakeUsage, CredentialOperation
     async def create(self, caller: Caller, requests: Sequence[CreateRequest]) -> list[Created | ArgosyError]:
         if self.failure is not None:
             raise self.failure
-        return [self._create(caller, request) for request in requests]
+        return [one if isinstance(one, InvalidInput) else self._create(caller, one) for one in requests]
 
     def _create(self, caller: Caller, request: CreateRequest) -> Created | ArgosyError:
         try:

@@ -5,12 +5,14 @@ import json
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from argosy.endpoints.rest import bodies
 from argosy.endpoints.rest.app import RestApp
+from argosy.languages.native import Description
 from argosy.model import ActivityState, Conflict, InvalidInput, LimitExceeded, SubmitException, Unavailable, Usage
 from tests.rest.fake import FakeOperations
 
@@ -127,15 +129,18 @@ async def test_a_batch_is_answered_element_by_element(http: httpx.AsyncClient, o
 
 def test_equal_descriptions_of_a_batch_are_read_once() -> None:
     batch = [{"description": JOB, "submission_id": str(i)} for i in range(3)] + [{"description": JOB | {"name": "n"}}]
-    read = bodies.decode_batch(json.dumps(batch).encode())
-    one, two, three, other = [element[0] for element in read if isinstance(element, tuple)]
-    assert one.description is two.description is three.description != other.description
-    assert [one.submission_id, two.submission_id, other.submission_id] == ["0", "1", None]
-    # Where one of them is wrong, the rest is what it is without that one.
-    wrong = bodies.decode_batch(json.dumps([*batch, {"description": None}]).encode())
-    assert wrong[:4] == read
-    assert isinstance(wrong[4], InvalidInput)
-    assert wrong[4].element == "[4].description"
+    reading = bodies.Reading()
+
+    def read(element: object) -> tuple[Description, str | None, list[str]]:
+        return reading.element(msgspec.Raw(json.dumps(element).encode()))
+
+    (one, first, _), (two, second, _), (three, third, _), (other, none, _) = map(read, batch)
+    assert one is two is three != other
+    assert [first, second, third, none] == ["0", "1", "2", None]
+    with pytest.raises(InvalidInput) as wrong:
+        read({"description": None})
+    assert wrong.value.element == "description"
+    assert read(batch[0])[0] is one
 
 
 async def test_an_empty_batch_has_an_empty_answer(http: httpx.AsyncClient) -> None:

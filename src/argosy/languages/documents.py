@@ -290,10 +290,13 @@ class LanguageDocument(Struct, omit_defaults=True, kw_only=True):
 
 
 class LimitsDocument(Struct, kw_only=True):
-    """What one caller may have at once; 0 is no limit, but for `body`, `vector` and `sweep`, each of one request."""
+    """What one caller may have at once; 0 is no limit, but for `body`, `vector_body`, `vector` and `sweep`, each of one
+    request."""
 
     body: int
-    """Bytes of a JSON body or a description."""
+    """Bytes of a JSON body or a description, also of one in a vector."""
+    vector_body: int = 0
+    """Bytes of a vector of creations; 0: as `body`, from a service that takes no more."""
     vector: int
     """Elements in one request."""
     unfinished: int

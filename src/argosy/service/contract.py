@@ -10,10 +10,12 @@ from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from argosy.languages.documents_credentials import DelegationRequest, NewCredential
 from argosy.languages.glue2 import Document
 from argosy.languages.native import Description
-from argosy.model import ArgosyError, RuntimeEnvironment, Share
+from argosy.model import ArgosyError, InvalidInput, RuntimeEnvironment, Share
 from argosy.store import Activity, Created, Event, Query, StoredCredential
 
 from .administration.figures import Overview
@@ -32,8 +34,7 @@ from .usage import UsageOperations
 EVERYBODY = "*"
 
 
-@dataclass(frozen=True, slots=True)
-class CreateRequest:
+class CreateRequest(msgspec.Struct, frozen=True, gc=False):
     """One activity to create. `key` is the client's own submission id: a repeat answers with the first activity."""
 
     description: Description
@@ -111,8 +112,13 @@ class Operations(Notifications, SweepOperations, UsageOperations):
         return ServicePolicy()
 
     @abstractmethod
-    async def create(self, caller: Caller, requests: Sequence[CreateRequest]) -> list[Created | ArgosyError]:
-        """Record activities and begin to work on them. A bad one is refused with its element and recorded nowhere."""
+    async def create(
+        self, caller: Caller, requests: Sequence[CreateRequest | InvalidInput]
+    ) -> list[Created | ArgosyError]:
+        """Record activities and begin to work on them. A bad one is refused with its element and recorded nowhere.
+
+        Each request is taken once, in order, when its turn comes. One that could not be read is answered by itself.
+        """
 
     @abstractmethod
     async def start(self, caller: Caller, ids: Sequence[str]) -> list[Activity | ArgosyError]:

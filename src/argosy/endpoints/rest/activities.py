@@ -18,15 +18,18 @@ from argosy.languages.documents import ActivityDocument, ActivityPage, BatchElem
 from argosy.languages.native import Description
 from argosy.model import ActivityState, ArgosyError, InvalidInput
 from argosy.model.projections import GES, MODELS, information_model
+from argosy.service.administration.limits import Limits
 from argosy.service.caller import Caller
 from argosy.service.contract import CreateRequest, Operations
 from argosy.service.information.monitoring import Verbosity
 from argosy.service.information.statuses import has_xml
-from argosy.store import Created, Query
+from argosy.store import Query
 
 from . import bodies, monitoring, render, waiting
 from .negotiation import XML, preferred
 from .notifications import subscription
+from .streaming import short_body
+from .vectors import LINES, Vectors, result
 
 T = TypeVar("T")
 
@@ -60,7 +63,7 @@ _EACH = 10
 _ids_decoder = msgspec.json.Decoder(list[str])
 
 
-def activity_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRouteHandler]:
+def activity_routes(operations: Operations, closing: asyncio.Event, limits: Limits) -> list[HTTPRouteHandler]:
     """The routes under ``/activities``, apart from files and events."""
 
     @post(
@@ -82,32 +85,31 @@ def activity_routes(operations: Operations, closing: asyncio.Event) -> list[HTTP
         )
         return Response(document, status_code=200 if existed else 201, headers=created_headers(document))
 
+    vectors = Vectors(limits)
+
     @post(
         "/activities/batch",
         status_code=200,
         operation_id="create_activities",
         summary="Create many activities; each is answered in its place, by itself",
-        opt={"body": (list[BatchElement], *bodies.media_types()[1:]), "problems": (400, 413, 415, 422, 429, 503)},
+        opt={
+            "body": (list[BatchElement], LINES, *bodies.media_types()[1:]),
+            "answers": {200: list[Result]},
+            "problems": (400, 413, 415, 422, 429, 503),
+        },
+        request_max_body_size=limits.vector_body,
     )
-    async def create_batch(request: ApiRequest, idempotency_key: Key = None, strict: Strict = False) -> list[Result]:
-        language = bodies.language_of(request.headers.get("content-type", ""))
-        if language is not None:
-            return await create_all(
-                operations, request.user, await request.body(), idempotency_key, language, strict=strict
-            )
-        elements = bodies.decode_batch(await request.body())
-        good = [
-            CreateRequest(element[0].description, element[0].submission_id, notes=tuple(element[1]))
-            for element in elements
-            if isinstance(element, tuple)
-        ]
-        created = iter(await operations.create(request.user, good) if good else ())
-        answers = [next(created) if isinstance(element, tuple) else element for element in elements]
-        results = [_batch_result(index, answer) for index, answer in enumerate(answers)]
-        for element, result in zip(elements, results, strict=True):
-            if isinstance(element, tuple) and element[1] and result.activity is not None:
-                result.activity.notes = element[1]
-        return results
+    async def create_batch(
+        request: ApiRequest, idempotency_key: Key = None, strict: Strict = False
+    ) -> Response[list[Result] | bytes]:
+        kind = bodies.kind_of(request.headers.get("content-type", ""))
+        length = request.headers.get("content-length")
+        size = int(length) if length is not None and length.isdecimal() else None
+        if kind != LINES and (language := bodies.language_of(kind)) is not None:
+            body = await short_body(request.receive, limits.body)
+            return Response(await create_all(operations, request.user, body, idempotency_key, language, strict=strict))
+        answers = await vectors.create(operations, request.user, request.receive, size, lines=kind == LINES)
+        return Response(answers, media_type="application/json")
 
     @get(
         "/activities",
@@ -288,7 +290,7 @@ async def create_all(
         )
         for index, description in enumerate(described)
     ]
-    results = [_batch_result(index, answer) for index, answer in enumerate(await operations.create(caller, requests))]
+    results = [result(index, answer) for index, answer in enumerate(await operations.create(caller, requests))]
     if results and results[0].activity is not None:
         results[0].activity.notes = notes
     return results
@@ -303,21 +305,6 @@ def _value(element: T | ArgosyError) -> T:
     if isinstance(element, ArgosyError):
         raise element
     return element
-
-
-def _batch_result(index: int, answer: Created | ArgosyError) -> Result:
-    """One element's answer. The service names elements of a description; here it is in a batch."""
-    if isinstance(answer, Created):
-        made = render.result(answer.activity)
-        if made.activity is not None:
-            made.activity.subscriptions = [subscription(one, secret=True) for one in answer.subscriptions]
-        return made
-    found = render.result(answer)
-    at = f"[{index}]"
-    named = isinstance(answer, InvalidInput) and answer.element is not None and not answer.element.startswith(at)
-    if found.problem is not None and named:
-        found.problem.element = f"{at}.description.{answer.element}"
-    return found
 
 
 def _states(states: list[str] | tuple[str, ...]) -> tuple[str, ...]:

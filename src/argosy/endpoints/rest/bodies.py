@@ -29,32 +29,33 @@ MAX_JOBS = 10_000
 MAX_EXPANDED = 256 * 1024 * 1024
 #: The most notes that are answered with.
 MAX_NOTES = 100
+#: How many descriptions of a vector are remembered, to be read once.
+_REMEMBERED = 256
 _JSON = ("", "application/json")
 
 
-class _Part(msgspec.Struct, forbid_unknown_fields=True):
+class _Part(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """A `BatchElement` whose description is not read yet."""
 
     description: msgspec.Raw
     submission_id: str | None = None
 
 
-_parts: msgspec.json.Decoder[list[_Part]] = msgspec.json.Decoder(list[_Part])
-_raws: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[msgspec.Raw])
+_part = msgspec.json.Decoder(_Part)
 _element = msgspec.json.Decoder(BatchElement)
 _description = msgspec.json.Decoder(Description)
 
 
 def check_type(content_type: str) -> None:
     """Refuse a body that says it is something other than JSON. One that says nothing is taken for JSON."""
-    kind = _kind(content_type)
+    kind = kind_of(content_type)
     if kind not in _JSON:
         raise _unsupported(kind, ["application/json"])
 
 
 def language_of(content_type: str) -> Language | None:
     """The language of a description, by its media type; None is our own JSON. Any other type is refused."""
-    kind = _kind(content_type)
+    kind = kind_of(content_type)
     if kind in _JSON:
         return None
     found = registry.by_media_type(kind)
@@ -96,7 +97,8 @@ def some_notes(notes: Sequence[str]) -> list[str]:
     return [*some, f"and {len(notes) - MAX_NOTES} more"] if len(notes) > MAX_NOTES else some
 
 
-def _kind(content_type: str) -> str:
+def kind_of(content_type: str) -> str:
+    """The media type alone, without its parameters."""
     return content_type.partition(";")[0].strip().lower()
 
 
@@ -144,49 +146,30 @@ def decode_one(data: bytes) -> tuple[Description, list[str]]:
     return description, []
 
 
-def decode_batch(data: bytes) -> list[tuple[BatchElement, list[str]] | InvalidInput]:
-    """The elements of a batch with their notes, each by itself: one that does not fit is an error in its place."""
-    elements: list[tuple[BatchElement, list[str]] | InvalidInput] = []
-    try:
-        parts = _parts.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        parts = None  # something is wrong somewhere: each is read by itself, which tells where
-    if parts is not None:
-        plain = _plain_batch(parts)
-        if plain is not None:
-            return plain
-    raws = decode(data, _raws)
-    for index, raw in enumerate(raws):
+class Reading:
+    """Reads the elements of a vector. Descriptions in the same words, where they are not far apart, are read once, and
+    are the same object."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, Description] = {}
+
+    def element(self, raw: msgspec.Raw) -> tuple[Description, str | None, list[str]]:
+        """The description of an element, its submission id, and notes. Raises InvalidInput naming what is wrong."""
         try:
-            element, notes = _batch_element(bytes(raw))
-            element.submission_id = check_key(element.submission_id, "submission_id")
-        except InvalidInput as error:
-            error.element = f"[{index}]" + (f".{error.element}" if error.element else "")
-            elements.append(error)
-        else:
-            elements.append((element, notes))
-    return elements
-
-
-def _plain_batch(parts: list[_Part]) -> list[tuple[BatchElement, list[str]] | InvalidInput] | None:
-    """The elements of a batch with nothing wrong and nothing to note in it; None where there is something.
-
-    Descriptions in the same words are read once, and are the same object: they are checked once, too.
-    """
-    known: dict[bytes, Description] = {}
-    elements: list[tuple[BatchElement, list[str]] | InvalidInput] = []
-    try:
-        for part in parts:
+            part = _part.decode(raw)
             words = bytes(part.description)
-            description = known.get(words)
+            description = self._known.get(words)
             if description is None:
-                description = known[words] = decode(words, _description)
+                description = _description.decode(words)
                 description.optional = []
-            key = check_key(part.submission_id, "submission_id")
-            elements.append((BatchElement(description=description, submission_id=key), []))
-    except InvalidInput:
-        return None
-    return elements
+                if len(self._known) >= _REMEMBERED:
+                    self._known.clear()
+                self._known[words] = description
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            # Something is wrong somewhere, or marked as optional: where, is told by reading all of it at once.
+            element, notes = _batch_element(bytes(raw))
+            return element.description, check_key(element.submission_id, "submission_id"), notes
+        return description, check_key(part.submission_id, "submission_id"), []
 
 
 def _batch_element(data: bytes) -> tuple[BatchElement, list[str]]:

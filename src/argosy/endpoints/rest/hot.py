@@ -15,8 +15,7 @@ from argosy.service.contract import Operations
 
 from . import bodies, render, waiting
 from .activities import create_one, created_headers
-from .problems import of_status
-from .streaming import request_body, send_whole
+from .streaming import send_whole, short_body
 
 _encoder = msgspec.json.Encoder()
 _RESERVED = frozenset({"batch", "status", "counts"})
@@ -48,15 +47,9 @@ async def _create(
 ) -> None:
     language = bodies.language_of(headers.get("content-type", ""))
     strict = b"strict=true" in scope["query_string"].split(b"&")
-    parts = []
-    size = 0
-    async for part in request_body(receive):
-        size += len(part)
-        if size > most:
-            raise of_status(413)
-        parts.append(part)
+    body = await short_body(receive, most)
     key = headers.get("idempotency-key")
-    document, existed = await create_one(operations, caller, b"".join(parts), key, language, strict=strict)
+    document, existed = await create_one(operations, caller, body, key, language, strict=strict)
     answer = {"content-type": "application/json"} | created_headers(document)
     await send_whole(send, 200 if existed else 201, answer, _encoder.encode(document))
 

@@ -12,6 +12,8 @@ from litestar.types import HTTPScope, Receive, Scope, Send
 
 from argosy.model import Unavailable
 
+from .problems import of_status
+
 log = logging.getLogger(__name__)
 
 #: How long a body may stop coming, in seconds.
@@ -33,6 +35,18 @@ async def request_body(receive: Receive) -> AsyncIterator[bytes]:
                 yield message["body"]
             if not message["more_body"]:
                 return
+
+
+async def short_body(receive: Receive, most: int) -> bytes:
+    """The whole of a body. Raises HttpError (413) where it is longer, and as `request_body`."""
+    parts = []
+    size = 0
+    async for part in request_body(receive):
+        size += len(part)
+        if size > most:
+            raise of_status(413)
+        parts.append(part)
+    return b"".join(parts)
 
 
 class Answer:

@@ -9,7 +9,7 @@ from typing import cast
 from argosy.delegation import Keeper
 from argosy.languages.native import Description
 from argosy.languages.sweeps import Value
-from argosy.model import ActivityState, ArgosyError, Unavailable
+from argosy.model import ActivityState, ArgosyError, InvalidInput, Unavailable
 from argosy.service.administration.admission import Admission, Drained
 from argosy.service.caller import Caller
 from argosy.service.contract import CreateRequest
@@ -70,7 +70,9 @@ class Creation:
         admission = self._admission
         return Maker(self.look_at, self.for_sweep, admission.spare, admission.room, admission.done, self.account)
 
-    async def create(self, caller: Caller, requests: Sequence[CreateRequest]) -> list[Created | ArgosyError]:
+    async def create(
+        self, caller: Caller, requests: Sequence[CreateRequest | InvalidInput]
+    ) -> list[Created | ArgosyError]:
         """Record activities and begin to work on them; an answer each.
 
         While some are written to disk those after them are looked at. What was recorded is begun even where whoever
@@ -80,14 +82,16 @@ class Creation:
             return await self._create(caller, requests, proxy)
 
     async def _create(
-        self, caller: Caller, requests: Sequence[CreateRequest], proxy: str | None
+        self, caller: Caller, requests: Sequence[CreateRequest | InvalidInput], proxy: str | None
     ) -> list[Created | ArgosyError]:
         who = Who(caller.name, tuple(sorted(caller.groups)), await self.account(caller))
-        vector = Vector()
         answers: list[Created | ArgosyError | None] = [None] * len(requests)
         parts: list[asyncio.Task[None]] = []
         for begin in range(0, len(requests), _TOGETHER):
-            drafts = await self._drafts(who, requests, begin, vector, proxy, answers)
+            # At most two wait to be written, and descriptions are held for no longer than they are needed.
+            if len(parts) > 2:
+                await asyncio.wait(parts[-3:-2])
+            drafts = await self._drafts(who, requests, begin, proxy, answers)
             drafts = await self._admitted(caller, drafts, answers)
             if drafts:
                 task = asyncio.create_task(self._record(caller, drafts, answers))
@@ -108,16 +112,19 @@ class Creation:
     async def _drafts(
         self,
         who: Who,
-        requests: Sequence[CreateRequest],
+        requests: Sequence[CreateRequest | InvalidInput],
         begin: int,
-        vector: Vector,
         proxy: str | None,
         answers: list[Created | ArgosyError | None],
     ) -> list[tuple[int, Draft]]:
         """Those of the requests from `begin` on that are looked at together; what is wrong with one is its answer."""
+        vector = Vector()
         drafts: list[tuple[int, Draft]] = []
         for index in range(begin, min(begin + _TOGETHER, len(requests))):
             request = requests[index]
+            if isinstance(request, InvalidInput):
+                answers[index] = request
+                continue
             try:
                 if request.description.credentials or request.description.offer_credentials:
                     await check_credentials(self._keeper, who.name, request.description)
@@ -167,7 +174,9 @@ class Creation:
         """Go on with an activity that is recorded as decided."""
         description, decision = draft.description, draft.decision
         first = decision.instructions[0] if decision.instructions else None
-        self._engine.created(activity, draft.needs, description, first)
+        # Thousands may be held, and have long descriptions: that is read again when one is let go.
+        kept = None if activity.state is ActivityState.HELD else description
+        self._engine.created(activity, draft.needs, kept, first)
         if activity.state is ActivityState.PENDING and (live := self._engine.get(activity.id)):
             self._waiting.add(live, Requirements.of(description), draft.who, activity.reason or "")
 

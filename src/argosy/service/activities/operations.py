@@ -15,6 +15,7 @@ from argosy.model import (
     ActivityState,
     ArgosyError,
     Conflict,
+    InvalidInput,
     InvalidStateException,
     LimitExceeded,
     Unavailable,
@@ -56,7 +57,9 @@ class ActivityOperations(Operations):
     _admission: Admission
     _worker: str
 
-    async def create(self, caller: Caller, requests: Sequence[CreateRequest]) -> list[Created | ArgosyError]:
+    async def create(
+        self, caller: Caller, requests: Sequence[CreateRequest | InvalidInput]
+    ) -> list[Created | ArgosyError]:
         demand(caller, Operation.CREATE)
         self._check_vector(requests)
         return await self._creation.create(caller, requests)

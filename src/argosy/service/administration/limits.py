@@ -17,10 +17,13 @@ _Rate = Annotated[float, Meta(ge=0)]
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """0 is no limit, but for `body` and `vector`. All but those and the connections are for each caller by itself."""
+    """0 is no limit, but for `body`, `vector` and `vector_body`. All but those and the connections are for each caller
+    by itself."""
 
     body: _Size = 16 * 1024 * 1024
-    """The longest JSON body or description, in bytes."""
+    """The longest JSON body or description, in bytes; also that of one in a vector."""
+    vector_body: _Size = 64 * 1024 * 1024
+    """The longest body of a vector of creations, in bytes."""
     vector: _Size = 10_000
     """The most elements in one request."""
     unfinished: _Count = 100_000

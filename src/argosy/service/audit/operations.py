@@ -89,6 +89,8 @@ def _method(name: str, streaming: bool) -> Any:
 def _line(name: str, caller: Caller, arguments: Sequence[Any], named: dict[str, Any]) -> dict[str, Any]:
     line: dict[str, Any] = {"who": caller.name, "how": caller.method, "operation": name}
     about = arguments[0] if arguments else named.get("id", named.get("ids"))
+    if name == "create":
+        about = None  # they have no ids yet, and are read once
     ids = _ids(about)
     if ids:
         line["on"] = ids[:_NAMED]

@@ -121,7 +121,7 @@ class Engine:
         return live
 
     def created(
-        self, record: Activity, needs: Needs, description: ActivityDescription, first: Instruction | None
+        self, record: Activity, needs: Needs, description: ActivityDescription | None, first: Instruction | None
     ) -> None:
         """Take an activity into hand that was recorded just now, its first instruction decided with it."""
         live = Live(record, needs, description)
