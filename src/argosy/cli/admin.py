@@ -7,8 +7,9 @@ import click
 from argosy.languages.documents import ServiceStatus
 
 from .common import connect, json_option, print_json
+from .exits import FAILED, OK
 from .tables import printable, table
-from .units import Duration, ago, size, span
+from .units import Duration, ago, size, span, utc
 
 
 @click.group(epilog="\b\nExample:\n  argosy admin drain --message 'new disks; back at 14:00'")
@@ -57,16 +58,25 @@ def stop(gently: bool, within: float, as_json: bool) -> None:
     _done({"stopping": True}, as_json, "it stops; jobs go on, and the next service takes them up")
 
 
-@admin.command(epilog="\b\nExample:\n  argosy admin status --json | jq .activities")
+@admin.command(
+    epilog="""\b
+Examples:
+  argosy admin status
+  argosy admin status --json | jq .troubles
+
+The exit code is 1 where something keeps the service from its work, 3 where it does not answer.
+"""
+)
 @json_option
-def status(as_json: bool) -> None:
-    """Show what the service is doing."""
+def status(as_json: bool) -> int:
+    """Show what the service is doing, and what keeps it from that."""
     with connect() as client:
         found = client.service_status()
     if as_json:
         print_json(found)
-        return
-    _show(found)
+    else:
+        _show(found)
+    return FAILED if found.troubles else OK
 
 
 def _done(document: dict[str, object], as_json: bool, words: str) -> None:
@@ -77,6 +87,9 @@ def _done(document: dict[str, object], as_json: bool, words: str) -> None:
 
 
 def _show(found: ServiceStatus) -> None:
+    for one in found.troubles:
+        name = "" if one.name is None else f" {one.name}"
+        click.echo(printable(f"trouble  {one.part}{name}, since {utc(one.since)} ({ago(one.since)}): {one.words}"))
     work = found.work
     doing = ", ".join(f"{count} {what}" for what, count in sorted(work.performing.items())) or "nothing"
     lines = [

@@ -401,6 +401,23 @@ class WorkerStatus(Struct, kw_only=True):
     until: str
 
 
+class TroubleDocument(Struct, omit_defaults=True, kw_only=True):
+    """Something that keeps the service from its work."""
+
+    part: str
+    """``store``: nothing can be recorded; ``sealing``: secrets cannot be opened; ``resource``: one cannot be used."""
+    name: str | None = None
+    """The resource, or what is sealed."""
+    since: str
+    words: str
+
+
+class ReadyDocument(Struct, kw_only=True):
+    """That requests can be taken."""
+
+    ready: bool
+
+
 class ServiceStatus(Struct, omit_defaults=True, kw_only=True):
     """What the service is doing, for those who run it."""
 
@@ -423,6 +440,8 @@ class ServiceStatus(Struct, omit_defaults=True, kw_only=True):
     workers: list[WorkerStatus]
     store_bytes: int
     """On disk."""
+    troubles: list[TroubleDocument] = []
+    """What keeps it from its work, all of it or a part."""
 
 
 class ServiceDocument(Struct, omit_defaults=True, kw_only=True):

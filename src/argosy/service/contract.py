@@ -107,6 +107,11 @@ class Operations(Notifications, SweepOperations, UsageOperations):
         return None
 
     @property
+    def unready(self) -> list[str]:
+        """The parts that keep it from taking requests: ``store``, ``stopping``. Asks nobody."""
+        return []
+
+    @property
     def policy(self) -> ServicePolicy:
         """For how long it keeps and tries what, as its owner has decided; for everybody to see."""
         return ServicePolicy()

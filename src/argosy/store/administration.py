@@ -18,8 +18,25 @@ class StoreFigures:
     bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class StoreTrouble:
+    """That nothing can be recorded: since when (seconds since the epoch), and why."""
+
+    since: float
+    words: str
+
+
 class AdministrationStore(ABC):
     """Settings, counts and figures."""
+
+    @property
+    @abstractmethod
+    def trouble(self) -> StoreTrouble | None:
+        """What kept the last transaction from being recorded; None where nothing did. Asks nobody."""
+
+    @abstractmethod
+    async def sealed_credentials_out(self) -> int:
+        """How many credentials there are that are sealed with a key that is not there."""
 
     @abstractmethod
     async def setting(self, name: str) -> dict[str, Any] | None:

@@ -12,12 +12,15 @@ from argosy.languages.documents import (
     DrainDocument,
     DrainedDocument,
     ErrorDocument,
+    ReadyDocument,
     ResourceStatus,
     ServiceStatus,
     StopDocument,
+    TroubleDocument,
     WorkerStatus,
     WorkStatus,
 )
+from argosy.model import Unavailable
 from argosy.service.administration.figures import Overview, ResourceFigures
 from argosy.service.caller import Caller
 from argosy.service.contract import Operations
@@ -27,6 +30,8 @@ from . import bodies, render
 AdministrationRequest = Request[Caller, None, State]
 
 _drain = msgspec.json.Decoder(DrainDocument)
+#: When to ask again whether it is ready, in seconds.
+_AGAIN = 10.0
 _stop = msgspec.json.Decoder(StopDocument)
 
 
@@ -39,6 +44,17 @@ def administration_routes(operations: Operations, callers: Callers) -> list[HTTP
     @get("/admin/status", operation_id="admin_status", summary="What the service is doing", opt={"problems": (503,)})
     async def look(request: AdministrationRequest) -> ServiceStatus:
         return await status(request.user)
+
+    @get(
+        "/ready",
+        operation_id="ready",
+        summary="Whether requests can be taken; nobody is asked who it is",
+        opt={"problems": (503,)},
+    )
+    async def ready() -> ReadyDocument:
+        if parts := operations.unready:
+            raise Unavailable(f"no requests can be taken now: {', '.join(parts)}", retry_after=_AGAIN)
+        return ReadyDocument(ready=True)
 
     @post(
         "/admin/drain",
@@ -83,7 +99,7 @@ def administration_routes(operations: Operations, callers: Callers) -> list[HTTP
     async def counts(request: AdministrationRequest) -> dict[str, int]:
         return await operations.counts(request.user)
 
-    return [look, drain, admit, stop, counts]
+    return [look, ready, drain, admit, stop, counts]
 
 
 def _status(seen: Overview, streams: int) -> ServiceStatus:
@@ -111,6 +127,10 @@ def _status(seen: Overview, streams: int) -> ServiceStatus:
         streams=streams,
         workers=[WorkerStatus(name=name, until=render.utc(until)) for name, until in seen.store.workers.items()],
         store_bytes=seen.store.bytes,
+        troubles=[
+            TroubleDocument(part=one.part, name=one.name, since=render.utc(one.since), words=one.words)
+            for one in seen.troubles
+        ],
     )
 
 

@@ -43,6 +43,10 @@ from .usage import usage_routes
 AnyRequest = Request[Any, Any, State]
 
 
+#: What is answered without asking who it is.
+_FOR_ANYBODY = ("/v1/openapi.json", "/v1/ready")
+
+
 class RestApp:
     """The endpoint: ``/v1`` and what is below it.
 
@@ -78,7 +82,7 @@ class RestApp:
 
     async def _request(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         headers = read_headers(scope)
-        if scope["path"] != "/v1/openapi.json":
+        if scope["path"] not in _FOR_ANYBODY:
             try:
                 caller = await self._door.caller(scope, headers)
             except ArgosyError as error:

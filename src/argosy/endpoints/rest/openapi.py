@@ -46,6 +46,7 @@ _TYPES: list[Any] = [
     documents.LimitsDocument,
     documents.TimesDocument,
     documents.ServiceDocument,
+    documents.ReadyDocument,
     documents.ServiceStatus,
     documents.StopDocument,
     documents.ShareDocument,

@@ -14,7 +14,7 @@ from argosy.service.matching.resources import Resource
 from argosy.store import Store
 
 from .admission import Admission
-from .figures import Overview, ResourceFigures, Work
+from .figures import Overview, ResourceFigures, Trouble, Work
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,31 @@ class Administration:
             unplaced=dict(unfinished.get("", ())),
             work=Work(waiting, recording, self._performer.under_way(), trying),
             store=await self._store.figures(),
+            troubles=await self.troubles(),
         )
+
+    @property
+    def unready(self) -> list[str]:
+        """The parts without which nothing can be asked for. Asks nobody."""
+        parts = ["store"] if self._store.trouble is not None else []
+        return [*parts, "stopping"] if self._admission.stopping else parts
+
+    async def troubles(self) -> list[Trouble]:
+        """What keeps the service from its work, all of it or a part."""
+        found = []
+        if (trouble := self._store.trouble) is not None:
+            found.append(Trouble("store", trouble.since, f"nothing can be recorded: {trouble.words}"))
+        for count, what in (
+            (await self._store.sealed_credentials_out(), "credentials"),
+            (await self._store.sealed_out(), "subscriptions"),
+        ):
+            if count:
+                words = f"{count} {what} are sealed with a key that is not there; give it back, as a further one"
+                found.append(Trouble("sealing", self._started, words, what))
+        for name, resource in self._resources.items():
+            if (away := resource.away) is not None:
+                found.append(Trouble("resource", away[0], away[1], name))
+        return found
 
     def stop(self, within: float, stop: Callable[[], None]) -> None:
         """Take nothing new, let what is being done come to its end for `within` seconds at most, then call `stop`."""

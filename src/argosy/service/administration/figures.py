@@ -34,6 +34,18 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that keeps the service from its work: which part, its name where there are several, since when (seconds
+    since the epoch), and why."""
+
+    part: str
+    """``store``, ``sealing`` or ``resource``."""
+    since: float
+    words: str
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """What the service is doing. Times are seconds since the epoch."""
 
@@ -47,3 +59,4 @@ class Overview:
     """The unfinished activities that have no resource yet, by state."""
     work: Work
     store: StoreFigures
+    troubles: list[Trouble] = field(default_factory=list)

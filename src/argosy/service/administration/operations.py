@@ -42,6 +42,10 @@ class AdministrationOperations(Operations):
         return None if refusal is None else refusal.message
 
     @property
+    def unready(self) -> list[str]:
+        return self._administration.unready
+
+    @property
     def policy(self) -> ServicePolicy:
         return self._policy
 

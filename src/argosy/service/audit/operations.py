@@ -39,6 +39,10 @@ class _Audited:
         return self.inner.notice
 
     @property
+    def unready(self) -> list[str]:
+        return self.inner.unready
+
+    @property
     def policy(self) -> ServicePolicy:
         return self.inner.policy
 

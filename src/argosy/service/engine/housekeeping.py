@@ -102,11 +102,11 @@ class Housekeeping:
                 resource.opened = True
                 break
             except ArgosyError as error:
-                resource.why_closed = error.message
+                resource.closed(error.message)
                 log.warning("%s cannot be used now: %s", resource.name, error)
                 resource.failed("opening it", error.message)
             except Exception as error:
-                resource.why_closed = f"internal error: {error!r}"
+                resource.closed(f"internal error: {error!r}")
                 log.exception("a defect: %s cannot be used now", resource.name)
             await asyncio.sleep(wait)
             wait = min(wait * 2, self._policy.retry_most)

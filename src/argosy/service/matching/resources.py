@@ -37,6 +37,9 @@ class Resource:
     shares: list[Share] = field(default_factory=list)
     """As they were last seen, with what the configuration says; empty where they never were."""
     why_unknown: str | None = None
+    unknown_since: float | None = None
+    """Since when its shares could not be seen; `closed_since`: since when it could not be opened."""
+    closed_since: float | None = None
     opened: bool = False
     config: SharesConfig = field(default_factory=SharesConfig)
     why_closed: str | None = None
@@ -60,12 +63,13 @@ class Resource:
             seen = await self.driver.shares()
         except Unavailable as error:
             if self.why_unknown is None:
+                self.unknown_since = time.time()
                 log.warning("the queues of %s cannot be seen: %s", self.name, error)
             self.why_unknown = error.message
             self.failed("looking at its queues", error.message)
         else:
             self.shares = [configured(share, of_queue(self.config, share.name)) for share in seen]
-            self.why_unknown = None
+            self.why_unknown = self.unknown_since = None
             self.given = {}
             unknown = self.config.shares.keys() - {share.name for share in seen} - self._warned
             for queue in sorted(unknown if seen else ()):
@@ -122,6 +126,18 @@ class Resource:
             )
         found.sort(key=lambda candidate: candidate.standing)
         return found
+
+    def closed(self, words: str) -> None:
+        """It could not be opened, as these words say."""
+        self.why_closed = words
+        self.closed_since = self.closed_since or time.time()
+
+    @property
+    def away(self) -> tuple[float, str] | None:
+        """Since when it cannot be used, and why; None where it can, or has not been tried yet."""
+        if not self.opened:
+            return None if self.closed_since is None else (self.closed_since, self.why_closed or "")
+        return None if self.why_unknown is None else (self.unknown_since or 0.0, self.why_unknown)
 
     def failed(self, doing: str, words: str) -> None:
         """Remember what went wrong last."""

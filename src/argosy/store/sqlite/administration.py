@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from argosy.model import ActivityState
-from argosy.store.administration import AdministrationStore, StoreFigures
+from argosy.store.administration import AdministrationStore, StoreFigures, StoreTrouble
 
 from . import operations
 from .queries import SQL
 from .reader import Reader
 from .rows import json_text
+from .secrets import Secrets
 from .writer import Writer
 
 _UNFINISHED = json_text([state.value for state in ActivityState if not state.final])
@@ -26,6 +27,7 @@ class SQLiteAdministration(AdministrationStore):
     """The part of the store for those who run the service."""
 
     _path: Path
+    _secrets: Secrets
 
     @property
     @abstractmethod
@@ -34,6 +36,16 @@ class SQLiteAdministration(AdministrationStore):
     @property
     @abstractmethod
     def _reader(self) -> Reader: ...
+
+    @property
+    def trouble(self) -> StoreTrouble | None:
+        return self._writer.trouble
+
+    async def sealed_credentials_out(self) -> int:
+        names = self._secrets.names
+        if names is None:
+            return 0
+        return int((await self._reader.rows(SQL["count_sealed_credentials_out"], (json_text(names),)))[0][0])
 
     async def setting(self, name: str) -> dict[str, Any] | None:
         rows = await self._reader.rows(SQL["select_setting"], (name,))

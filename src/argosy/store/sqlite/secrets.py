@@ -46,6 +46,11 @@ class Secrets:
         if self._sealer is not None:
             yield from (f"{_SEALED}{name}:" for name in self._sealer.names)
 
+    @property
+    def names(self) -> list[str] | None:
+        """The names of the keys that are there; None where nothing is sealed."""
+        return None if self._sealer is None else list(self._sealer.names)
+
     def write(self, one: Subscription) -> str:
         """The text that is kept of a subscription's secrets."""
         content = msgspec.json.encode(_Kept(one.secret, [(old.secret, old.until) for old in one.older]))

@@ -12,12 +12,14 @@ import logging
 import queue
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from argosy.model import Unavailable
+from argosy.store.administration import StoreTrouble
 from argosy.store.records import Activity, Event
 
 from .outbox import Audience
@@ -100,6 +102,8 @@ class Writer:
         self._closed: asyncio.Future[None] = self._loop.create_future()
         self._closing = False
         self._audience = Audience(secrets)
+        #: Why the last transaction could not be recorded; None where it was. Written by the thread, read by anybody.
+        self.trouble: StoreTrouble | None = None
 
     async def open(self) -> None:
         """Start. Raises what `connect` raises."""
@@ -173,12 +177,12 @@ class Writer:
             self._transaction(written, batch)
         except _StepError as failure:
             if len(batch) == 1:
-                _fail(batch, failure.error)
+                self._fail(batch, failure.error)
             else:
                 written = self._one_by_one(db, batch)
         except Exception as error:  # BEGIN or COMMIT failed: nobody's step is to blame, all are told
             written = Written(db, self._audience)
-            _fail(batch, error)
+            self._fail(batch, error)
         finished = []
         for call, _ in batch:
             call.left -= 1
@@ -199,6 +203,7 @@ class Writer:
             if self._fault:
                 self._fault("before-commit")
             db.execute("COMMIT")
+            self.trouble = None
         except BaseException:
             if db.in_transaction:  # some errors (disk full, ...) make SQLite roll back by itself
                 db.execute("ROLLBACK")
@@ -216,14 +221,20 @@ class Writer:
             try:
                 self._transaction(written, [item])
             except _StepError as failure:
-                _fail([item], failure.error)
+                self._fail([item], failure.error)
             except Exception as error:  # what stops one transaction would stop each of the rest
-                _fail(batch[position:], error)
+                self._fail(batch[position:], error)
                 break
             together.events += written.events
             together.records |= written.records
             together.hosts |= written.hosts
         return together
+
+    def _fail(self, items: Sequence[tuple[_Call, int]], error: Exception) -> None:
+        if isinstance(error, sqlite3.OperationalError):
+            since = time.time() if self.trouble is None else self.trouble.since
+            self.trouble = StoreTrouble(since, str(error))
+        _fail(items, error)
 
     def _tell(self, function: Callable[..., object], *arguments: object) -> None:
         try:

@@ -1,5 +1,9 @@
 -- What those who run the service ask the store.
 
+-- name: count_sealed_credentials_out
+-- A sealed secret begins with the name of its key.
+SELECT count(*) FROM credential WHERE lower(hex(substr(sealed, 1, 4))) NOT IN (SELECT value FROM json_each(?))
+
 -- name: select_setting
 SELECT value FROM setting WHERE name = ?
 
