@@ -64,6 +64,7 @@ class Watcher:
         self._outgoing_ready = asyncio.Event()
         self._spool_changed = asyncio.Event()
         self._look = asyncio.Event()
+        self._unread = False
         self._next_look = 0.0
         self._pace = _SOON
         self._away: str | None = None
@@ -139,8 +140,13 @@ class Watcher:
         try:
             files = await self._transport.collect(self._spool.new)
         except Unavailable as error:
-            log.warning("the status spool cannot be read: %s", error)
+            if not self._unread:  # once, however often it is tried
+                log.warning("the status spool cannot be read, and is tried again: %s", error)
+            self._unread = True
         else:
+            if self._unread:
+                log.warning("the status spool is read again: %s", self._spool.root)
+            self._unread = False
             now = time.time()
             # In the order in which they were written, so that a short job is seen to have run.
             for name, data in sorted(files, key=lambda file: (_step(file[0]), file[0])):
