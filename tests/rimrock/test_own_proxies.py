@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import json
 import os
 import pwd
 import shutil
@@ -33,6 +34,7 @@ pytestmark = [pytest.mark.slurm, pytest.mark.ssh, pytest.mark.timeout(120)]
 
 A, B = USERS
 ALICE, BOB = (f"/O=Grid/OU=argosy/CN={name} Example" for name in ("Alice", "Bob"))
+SERVICE, SERVICES = "/O=Grid/OU=argosy/CN=The Service", "services.example.org"
 
 
 class OwnSite(Site):
@@ -46,7 +48,7 @@ class OwnSite(Site):
 
     def restart(self) -> None:
         self.service.kill()
-        self.service.start(environ={"PATH": self.gsissh.path})
+        self.service.start(environ=environ(self.gsissh))
         Site.__init__(self, self.service, self.grid)
 
     def job(self, proxy: str, script: str, **more: object) -> dict:
@@ -76,6 +78,11 @@ class OwnSite(Site):
         return found
 
 
+def environ(gsissh: Gsissh) -> dict[str, str]:
+    """The service's: it has a proxy of its own."""
+    return {"PATH": gsissh.path, "X509_USER_PROXY": str(gsissh.directory.parent / "proxy")}
+
+
 def until(condition: Callable[[], object], say: Callable[[], str], seconds: float = 40) -> None:
     end = time.monotonic() + seconds
     while not condition():
@@ -96,8 +103,10 @@ def own(grid: SimpleCA, slurm: None, sshd: Sshd, accounts: None) -> Iterator[Own
             for key in keys.values():
                 server.trust(Path(f"{key}.pub"))
             server.directory.chmod(0o711)  # it is read as the account
-            users = {ALICE: (keys[A], A), BOB: (keys[B], B)}
+            grid.user("service", "The Service")
+            users = {ALICE: (keys[A], A), BOB: (keys[B], B), SERVICE: (server.user_key, server.user)}
             gsissh = install(place / "bin", grid, server, users)
+            gsissh.proxy("service", place / "proxy")
             (home / "argosy.toml").write_text(
                 f"""
                 [service]
@@ -115,14 +124,21 @@ def own(grid: SimpleCA, slurm: None, sshd: Sshd, accounts: None) -> Iterator[Own
                 url = "{gsissh.url}"
                 ssh_config = "{gsissh.config}"
                 poll = 1
+                [resources.everybodys]
+                type = "slurm"
+                url = "{gsissh.url}"
+                ssh_config = "{gsissh.config}"
+                credential = "service"
+                preference = 1
+                poll = 1
                 [endpoints.rimrock]
-                hosts = {{ "{HOST}" = "zeus" }}
+                hosts = {{ "{HOST}" = "zeus", "{SERVICES}" = "everybodys" }}
                 timeout = 8
                 process_timeout = 5
                 """
             )
             service = RunningService(home)
-            service.start(environ={"PATH": gsissh.path})
+            service.start(environ=environ(gsissh))
             yield OwnSite(service, grid, server, gsissh)
             service.end()
     except NotHere as error:
@@ -245,11 +261,47 @@ def test_an_expired_proxy_holds_the_job_until_there_is_another_one(own: OwnSite)
     assert own.curl(job["stdout_path"], proxy=fresh).body == f"{A}\n"
 
 
+def test_without_a_proxy_the_job_waits_and_goes_on_when_there_is_one(own: OwnSite) -> None:
+    def mine(method: str, path: str, data: dict | None = None) -> Answered:
+        # By the certificate of the connection, with which nothing can be done for her.
+        words = ["--cert", f"{own.grid.path}/alice.cert", "--key", f"{own.grid.path}/alice.key", "-X", method]
+        words += [] if data is None else ["--data", json.dumps(data)]
+        return own.curl(*words, own.url + path, proxy=None)
+
+    for one in mine("GET", "/v1/credentials").json:
+        assert mine("DELETE", f"/v1/credentials/{one['id']}").status == 204
+    made = mine("POST", "/v1/activities", {"executable": "whoami", "share": "zeus"})
+    assert made.status == 201, made
+    id = made.json["id"]
+    say = lambda: f"{own.told()}\n{own.service.log()}"  # noqa: E731
+    until(lambda: "argosy credential delegate" in (own.activity(id).get("reason") or ""), say)
+    assert own.activity(id)["waiting_for"] == "credential"
+    added = own.ask("POST", "/v1/credentials", {"kind": "proxy", "from_request": True}, proxy=own.header("alice"))
+    assert added.status == 201, added
+    until(lambda: own.activity(id)["state"] == "finished", say)
+    assert mine("GET", f"/v1/activities/{id}/files/stdout").body == f"{A}\n"
+    # One that is removed is not used any more, though a login with it is still there.
+    assert mine("DELETE", f"/v1/credentials/{added.json['id']}").status == 204
+    time.sleep(1.1)  # as long as the word that it is good is believed
+    made = mine("POST", "/v1/activities", {"executable": "whoami", "share": "zeus"})
+    until(lambda: own.activity(made.json["id"]).get("waiting_for") == "credential", say, 60)
+    assert mine("POST", f"/v1/activities/{made.json['id']}/terminate").status in (200, 202)
+
+
+def test_a_host_with_the_services_own_proxy(own: OwnSite) -> None:
+    bob = own.header("bob")
+    answered = own.ask("POST", "/api/jobs", {"host": SERVICES, "script": "#!/bin/bash\nwhoami"}, proxy=bob)
+    assert answered.status == 201, answered
+    job = answered.json
+    own.until(bob, job["job_id"], "FINISHED")
+    assert own.curl(job["stdout_path"], proxy=bob).body == f"{own.server.user}\n"
+
+
 def test_no_secret_is_left_on_disk_or_in_a_log(own: OwnSite) -> None:
     alice = own.header("alice")
     job = own.job(alice, "#!/bin/bash\ntrue")
     own.until(alice, job["job_id"], "FINISHED")
-    assert os.listdir(own.service.directory / "logins") == []
+    until(lambda: not os.listdir(own.service.directory / "logins"), own.service.log)  # but while a login lasts
     inner = [line for line in base64.b64decode(alice).decode().splitlines() if not line.startswith("-")][30]
     for file in (own.service.directory / "argosy.db", own.service.directory / "audit.jsonl"):
         assert inner.encode() not in file.read_bytes()

@@ -58,6 +58,18 @@ def test_a_url_that_cannot_be_used_is_the_elements_fault(tmp_path: Path, resourc
     assert caught.value.element == "resources.x.url"
 
 
+@pytest.mark.parametrize(
+    ("field", "url"), [("credential", "ssh://host"), ("delegate", "ssh://host"), ("credential", None)]
+)
+def test_proxies_are_for_hosts_that_take_them(tmp_path: Path, field: str, url: str | None) -> None:
+    value = '"owner"' if field == "credential" else "true"
+    where = "" if url is None else f'url = "{url}"\n'
+    (tmp_path / "argosy.toml").write_text(f'[resources.x]\ntype = "slurm"\n{where}{field} = {value}\n')
+    with pytest.raises(InvalidInput, match="gsissh://") as caught:
+        assemble(load_config(tmp_path), Faults(None))
+    assert caught.value.element == f"resources.x.{field}"
+
+
 def test_a_resource_on_another_host_connects_to_nothing_yet(tmp_path: Path) -> None:
     (tmp_path / "argosy.toml").write_text(
         '[resources.x]\ntype = "slurm"\nurl = "ssh://me@host"\nssh_config = "/etc/ssh/argosy"\n'

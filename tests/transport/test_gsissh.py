@@ -13,11 +13,15 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from argosy import Job, JobExecutor, JobSpec, JobState
 from argosy.delegation.proxies import request, sign
+from argosy.executors.batch.driver import BatchConfig
+from argosy.executors.batch.executor import BatchExecutorConfig
 from argosy.model import Command, Unavailable
 from argosy.transport import Transport, open_transport
 from argosy.transport.gsissh import Credential, GSISSHTransport
@@ -422,3 +426,26 @@ async def test_they_die_with_us(own: tuple[Sshd, Gsissh], tmp_path: Path) -> Non
     async with asyncio.timeout(20):
         while any(Path(f"/proc/{pid}/exe").exists() for pid in theirs):
             await asyncio.sleep(0.05)
+
+
+# -- whole ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slurm
+def test_psij_jobs_on_slurm(proxy: Path, gsissh: Gsissh, slurm: None, tmp_path: Path) -> None:
+    config = BatchExecutorConfig(
+        work_directory=tmp_path / "work", batch=BatchConfig(poll=1.0), ssh_config=gsissh.config
+    )
+    executor = JobExecutor.get_instance("slurm", url=gsissh.url, config=config)
+    jobs = [Job(JobSpec("/bin/sh", ["-c", "echo $0; exit 3", "a b"], stdout_path=tmp_path / "out"))]
+    jobs.append(Job(JobSpec("/bin/sleep", ["60"])))
+    for job in jobs:
+        executor.submit(job)
+    done = jobs[0].wait(timedelta(seconds=60))
+    assert done is not None
+    assert (done.state, done.exit_code) == (JobState.FAILED, 3)
+    assert (tmp_path / "out").read_text() == "a b\n"
+    jobs[1].cancel()
+    ended = jobs[1].wait(timedelta(seconds=60))
+    assert ended is not None
+    assert ended.state is JobState.CANCELED

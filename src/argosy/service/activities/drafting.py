@@ -167,6 +167,7 @@ class Drafting:
         chosen = asked.way.route[1]
         if description.held:
             chosen = Waiting("")  # it is looked at again when it is let go
+        takes = isinstance(chosen, Waiting) or self.resources[chosen.candidate.resource].by_owner
         activity = Activity(
             id=id,
             owner=who.name,
@@ -183,7 +184,7 @@ class Drafting:
             tags=dict(description.tags),
             groups=who.groups,
             local_account=who.account,
-            credentials=(*description.credentials, *(() if proxy is None else (proxy,))),
+            credentials=(*description.credentials, *((proxy,) if proxy is not None and takes else ())),
             environments=() if isinstance(chosen, Waiting) else chosen.environments,
             sweep=request.sweep,
             parameters=None if request.parameters is None else dict(request.parameters),

@@ -20,7 +20,7 @@ _CHANNELS = 4
 #: How long a process that was killed is waited for, in seconds.
 _GONE = 5.0
 #: How old the word may be that the credential is good, in seconds.
-_LOOK = 15.0
+_LOOK = 1.0
 
 
 class GSISSHConnection(Connection):
