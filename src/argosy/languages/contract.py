@@ -6,16 +6,19 @@ Every language meets the others in `native.Description`. A language is found by 
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
-from argosy.model import InvalidInput
+from argosy.model import ArgosyError, InvalidInput, LimitExceeded, NotAllowed
 
 from .native import Description
 from .sweeps import Expansion, listed
+
+E = TypeVar("E", bound=ArgosyError)
 
 #: The longest document that is read, in bytes.
 MAX_BYTES = 8 * 1024 * 1024
@@ -56,6 +59,14 @@ class Note:
 
     def __str__(self) -> str:
         return f"{self.element}: {self.message}" + (f" (line {self.line})" if self.line else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in a document, as its language names it; `line` counts from 1."""
+
+    element: str
+    line: int | None = None
 
 
 class NotValid(InvalidInput):
@@ -138,9 +149,33 @@ class Language(ABC):
     def write(self, description: Description) -> Written:
         """The description as a document. Raises InvalidInput where the language cannot hold it at all."""
 
+    def place(self, data: bytes, element: str, description: Description) -> Place | None:
+        """Where the document says what became this element of the description; None where that is not known."""
+        del data, element, description
+        return None
+
     @abstractmethod
     def elements(self) -> Sequence[Element]:
         """All that the language has, and what becomes of each."""
+
+
+def in_its_terms(error: E, language: Language, data: bytes, description: Description) -> E:
+    """An error that names an element of the description, so that it names the place in the document as well."""
+    if error.element is None or not isinstance(error, (InvalidInput, LimitExceeded, NotAllowed)):
+        return error
+    try:
+        place = language.place(data, error.element, description)
+    except InvalidInput:  # it has been read before; if it cannot be now, our own name is what there is
+        place = None
+    told = copy.copy(error)
+    ours = f"{error.element} of the job that it describes"
+    if place is None:
+        told.message = f"{error.message} ({ours})"
+    else:
+        told.element = place.element
+        told.message = f"{error.message} (line {place.line}; {ours})" if place.line else f"{error.message} ({ours})"
+    told.args = (told.message,)
+    return told
 
 
 def check(parsed: Parsed) -> Parsed:

@@ -13,7 +13,7 @@ from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, HeaderParameter, QueryParameter
 
-from argosy.languages.contract import Language
+from argosy.languages.contract import Language, in_its_terms
 from argosy.languages.documents import ActivityDocument, ActivityPage, BatchElement, Result
 from argosy.languages.native import Description
 from argosy.model import ActivityState, ArgosyError, InvalidInput
@@ -60,6 +60,8 @@ _VARY = {"Vary": "Accept", "Cache-Control": "private, no-cache"}
 
 #: So many notes are told among the events of each of a document's jobs.
 _EACH = 10
+#: Of so many jobs of a document, the first ones, it is looked for where in it stands what is wrong with them.
+_PLACED = 100
 _ids_decoder = msgspec.json.Decoder(list[str])
 
 
@@ -268,6 +270,8 @@ async def create_one(
             )
         (description,) = described
     (created,) = await operations.create(caller, [CreateRequest(description, key, notes=tuple(notes))])
+    if language is not None and isinstance(created, ArgosyError):
+        created = in_its_terms(created, language, body, description)
     made = _value(created)
     document = render.activity(made.activity)
     document.notes = notes
@@ -290,7 +294,12 @@ async def create_all(
         )
         for index, description in enumerate(described)
     ]
-    results = [result(index, answer) for index, answer in enumerate(await operations.create(caller, requests))]
+    results = []
+    for index, answer in enumerate(await operations.create(caller, requests)):
+        if isinstance(answer, ArgosyError) and index < _PLACED:
+            results.append(render.result(in_its_terms(answer, language, body, described[index])))
+        else:
+            results.append(result(index, answer))
     if results and results[0].activity is not None:
         results[0].activity.notes = notes
     return results

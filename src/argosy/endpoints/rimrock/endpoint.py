@@ -181,7 +181,7 @@ class Rimrock(Endpoint):
         description = jobs.described(asked, self._hosts)
         (made,) = await self._operations.create(caller, [CreateRequest(description, key)])
         if isinstance(made, ArgosyError):
-            raise made
+            raise jobs.refused(made, asked, description)
         activity = await self._submitted(caller, made)
         if activity.state.final and activity.native_id is None and not made.existed:
             # It never was the batch system's: its words are the answer, and nothing is left of it.

@@ -8,10 +8,10 @@ from urllib.parse import quote
 
 from msgspec import UNSET, UnsetType
 
-from argosy.languages.contract import check
+from argosy.languages.contract import check, in_its_terms
 from argosy.languages.native import Description
 from argosy.languages.script import Script
-from argosy.model import InvalidInput
+from argosy.model import ArgosyError, InvalidInput
 from argosy.model.projections import rimrock
 from argosy.store import Activity
 
@@ -43,6 +43,13 @@ def described(asked: Submission, hosts: Mapping[str, str]) -> Description:
     tags |= {STDERR: description.stderr if description.stderr != _STDERR else None}
     description.tags = {name: value for name, value in tags.items() if value is not None}
     return description
+
+
+def refused(error: ArgosyError, asked: Submission, description: Description) -> ArgosyError:
+    """Why the service did not take it, with the directive of the script where it is about one."""
+    if error.element is None or Script().place(asked.script.encode(), error.element, description) is None:
+        return error
+    return in_its_terms(error, Script(), asked.script.encode(), description)
 
 
 def resource_of(host: str, hosts: Mapping[str, str]) -> str:

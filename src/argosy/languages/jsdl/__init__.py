@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from lxml import etree
 
 from .. import xml
-from ..contract import Element, Language, Note, NotValid, Parsed, Unsupported, Written
+from ..contract import Element, Language, Note, NotValid, Parsed, Place, Unsupported, Written
 from ..native import Description
 from ..sweeps import Expansion, Value
-from . import document, schema, sweep, writing
+from . import document, places, schema, sweep, writing
 from .reading import Reading
 from .sweep import Sweep
 from .understood import understood
@@ -68,6 +68,9 @@ class JSDL(Language):
 
     def _read_back(self, data: bytes) -> Description:
         return self.parse(data, strict=True).one()
+
+    def place(self, data: bytes, element: str, description: Description) -> Place | None:
+        return places.find(xml.parse(data), element, description)
 
     def elements(self) -> Sequence[Element]:
         return list(understood().values())

@@ -15,7 +15,7 @@ import msgspec
 from argosy.model import InvalidInput
 
 from .. import native
-from ..contract import Element, Language, NotValid, Parsed, Written
+from ..contract import Element, Language, NotValid, Parsed, Place, Written
 from ..native import Description, Input
 from ..sweeps import Axis, Chain, Expansion, Options, Range, Value
 from . import gridengine, lsf, pbs, slurm, writing
@@ -25,6 +25,19 @@ DIALECTS = (slurm.DIALECT, pbs.DIALECT, gridengine.DIALECT, lsf.DIALECT)
 #: What the script is called in the session directory.
 FILE = "script"
 
+#: Elements of the description, and the fields of `Asked` that they are made of, where these have other names.
+_FIELDS = {
+    "share": ("queue",),
+    "resources": ("nodes", "tasks", "tasks_per_node", "cpus_per_task", "memory", "gpus"),
+    "resources.processes": ("tasks", "tasks_per_node", "nodes"),
+    "resources.processes_per_node": ("tasks_per_node",),
+    "resources.cores_per_process": ("cpus_per_task",),
+    "resources.nodes": ("nodes",),
+    "resources.memory": ("memory", "memory_per_node", "memory_per_task", "memory_per_cpu"),
+    "resources.gpus_per_process": ("gpus_per_task", "gpus_per_node", "gpus"),
+    "resources.exclusive": ("exclusive",),
+    "inherit_environment": ("inherit",),
+}
 _MOST = 1_048_576
 _DIRECTIVE = re.compile(rb"^(?:#SBATCH|#PBS|#BSUB|#\$)[ \t]+-", re.MULTILINE)
 
@@ -49,7 +62,10 @@ class Script(Language):
         except UnicodeDecodeError as error:
             raise NotValid(f"the script is no UTF-8: {error}") from None
         asked = _gather(text)
-        description = describe(asked)
+        try:
+            description = describe(asked)
+        except InvalidInput as error:
+            raise _not_valid(error, asked) from None
         shell = asked.shell.split()[0] if asked.shell else None
         if shell is not None and not shell.startswith("/"):
             raise NotValid(
@@ -62,13 +78,17 @@ class Script(Language):
         try:
             native.checked(description)
         except InvalidInput as error:
-            raise NotValid(error.message, element=error.element) from None
+            raise _not_valid(error, asked) from None
         if not asked.array:
             return Parsed(iter((description,)), 1, asked.notes)
         return Parsed.of(_Array(description, asked), asked.notes)
 
     def write(self, description: Description) -> Written:
         return writing.write(description)
+
+    def place(self, data: bytes, element: str, description: Description) -> Place | None:
+        del description
+        return _place(_gather(data.decode(errors="replace")), element)
 
     def elements(self) -> Sequence[Element]:
         return [
@@ -77,6 +97,26 @@ class Script(Language):
             for option in dialect.options
             for name in option.names
         ]
+
+
+def _place(asked: Asked, element: str) -> Place | None:
+    """The directive that said it; None where none did."""
+    plain = element.partition("[")[0]
+    for name in _FIELDS.get(plain) or _FIELDS.get(plain.partition(".")[0]) or (plain.partition(".")[0],):
+        if name in asked.origins:
+            return Place(*asked.origins[name])
+    return None
+
+
+def _not_valid(error: InvalidInput, asked: Asked) -> NotValid:
+    if isinstance(error, NotValid):
+        return error
+    place = None if error.element is None else _place(asked, error.element)
+    return (
+        NotValid(error.message, element=error.element)
+        if place is None
+        else NotValid(error.message, element=place.element, line=place.line)
+    )
 
 
 def _gather(text: str) -> Asked:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from argosy.model import InvalidInput
 from argosy.model.shell import escape_references, is_variable_name
@@ -19,6 +19,10 @@ UNKNOWN = "is not known"
 #: How the author of a script marks the options of a directive as optional.
 _MARK = re.compile(r"#\s*optional\s*\Z")
 _SPAN = re.compile(r"(\d{1,9})(?:-(\d{1,9})(?::(\d{1,9}))?)?", re.ASCII)
+
+
+#: Fields of `Asked` that are not of what is asked for.
+_ABOUT = ("notes", "at", "line", "origins", "optional")
 
 
 @dataclass(slots=True)
@@ -63,8 +67,15 @@ class Asked:
     #: The directive at hand: its text and its line.
     at: str = ""
     line: int = 0
+    #: The directive, and its line, that each field was set by last.
+    origins: dict[str, tuple[str, int]] = field(default_factory=dict)
     optional: bool = False
     """Its author has marked it so: what of it is not understood is skipped."""
+
+    def said(self) -> dict[str, object]:
+        """What the directives have said so far, without where they did."""
+        found = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in _ABOUT}
+        return found | {"environment": dict(self.environment), "custom": dict(self.custom), "array": list(self.array)}
 
     def note(self, message: str, *, refused: bool = False) -> None:
         """Note something about the directive at hand."""
@@ -235,7 +246,10 @@ class Dialect:
                     raise asked.wrong("a value is missing")
                 value = " ".join(taken)
             assert option.act is not None
+            before = asked.said()
             option.act(asked, value or "")
+            now = asked.said()
+            asked.origins |= {name: (asked.at, asked.line) for name in now if now[name] != before[name]}
 
     def _split(self, word: str) -> tuple[str, str | None]:
         if self.style == "gnu" and word.startswith("--"):

@@ -13,6 +13,8 @@ import msgspec
 
 from argosy.delegation import Keeper
 from argosy.identity.policy import Operation, Reach
+from argosy.languages import registry
+from argosy.languages.contract import in_its_terms
 from argosy.languages.native import Description
 from argosy.languages.sweeps import Expansion, Options
 from argosy.model import Conflict, InvalidInput, InvalidStateException, LimitExceeded, NotFound
@@ -73,7 +75,7 @@ class SweepService(SweepOperations):
                     await check_credentials(self.keeper, caller.name, job)
                 except InvalidInput as error:
                     raise _of_job(error, index) from None
-            self._probe(caller, index, job)
+            self._probe(caller, index, job, request.document)
             if number % _AT_A_TIME == 0:
                 await asyncio.sleep(0)  # others have their turn
         now = time.time()
@@ -110,12 +112,15 @@ class SweepService(SweepOperations):
             self._sweeps.follow(made.sweep, expansion)
         return SweepCreated(made.sweep, made.existed, tuple(notes))
 
-    def _probe(self, caller: Caller, index: int, job: Description) -> None:
+    def _probe(self, caller: Caller, index: int, job: Description, document: SweepDocument) -> None:
         """Raise InvalidInput where a job could not be made."""
         try:
             self._maker.look_at(caller, job)
         except InvalidInput as error:
-            raise _of_job(error, index) from None
+            if document.language == "json":
+                raise _of_job(error, index) from None
+            told = in_its_terms(error, registry.language(document.language), document.data, job)
+            raise _of_job(told, index) from None
 
     async def _sweep_of(self, caller: Caller, operation: Operation, id: str) -> Sweep:
         everybodys = demand(caller, operation) is Reach.ANY
