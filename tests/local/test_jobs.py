@@ -127,6 +127,7 @@ async def test_executable_and_directory(bench: Bench, tmp_path):
         assert (tmp_path / "out").read_text() == f"{tmp_path}\n"
     prepared = prepare(JobSpec("x", directory="~/d", stdout_path="~/o"), None, home, "t")
     assert (prepared.directory, prepared.stdout) == (f"{tmp_path}/d", f"{tmp_path}/o")
+    assert prepare(JobSpec("x"), "~", home, "t").directory == str(tmp_path)
 
 
 async def test_variables_are_replaced_in_order(bench: Bench, tmp_path):

@@ -203,6 +203,15 @@ def test_states_of_a_job(client: Client, share: str) -> None:
         client.status(activity.id)
 
 
+def test_a_job_may_run_in_the_home_directory(client: Client, share: str) -> None:
+    for directory in ("~", "~/", "~/."):
+        done = client.wait(
+            client.submit(Description(executable="pwd", directory=directory, share=share)).id, timeout=60
+        )
+        assert (done.state, done.reason) == ("finished", None)
+        assert client.read_file(done.id, "stdout").decode() == f"{Path.home()}\n"
+
+
 def test_a_held_activity_waits_to_be_started(client: Client) -> None:
     activity = client.submit({"executable": "cat", "arguments": ["any"], "held": True})
     client.put_file(activity.id, "any", b"thing")

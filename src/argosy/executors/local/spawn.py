@@ -87,7 +87,7 @@ def prepare(
         for name, value in spec.environment.items():
             changes[name] = substitute(value, {**environ, **changes}) if "${" in value else value
     changes[TAG_VARIABLE] = tag
-    where = directory if directory is not None else _path(spec._directory, environ)
+    where = _path(spec._directory if directory is None else directory, environ)
     if is_plain(spec, preparation):
         arguments = spec.arguments or ()
         if any("${" in argument for argument in arguments):

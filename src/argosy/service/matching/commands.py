@@ -29,9 +29,20 @@ case $1 in
 '' | '~') cd ;;
 '~/'*) cd -- "$HOME/${1#??}" ;;
 *) cd -- "$1" ;;
-esac 2>"$d/err" && timeout -k 2 "$2" bash -c 'bash -c "$1" </dev/null; echo "$?" >"$2"' bash "$command" "$d/code" \
-    </dev/null >"$d/out" 2>"$d/err"
+esac 2>"$d/err" && {
+    # What waits for the command outlives TERM: were it to end, nothing would be sent to a command that ignores that.
+    # It has words of its own about how the command ended, which are nobody's.
+    timeout -k 2 "$2" bash -c '
+        trap over=1 TERM
+        bash -c "$1" </dev/null 2>&3 3>&-
+        ended=$?
+        [ -n "$over" ] || echo "$ended" >"$2"
+    ' bash "$command" "$d/code" </dev/null >"$d/out" 2>/dev/null 3>"$d/err" &
+    wait "$!" 2>/dev/null
+}
 ended=$?
+# What it has started beside itself ends with it.
+case $ended in 124 | 137) kill -KILL -- "-$!" 2>/dev/null ;; esac
 [ -e "$d/code" ] || case $ended in 124 | 137) echo limit >"$d/code" ;; *) echo 1 >"$d/code" ;; esac
 cat -- "$d/code"
 head -c "$3" -- "$d/out"
