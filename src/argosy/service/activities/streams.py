@@ -62,7 +62,8 @@ class Streams:
                 events = await self._read(follower, last)
                 if events:
                     last = events[-1].seq
-                    open_ids.difference_update(event.activity for event in events if event.state.final)
+                    if ids:
+                        _close(open_ids, events)
                     yield events
                     continue
                 if ids and not open_ids:
@@ -97,3 +98,12 @@ class Streams:
         if await self._unfinished(ids):
             async for _ in self.follow(owner, list(ids), None):
                 pass
+
+
+def _close(open_ids: set[str], events: Sequence[Event]) -> None:
+    """Which are unfinished after these events: what has ended may have been restarted since."""
+    for event in events:
+        if event.state.final:
+            open_ids.discard(event.activity)
+        else:
+            open_ids.add(event.activity)
