@@ -23,6 +23,7 @@ from argosy.model import (
     NotAllowed,
     NotFound,
     Unavailable,
+    clock,
 )
 from argosy.model.sweep import SweepState
 from argosy.service.administration.limits import Limits
@@ -383,7 +384,7 @@ async def test_it_expires_with_its_activities(tmp_path: Path, monkeypatch: pytes
         done = (await service.sweep(ALICE, id, wait=10)).sweep
         assert done.expires == pytest.approx(time.time() + service._policy.retention, abs=20)
         real = time.time
-        monkeypatch.setattr("argosy.service.sweeps.runner.time.time", lambda: real() + 8 * 86_400)
+        monkeypatch.setattr(clock, "now", lambda: real() + 8 * 86_400)
 
         async def gone() -> bool:
             return (await service.sweep_page(ALICE, SweepQuery()))[0] == []

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import secrets
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -25,6 +24,7 @@ from argosy.model import (
     NotFound,
     Unavailable,
 )
+from argosy.model import clock as clocks
 from argosy.store import Store, StoredCredential
 
 from . import proxies
@@ -66,7 +66,7 @@ class Keeper:
     """The credentials in a store. `clock` gives seconds since the epoch."""
 
     def __init__(
-        self, store: Store, vault: Vault, renewer: Renewer | None = None, clock: Callable[[], float] = time.time
+        self, store: Store, vault: Vault, renewer: Renewer | None = None, clock: Callable[[], float] = clocks.now
     ) -> None:
         self._store = store
         self._vault = vault

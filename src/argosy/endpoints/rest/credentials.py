@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import msgspec
 from litestar import Request, delete, get, post, put
 from litestar.datastructures import State
@@ -16,7 +14,7 @@ from argosy.languages.documents_credentials import (
     DelegationRequest,
     NewCredential,
 )
-from argosy.model import NotFound
+from argosy.model import NotFound, clock
 from argosy.service.caller import Caller
 from argosy.service.contract import Operations
 from argosy.store import StoredCredential
@@ -120,7 +118,7 @@ def document(record: StoredCredential) -> CredentialDocument:
         created=render.utc(record.created),
         changed=render.utc(record.changed),
         expires=None if record.expires is None else render.utc(record.expires),
-        expired=record.expires is not None and record.expires <= time.time(),
+        expired=record.expires is not None and record.expires <= clock.now(),
         waiting=rest.get("waiting", False),
         subject=rest.get("subject"),
         scope=rest.get("scope"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from http import HTTPStatus
 
@@ -11,7 +10,7 @@ from lxml import etree
 from argosy.languages.documents import ActivityDocument, Result
 from argosy.languages.looks import ModelDocument, SpentDocument, StepDocument
 from argosy.languages.native import Description
-from argosy.model import ArgosyError, LimitExceeded, NotFound
+from argosy.model import ArgosyError, LimitExceeded, NotFound, clock
 from argosy.model.projections import GES, InformationModel
 from argosy.service.caller import Caller
 from argosy.service.contract import Operations
@@ -138,7 +137,7 @@ async def _description(operations: Operations, caller: Caller, id: str) -> Descr
 
 
 def _spent(record: Activity, events: Sequence[Event]) -> SpentDocument:
-    now = time.time()
+    now = clock.now()
     end = record.final_at if record.final_at is not None else now
     phases = {phase.value: round(seconds, 3) for phase, seconds in spent(events, now).items()}
     return SpentDocument(total=round(max(0.0, end - record.created), 3), **phases)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Annotated, Any
 
@@ -16,7 +15,7 @@ from litestar.types import ASGIApp
 
 from argosy.languages import usage_record
 from argosy.languages.documents_usage import UsagePage, UsageRecordDocument, UsageSumDocument, UsageSummary
-from argosy.model import InvalidInput
+from argosy.model import InvalidInput, clock
 from argosy.service.caller import Caller
 from argosy.service.contract import Operations
 from argosy.store import UsageQuery, UsageRecord, UsageSum
@@ -205,7 +204,7 @@ def _csv_page(page: Sequence[UsageRecord]) -> bytes:
 
 
 def _xml_page(page: Sequence[UsageRecord]) -> bytes:
-    now = time.time()
+    now = clock.now()
     return b"".join(usage_record.element(one, now=now) for one in page)
 
 

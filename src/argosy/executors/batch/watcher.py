@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, ParamSpec, TypeVar
 
 from argosy.batch import BatchSystem
 from argosy.batch.records import Record, RecordKind, parse_record, record_name
 from argosy.executors.contract import Handle, OnReports, Report
-from argosy.model import ArgosyError, Command, Completed, Observation, Phase, Unavailable
+from argosy.model import ArgosyError, Command, Completed, Observation, Phase, Unavailable, clock
 from argosy.transport import Transport
 
 from .reconcile import STEPS, Policy, Watched, on_duplicate, on_exit, on_seen, on_start, on_unseen
@@ -55,6 +54,7 @@ class Watcher:
         self._run = run
         self._policy = policy
         self._poll = poll
+        self._shifted = clock.shifted()
         self._jobs: dict[str, Watched] = {}
         self._told: dict[str, None] = {}
         self._strays: dict[str, str] = {}
@@ -95,7 +95,7 @@ class Watcher:
 
     def watch(self, handles: Iterable[Handle]) -> None:
         """Watch these too."""
-        now = time.time()
+        now = clock.now()
         fresh: set[str] = set()
         for handle in handles:
             if handle.tag not in self._jobs:
@@ -123,7 +123,7 @@ class Watcher:
     def look_soon(self, now: float | None = None) -> None:
         """Something is about to change: look at the queue soon, and at shorter intervals for a while."""
         self._pace = _SOON
-        due = (time.time() if now is None else now) + _SOON
+        due = (clock.now() if now is None else now) + _SOON
         if not self._next_look or due < self._next_look:
             self._next_look = due
         self._look.set()
@@ -147,7 +147,7 @@ class Watcher:
             if self._unread:
                 log.warning("the status spool is read again: %s", self._spool.root)
             self._unread = False
-            now = time.time()
+            now = clock.now()
             # In the order in which they were written, so that a short job is seen to have run.
             for name, data in sorted(files, key=lambda file: (_step(file[0]), file[0])):
                 if name not in self._in_hand and name not in self._strays:
@@ -191,8 +191,23 @@ class Watcher:
 
     # -- the queue --------------------------------------------------------------------------------
 
+    def _follow_clock(self) -> None:
+        """Where the clock has been set, so is what is compared with it."""
+        by = clock.shifted() - self._shifted
+        if not by:
+            return
+        self._shifted += by
+        self._next_look += by
+        for job in self._jobs.values():
+            job.since += by if job.since else 0.0
+            job.record_at += by
+            job.ended_at = None if job.ended_at is None else job.ended_at + by
+            job.unseen_since = None if job.unseen_since is None else job.unseen_since + by
+
     async def _ask(self) -> None:
-        delay = self._next_look - time.time()
+        clock.now()
+        self._follow_clock()
+        delay = self._next_look - clock.now()
         if not self._jobs:
             self._look.clear()
             await self._look.wait()
@@ -203,11 +218,11 @@ class Watcher:
                     await self._look.wait()
         else:
             self._pace = min(self._pace * 2, self._poll)
-            self._next_look = time.time() + self._pace
+            self._next_look = clock.now() + self._pace
             await self._look_at_queue()
 
     async def _look_at_queue(self) -> None:
-        asked = time.time()
+        asked = clock.now()
         jobs = {job.handle.native_id: job for job in self._jobs.values() if not job.concluded}
         if not jobs:
             return
@@ -223,7 +238,10 @@ class Watcher:
             log.error("%s: a line about job %s cannot be read: %r", self._system.name, native_id or "?", line)
         unseen = [native_id for native_id in ids if native_id not in snapshot.jobs]
         accounted = await self._account(unseen)
-        now = time.time()
+        now = clock.now()
+        shifted = clock.shifted() - self._shifted
+        self._follow_clock()
+        asked += shifted
         for number, (native_id, job) in enumerate(jobs.items()):
             if number % _IN_A_ROW == _IN_A_ROW - 1:
                 await asyncio.sleep(0)  # others want the loop too

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from argosy.languages import native
 from argosy.languages.native import Description
-from argosy.model import ActivityDescription, ActivityState, InvalidInput
+from argosy.model import ActivityDescription, ActivityState, InvalidInput, clock
 from argosy.outbound import OutboundPolicy
 from argosy.service.contract import CreateRequest
 from argosy.service.engine.requests import job_request
@@ -151,7 +150,7 @@ class Drafting:
         else:
             asked = vector.of(wire, self._frame)
         description, frame = asked.description, asked.frame
-        now = time.time()
+        now = clock.now()
         id = new_id()
         session = self.sessions.path(id, who.account)
 

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+from argosy.model import clock
 from argosy.service.engine.engine import Engine
 from argosy.service.engine.performer import Performer
 from argosy.service.matching.resources import Resource
@@ -40,7 +41,7 @@ class Administration:
         self._resources = resources
         self._admission = admission
         self._worker = worker
-        self._started = time.time()
+        self._started = clock.now()
         self._stopping: asyncio.Task[None] | None = None
 
     async def overview(self) -> Overview:
@@ -54,7 +55,7 @@ class Administration:
         return Overview(
             worker=self._worker,
             started=self._started,
-            now=time.time(),
+            now=clock.now(),
             drain=self._admission.drain,
             stopping=self._admission.stopping,
             resources=[

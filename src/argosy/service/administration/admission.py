@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
 
-from argosy.model import ArgosyError, LimitExceeded, Unavailable
+from argosy.model import ArgosyError, LimitExceeded, Unavailable, clock
 from argosy.store import NewActivity, Store
 
 from .limits import Limits
@@ -167,7 +166,7 @@ class Admission:
 
     async def _repeats(self, owner: str, new: Sequence[NewActivity]) -> set[str | None]:
         keys = {one.key for one in new if one.key is not None}
-        return set(await self._store.known_keys(owner, keys, time.time())) if keys else set()
+        return set(await self._store.known_keys(owner, keys, clock.now())) if keys else set()
 
 
 def _too_many(most: int, *, unfinished: bool) -> LimitExceeded:

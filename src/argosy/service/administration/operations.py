@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 
 from argosy.identity.policy import Operation
+from argosy.model import clock
 from argosy.service.caller import Caller
 from argosy.service.contract import Operations
 from argosy.service.policy import ServicePolicy
@@ -55,7 +55,7 @@ class AdministrationOperations(Operations):
 
     async def drain(self, caller: Caller, message: str | None = None, retry_after: float = 300.0) -> None:
         demand(caller, Operation.DRAIN)
-        await self._admission.close_door(Drain(caller.name, time.time(), message, retry_after))
+        await self._admission.close_door(Drain(caller.name, clock.now(), message, retry_after))
         log.info("%s drains the service: %s", caller.name, message)
 
     async def admit(self, caller: Caller) -> None:

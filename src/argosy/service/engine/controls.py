@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 from argosy.batch import Control
-from argosy.model import ArgosyError, Unavailable
+from argosy.model import ArgosyError, Unavailable, clock
 from argosy.model.actions import Action
 from argosy.service.lifecycle.wishes import WishAnswered, pending
 from argosy.service.policy import ServicePolicy
@@ -111,7 +110,7 @@ class Controls:
         self._tries[id] = (at, tries + 1)
         if delay is None:
             delay = min(self._policy.retry_first * 2 ** min(tries, 30), self._policy.retry_most)
-        left = at + self._policy.control_patience - time.time()
+        left = at + self._policy.control_patience - clock.now()
         if left <= 0:
             engine.post(id, WishAnswered(at, refused=f"given up after {self._policy.control_patience:g} s: {words}"))
             self._forget(id)

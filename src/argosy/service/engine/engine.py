@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from argosy.model import ActivityDescription, Conflict, Unavailable
+from argosy.model import ActivityDescription, Conflict, Unavailable, clock
 from argosy.service.lifecycle import Begun, Decision, Happening, Instruction, Needs, decide, resume
 from argosy.service.lifecycle.restart import RestartAsked
 from argosy.service.lifecycle.wishes import pending
@@ -159,7 +158,7 @@ class Engine:
 
     def _decide(self, live: Live) -> None:
         draft = _Draft(live, live.record, [], [], [])
-        now = time.time()
+        now = clock.now()
         inbox, live.inbox = live.inbox, []
         for happened, future in inbox:
             try:
@@ -280,7 +279,7 @@ class Engine:
     ) -> bool:
         """Perform an instruction again after a while, each time a longer one; False where that went on for too long,
         which is `within` seconds, or `ServicePolicy.give_up_after`."""
-        now = time.time()
+        now = clock.now()
         if live.trying_since is None:
             live.trying_since = now
         if now - live.trying_since > (self._policy.give_up_after if within is None else within):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ import msgspec
 
 from argosy.executors.contract import Handle
 from argosy.languages.native import Description
-from argosy.model import ActivityState, ArgosyError, Unavailable
+from argosy.model import ActivityState, ArgosyError, Unavailable, clock
 from argosy.service.files.quotas import Quotas
 from argosy.service.files.sessions import Sessions
 from argosy.service.lifecycle import Needs, TooLate, needs_of
@@ -122,12 +121,12 @@ class Housekeeping:
                 log.exception("%s failed; it is tried again in %g s", what, every)
 
     async def _beat(self) -> None:
-        await self._store.beat(self._worker, time.time() + self._policy.worker_ttl)
+        await self._store.beat(self._worker, clock.now() + self._policy.worker_ttl)
 
     async def _take(self) -> None:
         # First of all: after a long sleep of the machine this worker's own would look like a dead one's.
         await self._beat()
-        while taken := await self._store.take(self._worker, time.time(), _TAKE):
+        while taken := await self._store.take(self._worker, clock.now(), _TAKE):
             needs = await asyncio.gather(*(self.needs(activity.id) for activity in taken))
             for activity, need in zip(taken, needs, strict=True):
                 self._engine.adopt(activity, need)
@@ -159,7 +158,7 @@ class Housekeeping:
         return needs_of(description)
 
     async def _late(self) -> None:
-        limit = time.time() - self._policy.input_wait
+        limit = clock.now() - self._policy.input_wait
         for live in self._engine.lives():
             record = live.record
             if record.changed >= limit:
@@ -183,11 +182,11 @@ class Housekeeping:
     # -- putting away -----------------------------------------------------------------------------
 
     async def _expire(self) -> None:
-        while ids := await self._store.expired(time.time(), _PURGE):
+        while ids := await self._store.expired(clock.now(), _PURGE):
             # One that was restarted meanwhile has not expired any more, and makes this fail until the next round.
             await self.purge(list((await self._store.get(ids)).values()))
         if self._policy.usage_retention > 0:
-            await self._store.trim_usage(time.time() - self._policy.usage_retention)
+            await self._store.trim_usage(clock.now() - self._policy.usage_retention)
 
     async def purge(self, activities: Sequence[Activity]) -> None:
         """Remove final activities; what they have on disk is removed by chores, however often that takes.
@@ -226,7 +225,7 @@ class Housekeeping:
         while True:
             self._chores_wanted.clear()
             try:
-                while chores := await self._store.chores(time.time(), _CHORES):
+                while chores := await self._store.chores(clock.now(), _CHORES):
                     await self._do(chores)
             except Exception:
                 log.exception("chores failed; they are tried again")
@@ -259,7 +258,7 @@ class Housekeeping:
         else:
             log.error("%d chores of the unknown kind %r are left lying", len(some), kind)
             for chore in some:
-                await self._store.chore_later(chore.id, time.time() + _CHORE_MOST)
+                await self._store.chore_later(chore.id, clock.now() + _CHORE_MOST)
 
     async def _forget(self, name: str, chores: Sequence[Chore]) -> None:
         resource = self._resources.get(name)
@@ -275,7 +274,7 @@ class Housekeeping:
 
     async def _later(self, chore: Chore) -> None:
         wait = min(self._policy.retry_first * 2 ** min(chore.attempts, 20), _CHORE_MOST)
-        await self._store.chore_later(chore.id, time.time() + wait)
+        await self._store.chore_later(chore.id, clock.now() + wait)
 
     async def _chore(self, chores: Sequence[Chore], work: Coroutine[Any, Any, None]) -> Exception | None:
         """Do it, or have it tried again later; what it failed with."""

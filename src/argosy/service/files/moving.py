@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Literal
 
+from argosy.model.clock import now
+
 Direction = Literal["fetch", "push"]
 
 
@@ -47,7 +49,7 @@ class Transfer:
     def stop(self, error: str | None = None) -> None:
         """It is over."""
         self._took = time.monotonic() - self._clock
-        self.ended, self.error = time.time(), error
+        self.ended, self.error = now(), error
 
 
 class Moving:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from argosy._version import __version__
 from argosy.languages import registry
 from argosy.languages.glue2 import Document, Entity
-from argosy.model import ActivityState, RuntimeEnvironment
+from argosy.model import ActivityState, RuntimeEnvironment, clock
 from argosy.service.matching.resources import Resource
 from argosy.staging import Capability
 from argosy.store import Activity, Query, Store
@@ -82,7 +82,7 @@ class Inquiry:
         self._environments = environments
         self._draining = draining
         self._staging = staging
-        self._started = time.time()
+        self._started = clock.now()
         self._tally: Tally = {}
         self._counted = float("-inf")
 
@@ -133,7 +133,7 @@ class Inquiry:
     def _entities(self, tally: Tally, published: Published) -> list[Entity]:
         about = self._about
         interfaces = published.interfaces
-        when = utc(time.time()) or ""
+        when = utc(clock.now()) or ""
         service = about.urn("ComputingService")
         endpoint_ids = [about.urn("ComputingEndpoint", one.key) for one in interfaces]
         behind = [

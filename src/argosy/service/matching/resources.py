@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from argosy.executors.contract import Driver
-from argosy.model import InvalidInput, NotAllowed, RuntimeEnvironment, Share, Unavailable
+from argosy.model import InvalidInput, NotAllowed, RuntimeEnvironment, Share, Unavailable, clock
 from argosy.service.owners.whose import whose
 from argosy.store import Activity
 
@@ -63,7 +62,7 @@ class Resource:
             seen = await self.driver.shares()
         except Unavailable as error:
             if self.why_unknown is None:
-                self.unknown_since = time.time()
+                self.unknown_since = clock.now()
                 log.warning("the queues of %s cannot be seen: %s", self.name, error)
             self.why_unknown = error.message
             self.failed("looking at its queues", error.message)
@@ -130,7 +129,7 @@ class Resource:
     def closed(self, words: str) -> None:
         """It could not be opened, as these words say."""
         self.why_closed = words
-        self.closed_since = self.closed_since or time.time()
+        self.closed_since = self.closed_since or clock.now()
 
     @property
     def away(self) -> tuple[float, str] | None:
@@ -141,7 +140,7 @@ class Resource:
 
     def failed(self, doing: str, words: str) -> None:
         """Remember what went wrong last."""
-        self.last_error = LastError(time.time(), doing, words)
+        self.last_error = LastError(clock.now(), doing, words)
 
 
 def _standing(share: Share, automatic: bool | None, has_default: bool) -> Standing:

@@ -35,10 +35,10 @@ def body(delivery: Delivery, source: str) -> bytes:
     )
 
 
-def headers(delivery: Delivery, content: bytes, now: float) -> dict[str, str]:
-    """The headers that the message is sent with at `now`."""
+def headers(delivery: Delivery, content: bytes, now: float, stamp: float) -> dict[str, str]:
+    """The headers that the message is sent with at `now`, which is signed as being `stamp`."""
     secrets = [delivery.secret, *(old.secret for old in delivery.older if old.until > now)]
-    signed = webhooks.headers(secrets, delivery.id, int(now), content)
+    signed = webhooks.headers(secrets, delivery.id, int(stamp), content)
     return {"content-type": CONTENT_TYPE, "user-agent": "argosy", "accept-encoding": "identity"} | signed
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 
 from argosy.identity.policy import Operation
-from argosy.model import ArgosyError, InvalidInput, LimitExceeded, NotFound
+from argosy.model import ArgosyError, InvalidInput, LimitExceeded, NotFound, clock
 from argosy.model.notification import Callback, check_url
 from argosy.model.webhooks import key_of, new_secret
 from argosy.outbound import OutboundPolicy
@@ -46,7 +45,7 @@ class NotificationOperations(Notifications):
                 if getattr(new, element):
                     raise InvalidInput("a subscription is to one activity, or to all that fit", element=element)
             await self._one(caller, Operation.SUBSCRIBE, new.activity)
-        made = subscription(new.callback, caller.name, new.activity, time.time(), self._outbound, self._notifying)
+        made = subscription(new.callback, caller.name, new.activity, clock.now(), self._outbound, self._notifying)
         made = replace(made, tags=dict(new.tags), resource=new.resource, name=new.name)
         await self._store.add_subscription(made, self._notifying.most_subscriptions)
         return made
@@ -71,7 +70,7 @@ class NotificationOperations(Notifications):
         lasting = self._notifying.overlap if overlap is None else overlap
         if not 0 <= lasting <= MOST_OVERLAP:
             raise InvalidInput(f"an old secret signs for 0 to {MOST_OVERLAP:.0f} seconds", element="overlap")
-        now = time.time()
+        now = clock.now()
         return await self._store.rotate_secret(
             caller.name, id, secret or new_secret(), now, until=now + lasting, most=MOST_OLD
         )
@@ -83,7 +82,7 @@ class NotificationOperations(Notifications):
     async def resend(self, caller: Caller, numbers: Sequence[int]) -> list[ArgosyError | None]:
         demand(caller, Operation.RESEND)
         self._check_vector(numbers)
-        done = await self._store.resend(caller.name, numbers, time.time())
+        done = await self._store.resend(caller.name, numbers, clock.now())
         return [
             None if was else NotFound(f"there is no dead letter {number}")
             for number, was in zip(numbers, done, strict=True)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from argosy.model import ArgosyError
+from argosy.model import clock as clocks
 from argosy.outbound import OutboundPolicy, client
 from argosy.store import Delivery, Store
 
@@ -57,7 +58,8 @@ class Sender:
         source: str,
         fault: Callable[[str], None] = lambda point: None,
         *,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = clocks.now,
+        stamp: Callable[[], float] | None = None,
     ) -> None:
         self._store = store
         self._outbound = outbound
@@ -65,6 +67,8 @@ class Sender:
         self._source = config.source or source
         self._fault = fault
         self._clock = clock
+        # Receivers compare what is signed with their own clocks: that is the machine's, whatever it says.
+        self._stamp = stamp or time.time
         self._random = random.Random()  # noqa: S311 - spreads attempts in time; no secret
         self._couriers: dict[str, _Courier] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -186,7 +190,7 @@ class Sender:
             return Answer(None, f"it cannot be signed: {delivery.unsigned}", sent=False)
         now = self._clock()
         content = message.body(delivery, self._source)
-        headers = message.headers(delivery, content, now)
+        headers = message.headers(delivery, content, now, self._stamp())
         start = b""
         try:
             async with (

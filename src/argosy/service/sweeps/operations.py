@@ -17,7 +17,7 @@ from argosy.languages import registry
 from argosy.languages.contract import in_its_terms
 from argosy.languages.native import Description
 from argosy.languages.sweeps import Expansion, Options
-from argosy.model import Conflict, InvalidInput, InvalidStateException, LimitExceeded, NotFound
+from argosy.model import Conflict, InvalidInput, InvalidStateException, LimitExceeded, NotFound, clock
 from argosy.model.sweep import SweepState
 from argosy.service.administration.admission import Admission
 from argosy.service.credentials.delegated import check as check_credentials
@@ -78,7 +78,7 @@ class SweepService(SweepOperations):
             self._probe(caller, index, job, request.document)
             if number % _AT_A_TIME == 0:
                 await asyncio.sleep(0)  # others have their turn
-        now = time.time()
+        now = clock.now()
         state = SweepState.HELD if options.held else SweepState.RUNNING
         sweep = Sweep(
             id=PREFIX + new_id(),
@@ -203,7 +203,7 @@ class SweepService(SweepOperations):
     def _become(
         self, now: Sweep, state: SweepState, caller: Caller, reason: str | None = None
     ) -> tuple[Sweep, Sequence[SweepEvent]]:
-        changed, event = become(now, state, time.time(), self._policy.retention, reason=reason, by=caller.name)
+        changed, event = become(now, state, clock.now(), self._policy.retention, reason=reason, by=caller.name)
         return changed, [event]
 
 

@@ -26,6 +26,7 @@ from argosy.model import (
     NotAllowed,
     NotFound,
     Unavailable,
+    clock,
 )
 from argosy.model.sweep import SweepState
 from argosy.service.engine.engine import Engine
@@ -219,7 +220,7 @@ class SweepRunner:
             await asyncio.sleep(self._policy.housekeeping)
             try:
                 await self._take()
-                for id in await self._store.expired_sweeps(time.time(), _PAGE):
+                for id in await self._store.expired_sweeps(clock.now(), _PAGE):
                     sweep = await self._store.sweep(id)
                     if sweep is not None:
                         await self.remove(sweep)
@@ -227,7 +228,7 @@ class SweepRunner:
                 log.exception("looking after sweeps failed; it is tried again in %g s", self._policy.housekeeping)
 
     async def _take(self) -> None:
-        for sweep in await self._store.take_sweeps(self._worker, time.time()):
+        for sweep in await self._store.take_sweeps(self._worker, clock.now()):
             self.follow(sweep)
 
     # -- one sweep --------------------------------------------------------------------------------
@@ -282,7 +283,7 @@ class SweepRunner:
             case Expand(most):
                 return await self._expand(sweep, most, active)
             case Become(state, reason):
-                now = time.time()
+                now = clock.now()
                 changed, event = become(sweep, state, now, self._policy.retention, reason=reason, by=sweep.by)
                 await self._store.change_sweep(changed, [event])  # a Conflict is looked at again
                 self.stories.told(id)
@@ -325,7 +326,7 @@ class SweepRunner:
                 new, beginning = self._maker.prepare(sweep, job, {**values, "index": index})
             except (InvalidInput, NotAllowed) as error:
                 words = f"{error.element}: {error.message}" if error.element else error.message
-                refused.append(SweepEvent(sweep.id, time.time(), "refused", sweep.state, words, index=index))
+                refused.append(SweepEvent(sweep.id, clock.now(), "refused", sweep.state, words, index=index))
             else:
                 made.append(new)
                 begin.append(beginning)
@@ -359,7 +360,7 @@ class SweepRunner:
         reason = f"no more jobs are made now: {why}"
         if sweep.reason != reason and time.monotonic() - active.told >= _TELL_AGAIN:
             active.told = time.monotonic()
-            now = time.time()
+            now = clock.now()
             event = SweepEvent(sweep.id, now, "waiting", sweep.state, reason)
             await self._store.change_sweep(sweep.but(changed=now, reason=reason), [event])
             self.stories.told(sweep.id)
@@ -368,7 +369,7 @@ class SweepRunner:
     async def _go_on_from(self, sweep: Sweep, active: _Active) -> None:
         active.limited = None
         if sweep.reason is not None:
-            await self._store.change_sweep(sweep.but(changed=time.time(), reason=None), ())
+            await self._store.change_sweep(sweep.but(changed=clock.now(), reason=None), ())
 
     async def _end(self, sweep: Sweep, by: str) -> None:
         """See to it that its activities are being ended. Those in another worker's hands are asked for again later."""
