@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from argosy.model import SubmitException
+from argosy.service.files import copies
 from argosy.service.owners import access
 from tests.servers.accounts import PLACE, SERVICE, USERS, as_account
 
@@ -72,11 +73,29 @@ def test_both_do_there_what_they_like_and_nobody_else_does(root: Path, tmp_path:
     for other in (secret, root / "linked"):
         assert other.stat().st_mode & 0o070 == (0o040 if other.stat().st_mode & 0o040 else 0)
         assert "system.posix_acl_access" not in os.listxattr(other)
+    # What the job has closed to others it lets the service have again at its end.
+    closed = 'mkdir -m 700 "$1/closed"; echo own >"$1/closed/file"; chmod 600 "$1/closed/file"'
+    assert sh(A, closed, session).returncode == 0
+    assert sh(SERVICE, 'cat "$1/closed/file"', session).returncode != 0
+    assert sh(A, access.let_back(str(session)), session).returncode == 0
+    assert sh(SERVICE, 'cat "$1/closed/file"', session).stdout == "own\n"
+    assert sh(B, 'cat "$1/closed/file"', session).returncode != 0
     # Once more, as for a job that is submitted again: what is not the service's stays as it is.
     before = (session / "out").stat()
     share(root, session, A)
     assert (session / "out").stat() == before
     assert sh(SERVICE, 'rm -r "$1"', session).returncode == 0
+
+
+def test_copies_of_credentials_stay_readable_when_they_are_renewed(root: Path) -> None:
+    session = root / "ab" / "xyzab"
+    copies.write(str(session), {"x509": "old"})
+    place = Path(copies.place_of(str(session)))
+    access.share(str(root), str(place), pwd.getpwnam(A).pw_uid)
+    for content in ("new", "newer"):
+        copies.write(str(session), {"x509": content})
+        assert sh(A, 'cat "$1/x509"', place).stdout == content
+        assert sh(B, 'cat "$1/x509"', place).returncode != 0
 
 
 def test_a_file_system_without_lists_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

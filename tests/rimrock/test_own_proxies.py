@@ -164,9 +164,8 @@ def serial(pem: bytes) -> str:
 def test_each_job_is_its_owners_own(own: OwnSite) -> None:
     alice, bob = own.header("alice"), own.header("bob")
     serials = {name: serial(base64.b64decode(proxy)) for name, proxy in ((ALICE, alice), (BOB, bob))}
-    script = (
-        "#!/bin/bash\nwhoami\nid -un >&2\nd=$(dirname $(readlink /proc/$$/fd/1)); mkdir $d/sub; echo deep >$d/sub/file"
-    )
+    deep = "d=$(dirname $(readlink /proc/$$/fd/1))/sub; mkdir -m 700 $d; echo deep >$d/file"
+    script = f"#!/bin/bash\nwhoami\nid -un >&2\n{deep}"
     jobs = {proxy: own.job(proxy, script) for proxy in (alice, bob)}
     for proxy, account, other in ((alice, A, bob), (bob, B, alice)):
         job = jobs[proxy]

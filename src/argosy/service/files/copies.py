@@ -13,6 +13,8 @@ import shutil
 from collections.abc import Mapping
 
 _FOLDER = ".credentials"
+#: Whom else a file is for, as the kernel has it (acl(5)): the account on the host where a job of another account runs.
+ACCESS_LIST = "system.posix_acl_access"
 _NAME = re.compile(r"[a-z0-9]{1,32}", re.ASCII)
 
 
@@ -30,13 +32,16 @@ def write(session: str, contents: Mapping[str, str]) -> None:
     for name, content in contents.items():
         if not _NAME.fullmatch(name):
             raise ValueError(f"{name!r} is no name of a copy")
+        target = os.path.join(place, name)
         partial = os.path.join(place, f".{name}.new")
         fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with open(fd, "w", encoding="latin-1") as file:
             os.fchmod(fd, 0o600)
+            with contextlib.suppress(OSError):  # there is none yet, or it is for nobody else
+                os.setxattr(fd, ACCESS_LIST, os.getxattr(target, ACCESS_LIST, follow_symlinks=False))
             file.write(content)
         # Whoever reads it reads the old one or the new one whole.
-        os.replace(partial, os.path.join(place, name))
+        os.replace(partial, target)
 
 
 def remove(session: str) -> None:

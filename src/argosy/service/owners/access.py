@@ -12,8 +12,10 @@ import struct
 from errno import ENOTSUP
 
 from argosy.model import SubmitException
+from argosy.model.shell import quote
+from argosy.service.files.copies import ACCESS_LIST
 
-_ACCESS, _DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
+_DEFAULT = "system.posix_acl_default"
 # linux/posix_acl.h and posix_acl_xattr.h
 _USER_OBJ, _USER, _GROUP_OBJ, _MASK, _OTHER = 1, 2, 4, 16, 32
 _NOBODY = 0xFFFFFFFF
@@ -35,6 +37,12 @@ def share(root: str, session: str, uid: int) -> None:
             names.sort()
     except OSError as error:
         raise _refused(session, uid, error) from error
+
+
+def let_back(session: str) -> str:
+    """Text for bash at the end of the job: what it has closed to others is open to the service again. With an access
+    list a file's group mode is what the list gives at the most; the group itself has nothing."""
+    return f"\nchmod -R g+rwX -- {quote(session)} 2>/dev/null || :\n"
 
 
 def show(root: str, path: str, uid: int) -> None:
@@ -60,7 +68,7 @@ def _refused(path: str, uid: int, error: OSError) -> SubmitException:
 def _passable(directory: str) -> None:
     mode = stat.S_IMODE(os.stat(directory).st_mode)
     if mode & 0o011 != 0o011:
-        os.chmod(directory, mode | 0o011)  # noqa: S103  (passed, not listed)
+        os.chmod(directory, mode | 0o011)  # noqa: S103
 
 
 def _share_file(name: str, parent: int, uid: int) -> None:
@@ -81,7 +89,7 @@ def _share(fd: int, uid: int) -> None:
     if about.st_uid != os.geteuid():
         return
     own = stat.S_IMODE(about.st_mode) >> 6 & 7
-    os.setxattr(fd, _ACCESS, _packed(own, {uid: own}))
+    os.setxattr(fd, ACCESS_LIST, _packed(own, {uid: own}))
     if stat.S_ISDIR(about.st_mode):
         os.setxattr(fd, _DEFAULT, _packed(7, {uid: 7, os.geteuid(): 7}))
 

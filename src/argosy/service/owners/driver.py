@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from argosy.executors.contract import Driver, JobRequest, OnReports
+from argosy.executors.contract import Driver, JobRequest, OnReports, Preparation
 from argosy.model import ArgosyError, Command, Share, SubmitException, Unavailable
 from argosy.service.accounts import AccountDriver
+from argosy.service.files.copies import place_of
 from argosy.service.remote import RemoteDriver
 
 from . import access
@@ -83,11 +85,20 @@ class OwnerSeat(RemoteDriver):
         if (uid := self._other) is None:
             return await super()._submit(requests)
         refused: dict[str, ArgosyError] = {}
+        taken: list[JobRequest] = []
         for request in requests:
+            session = self.session_of(request.tag)
             try:
-                await asyncio.to_thread(access.share, self._sessions, self.session_of(request.tag), uid)
+                await asyncio.to_thread(self._let_in, session, uid)
             except ArgosyError as error:
                 refused[request.tag] = error
-        taken = [request for request in requests if request.tag not in refused]
+            else:
+                before, after = ("", "") if (own := request.preparation) is None else (own.before, own.after)
+                taken.append(replace(request, preparation=Preparation(before, after + access.let_back(session))))
         answers = iter(await super()._submit(taken))
         return [refused[request.tag] if request.tag in refused else next(answers) for request in requests]
+
+    def _let_in(self, session: str, uid: int) -> None:
+        access.share(self._sessions, session, uid)
+        if os.path.isdir(place := place_of(session)):  # its copies of credentials
+            access.share(self._sessions, place, uid)
