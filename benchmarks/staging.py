@@ -5,7 +5,11 @@ anybody is told. curl is done when the kernel has the bytes. A ratio is fair onl
 afterwards: so the target is about curl and then sync of each file and of the directory. curl alone, and with 16
 connections, is shown beside.
 
-Each round takes all of them, in another order, each with an empty directory and nothing left for the disk to write.
+Each round takes all of them, in another order, each with a new directory and nothing left for the disk to write. What
+was there before is removed at the end of a round, and the next begins some seconds later: ext4 passes over each inode
+that was freed within the last five seconds, which costs more than all the rest of a small file.
+
+Sending is compared, too: the server is the same, and writes what it gets without flushing it, for both.
 """
 
 from __future__ import annotations
@@ -17,14 +21,21 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from measuring import HERE, Found, NotHere, Options, Row
 
+if TYPE_CHECKING:
+    from tests.servers.daemons import Daemon
+
 MIB = 1024 * 1024
+#: For so long, in seconds, what was removed makes creating slower.
+_FREED = 6.0
 _ORDER = ["ours", "curl", "curl sync", "parallel", "parallel sync"]
 #: As many files of one activity go at once in the service.
-_AT_ONCE = 32
+_AT_ONCE = 64
 
 
 def measure(options: Options) -> Found:
@@ -46,20 +57,31 @@ def measure(options: Options) -> Found:
             for name in names:
                 (server.data / name).write_bytes(os.urandom(4096))
             for turn in range(rounds):
-                for what, files, unit in (("large", ["large"], large), ("small", names, count)):
+                for what, files, unit in (("large", ["large"], large), ("small", names, count), ("sent", names, count)):
                     for how in _ORDER[turn % len(_ORDER) :] + _ORDER[: turn % len(_ORDER)]:
-                        if what == "large" and how.startswith("parallel"):
+                        if (what == "large" and how.startswith("parallel")) or (what == "sent" and "sync" in how):
                             continue
-                        target = options.scratch / "target"
-                        shutil.rmtree(target, ignore_errors=True)
+                        target = options.scratch / f"{what}-{how}".replace(" ", "-")
+                        if what == "sent":
+                            target = server.data / target.name
                         target.mkdir()
                         os.sync()
-                        seconds = (
-                            asyncio.run(_ours(server.url, files, target, options.scratch))
-                            if how == "ours"
-                            else _curl(server.url, files, target, how)
-                        )
+                        url = f"{server.url}/{target.name}"
+                        if how == "ours":
+                            seconds = asyncio.run(_ours(server, files, target, what, options.scratch))
+                        elif what == "sent":
+                            seconds = _curl(url, files, server.data, how, send=True)
+                        else:
+                            seconds = _curl(server.url, files, target, how)
+                        if sum(1 for _ in target.iterdir()) != len(files):
+                            raise AssertionError(f"{what} {how}: not all files have come")
                         found.setdefault(f"{what} {how}", []).append(unit / seconds)
+                for place in (options.scratch, server.data):
+                    for old in place.glob("*-*"):
+                        if old.is_dir():
+                            shutil.rmtree(old)
+                os.sync()
+                time.sleep(_FREED)
     except NoServer as why:
         raise NotHere(str(why)) from why
     return Found(
@@ -75,39 +97,63 @@ def measure(options: Options) -> Found:
                     ("parallel", "curl --parallel alone", ""),
                 )
             ),
+            *(
+                Row(f"{count} small files sent", "/s", found["sent ours"], found[f"sent {how}"], against)
+                for how, against in (("curl", "one curl, PUT"), ("parallel", "curl --parallel, PUT"))
+            ),
         ],
         notes=[f"the process that staged had at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB"],
     )
 
 
-async def _ours(url: str, files: list[str], target: Path, scratch: Path) -> float:
+async def _ours(server: Daemon, files: list[str], target: Path, what: str, scratch: Path) -> float:
     from argosy.outbound import OutboundPolicy
-    from argosy.staging import Fetch, Staging, StagingConfig
+    from argosy.staging import Fetch, Push, Staging, StagingConfig
 
     staging = Staging(StagingConfig(cache_size=0), OutboundPolicy(["127.0.0.0/8"]), str(scratch / "staging"))
-    try:
-        # The service has long been running when a job comes.
-        await staging.fetch(Fetch(str(scratch), "warm", (f"{url}/small-0",)))
+
+    warmed = scratch / f"{target.name}-warm"
+
+    async def fetch(name: str) -> None:
+        await staging.fetch(Fetch(str(target), name, (f"{server.url}/{name}",)))
+
+    async def send(name: str) -> None:
+        [done] = await staging.push(Push(str(server.data), name, (f"{server.url}/{target.name}/{name}",)))
+        if done.error is not None:
+            raise AssertionError(done.error)
+
+    async def warm(index: int) -> None:
+        await staging.fetch(Fetch(str(warmed), f"{index}", (f"{server.url}/small-{index}",)))
+
+    async def together(one: Callable[[Any], Awaitable[None]], of: Iterable[Any]) -> float:
         begun = time.perf_counter()
-        left = iter(files)
+        left = iter(of)
 
         async def work() -> None:
-            for name in left:
-                await staging.fetch(Fetch(str(target), name, (f"{url}/{name}",)))
+            for item in left:
+                await one(item)
 
         await asyncio.gather(*(work() for _ in range(_AT_ONCE)))
         return time.perf_counter() - begun
+
+    try:
+        # The service has long been running when a job comes, and has moved files before.
+        warmed.mkdir()
+        await together(warm, range(50))
+        await asyncio.sleep(0.3)
+        return await together(send if what == "sent" else fetch, files)
     finally:
         await staging.close()
 
 
-def _curl(url: str, files: list[str], target: Path, how: str) -> float:
-    config = "".join(f'url = "{url}/{name}"\noutput = "{target}/{name}"\n' for name in files)
+def _curl(url: str, files: list[str], place: Path, how: str, *, send: bool = False) -> float:
+    word = "upload-file" if send else "output"
+    config = "".join(f'url = "{url}/{name}"\n{word} = "{place}/{name}"\n' for name in files)
     more = []
     if how.startswith("parallel"):
         more = ["--no-progress-meter", "--parallel", "--parallel-immediate", "--parallel-max", "16"]
     begun = time.perf_counter()
     subprocess.run(["curl", "--silent", "--fail", *more, "--config", "-"], input=config, text=True, check=True)
     if how.endswith("sync"):
-        subprocess.run(["sync", *(str(target / name) for name in files), str(target)], check=True)
+        subprocess.run(["sync", *(str(place / name) for name in files), str(place)], check=True)
     return time.perf_counter() - begun
