@@ -9,6 +9,7 @@ import select
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -206,8 +207,8 @@ def test_no_file_gets_its_name_once_the_service_is_gone(session: Path) -> None:
     parent = os.open(session, os.O_RDONLY)
     try:
         files = [[0, ".partial-old", "old", 0o600, 3], [0, ".partial-new", "new", 0o600, 3]]
-        with process, pytest.raises(ConnectionResetError):
-            scribe_process.write(process, files, memoryview(b"abcdef"), array.array("i", [parent]))
+        with process, ThreadPoolExecutor(4) as threads, pytest.raises(ConnectionResetError):
+            scribe_process.write(process, threads, files, memoryview(b"abcdef"), array.array("i", [parent]))
     finally:
         os.close(parent)
     assert {path.name: path.read_bytes() for path in session.iterdir()} == {"old": b"old"}

@@ -79,6 +79,10 @@ class Slot:
         self._key = key
         self._waiting = waiting
 
+    def wants(self, sink: FileSink) -> bool:
+        """Whether a file that has arrived is of a kind that is kept."""
+        return self._cache.wants(sink)
+
     def keep(self, sink: FileSink, sums: dict[str, str]) -> None:
         """Take a copy of a file that has arrived and is nobody else's yet. Blocks. What fails here is only logged."""
         self._cache.keep(self._key, sink, sums["sha256"], self._waiting())
@@ -140,10 +144,14 @@ class Cache:
             os.utime(fd)
         return Kept(entry.sha256, entry.size, entry.validator, fd)
 
+    def wants(self, sink: FileSink) -> bool:
+        """See `Slot.wants`."""
+        return bool(sink.validator) and self._smallest <= sink.offset <= self._size // 2
+
     def keep(self, key: str, sink: FileSink, sha256: str, wanted: bool) -> None:
         """See `Slot.keep`. `wanted`: somebody waits for the same."""
         size, validator = sink.offset, sink.validator
-        if not validator or size < self._smallest or size > self._size // 2:
+        if not validator or not self.wants(sink):
             return
         if size > EAGER and not wanted and not self._was_seen(key):
             return
