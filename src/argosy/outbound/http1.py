@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import httptools
@@ -120,11 +120,6 @@ class Connection(asyncio.Protocol):
             self._reading_paused = False
             self._transport.resume_reading()
         return piece
-
-    async def pieces(self) -> AsyncIterator[bytes]:
-        """All that is left of the answer's body."""
-        while piece := await self.piece():
-            yield piece
 
     def early(self) -> list[bytes]:
         """What has come of the body and was not taken; nothing more is read after that."""

@@ -68,6 +68,8 @@ class OutboundPolicy:
     def __init__(self, allow: Iterable[str] = (), deny: Iterable[str] = ()) -> None:
         self._allow = [_rule(text, f"outbound.allow[{index}]") for index, text in enumerate(allow)]
         self._deny = [_rule(text, f"outbound.deny[{index}]") for index, text in enumerate(deny)]
+        # Nothing that is judged there changes, and it is asked of each of many files of one host.
+        self._judge_said = functools.lru_cache(maxsize=1024)(self._judged_as_said)
 
     @classmethod
     def of(cls, config: OutboundConfig) -> OutboundPolicy:
@@ -86,18 +88,19 @@ class OutboundPolicy:
             )
         if not parsed.host:
             raise InvalidInput(f"{parsed} names no host", element=element)
-        address = _literal(parsed.host)
         port = parsed.port if parsed.port is not None else _PORTS.get(parsed.scheme)
         try:
-            if address is not None:
-                self.judge(parsed.host, port, [address])
-            elif self._is_denied(parsed.host, port, ()) or (
-                _is_local_name(parsed.host) and not self._is_allowed(parsed.host, port, _LOOPBACK)
-            ):
-                raise _refused(parsed.host)
+            self._judge_said(parsed.host, port)
         except NotAllowed as error:
             raise NotAllowed(error.message, element=element) from None
         return parsed
+
+    def _judged_as_said(self, host: str, port: int | None) -> None:
+        address = _literal(host)
+        if address is not None:
+            self.judge(host, port, [address])
+        elif self._is_denied(host, port, ()) or (_is_local_name(host) and not self._is_allowed(host, port, _LOOPBACK)):
+            raise _refused(host)
 
     def judge(self, host: str, port: int | None, addresses: Collection[Address]) -> None:
         """Raise NotAllowed where any of the addresses that a host has must not be connected to."""

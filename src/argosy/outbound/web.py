@@ -7,7 +7,7 @@ import contextlib
 import os
 import socket
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from types import TracebackType
 from urllib.parse import quote
 
@@ -41,9 +41,10 @@ class Answer:
         self.reason = connection.reason
         self.headers = headers
 
-    def pieces(self) -> AsyncIterator[bytes]:
-        """The body, as it comes. Raises WebFault where it does not come whole; OSError, ssl.SSLError."""
-        return self._connection.pieces()
+    async def piece(self) -> bytes:
+        """The next bytes of the body as they come; none at its end. Raises WebFault where it does not come whole,
+        OSError, ssl.SSLError."""
+        return await self._connection.piece()
 
     async def read(self, most: int | None = None) -> bytes:
         """The body, or so many bytes of it."""
@@ -96,7 +97,7 @@ class Client:
 
     def ask(
         self, method: str, url: Url, headers: Mapping[str, str], body: Body | None = None, size: int | None = None
-    ) -> _Exchange:
+    ) -> contextlib.AbstractAsyncContextManager[Answer]:
         """Send a request; to be used with ``async with``, which gives the `Answer`. `size` is how long its body is.
 
         Raises NotAllowed, Unavailable, WebFault, TimeoutError, OSError, ssl.SSLError, and whatever `body` raises.
@@ -171,10 +172,8 @@ class Client:
             connection.close()
 
 
-class _Exchange:
+class _Exchange(contextlib.AbstractAsyncContextManager[Answer]):
     """A request and its answer."""
-
-    __slots__ = ("_body", "_client", "_connection", "_headers", "_method", "_place", "_size", "_url")
 
     def __init__(
         self,

@@ -18,10 +18,12 @@ from .pace import Meter, Throttle
 from .threads import run
 
 PIECE = 1024 * 1024
+#: What is no larger is read when it is opened: a turn of a thread costs more than reading it.
+_SMALL = 64 * 1024
 
 
 class FileContent:
-    """An open file. Its size is that at the time it was opened: what is added later is not sent."""
+    """An open file. Its size is that at the time it was opened: what is added later is not sent. Making one blocks."""
 
     def __init__(self, fd: int, what: str, executor: Executor, meter: Meter, throttle: Throttle) -> None:
         self._fd = fd
@@ -34,12 +36,18 @@ class FileContent:
         status = os.fstat(fd)
         self.size = status.st_size
         self._mtime = status.st_mtime_ns
+        self._whole: bytes | None = None
+        if self.size <= _SMALL:
+            self._whole = self.part(0, self.size)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The bytes, the next piece read while one is sent."""
+        if self._whole is not None:
+            if self._whole:
+                yield await self._paced(self._whole)
+            return
         if self.size <= PIECE:
-            if self.size:
-                yield await self._paced(await run(self._executor, self.part, 0, self.size))
+            yield await self._paced(await run(self._executor, self.part, 0, self.size))
             return
         ahead = asyncio.create_task(run(self._executor, self.part, 0, PIECE))
         try:
@@ -78,6 +86,8 @@ class FileContent:
 
     def part(self, offset: int, size: int) -> bytes:
         """A part of it, whole; a file that has become shorter is no longer the one that was to be sent."""
+        if self._whole is not None:
+            return self._whole[offset : offset + size]
         data = os.pread(self._fd, size, offset) if size else b""
         while len(data) < size:
             more = os.pread(self._fd, size - len(data), offset + len(data))
@@ -95,6 +105,8 @@ class FileContent:
 
     async def checksum(self, algorithm: str) -> str:
         """Of the whole, in hexadecimal; computed once."""
+        if algorithm not in self._sums and self._whole is not None:
+            self._sums[algorithm] = self._computed(algorithm)
         if algorithm not in self._sums:
             self._sums[algorithm] = await run(self._executor, self._computed, algorithm)
         return self._sums[algorithm]
@@ -128,4 +140,8 @@ def open_content(directory: str, path: str, executor: Executor, meter: Meter, th
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
         raise TransferFailed(f"{path!r} is no plain file", Fault.REFUSED)
-    return FileContent(fd, path, executor, meter, throttle)
+    try:
+        return FileContent(fd, path, executor, meter, throttle)
+    except BaseException:
+        os.close(fd)
+        raise

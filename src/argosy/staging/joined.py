@@ -106,7 +106,7 @@ class Joined:
             fd = os.dup(spool.file.fileno())
         finally:
             spool.file.close()
-        return cls(FileContent(fd, str(url), desk.disk, Meter(), Throttle(None)), after)
+        return cls(await run(desk.disk, FileContent, fd, str(url), desk.disk, Meter(), Throttle(None)), after)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """See `Content`."""

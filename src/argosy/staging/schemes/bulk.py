@@ -23,7 +23,7 @@ async def receive(what: str, answer: Answer, sink: Sink, executor: Executor, idl
     size = answers.length(answer.headers)
     taken = answer.take() if size is not None and size >= LARGE else None
     if size is None or taken is None:
-        async for piece in answer.pieces():
+        while piece := await answer.piece():
             await sink.write(piece)
         return
     early, own = taken

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import os
 import re
 import ssl
 import tempfile
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
 from urllib.parse import urljoin
 
 from argosy.outbound import Url
@@ -28,6 +29,7 @@ _IDLE_SESSIONS = 8
 #: Not every name that begins with 127. is an address.
 _THIS_MACHINE = re.compile(r"localhost|::1|127(\.[0-9]+){3}")
 _SCHEMES = ("http", "https")
+_ALWAYS = {"User-Agent": "Argosy", "Accept": "*/*", "Accept-Encoding": "identity"}
 _REDIRECT = frozenset({301, 302, 307, 308})
 Headers = Mapping[str, str]
 #: Makes the headers that let us in, for the URL that is asked.
@@ -41,8 +43,7 @@ class Web:
         self._context = context
         self._clients: OrderedDict[str, tuple[Client, list[int]]] = OrderedDict()
 
-    @contextlib.asynccontextmanager
-    async def ask(
+    def ask(
         self,
         method: str,
         url: Url,
@@ -53,43 +54,22 @@ class Web:
         size: int | None = None,
         signing: Signing | None = None,
         accept: frozenset[int] = frozenset(),
-    ) -> AsyncIterator[Answer]:
+    ) -> AbstractAsyncContextManager[Answer]:
         """An answer with a status of success, or one of `accept`; redirections are followed. `body` is called for each
         request that carries it, `size` is its length. `signing` lets us in, in place of tokens and passwords.
 
         Raises TransferFailed, NotAllowed, Unavailable.
         """
-        origin, seen = _origin(url), {url.text}
-        certificate = credentials.certificate if url.scheme == "https" else None
+        return _Asked(self, method, url, credentials, headers or {}, body, size, signing, accept)
+
+    def check(self, url: Url) -> None:
+        """Raise NotAllowed where the policy has something against a URL, InvalidInput where it is none of the web."""
+        self._context.policy.check(url, schemes=_SCHEMES)
+
+    def enter(self, certificate: str | None) -> tuple[str, Client]:
+        """The client for whoever shows this certificate, until they `leave` by the name that comes with it."""
         key = hashlib.sha256(certificate.encode()).hexdigest() if certificate else ""
-        client = self._client(key, certificate)
-        try:
-            while True:
-                self._context.policy.check(url, schemes=_SCHEMES)
-                sent = {"User-Agent": "Argosy", "Accept": "*/*", "Accept-Encoding": "identity", **(headers or {})}
-                # To another origin than the one that was named goes nothing that lets us in.
-                if _origin(url) == origin:
-                    sent |= signing(method, url, sent) if signing is not None else _login(url, credentials)
-                async with client.ask(method, url, sent, body, size) as answer:
-                    if 200 <= answer.status < 300 or answer.status in accept:
-                        yield answer
-                        return
-                    if answer.status in _REDIRECT and "Location" in answer.headers:
-                        url = _next(url, answer.headers["Location"], seen)
-                        continue
-                    text = (await _beginning(answer)) if method != "HEAD" else ""
-                    raise answers.failure(str(url), answer.status, answer.reason, answer.headers, text)
-        except WebFault as error:
-            raise TransferFailed(f"{url}: {error}", Fault.TRANSIENT) from error
-        except TimeoutError as error:
-            raise TransferFailed(f"{url}: the server does not answer in time", Fault.TRANSIENT) from error
-        except ssl.SSLError as error:
-            raise answers.tls_failure(str(url), error) from error
-        except OSError as error:
-            words = error.strerror or str(error) or type(error).__name__
-            raise TransferFailed(f"{url}: {words}", Fault.TRANSIENT) from error
-        finally:
-            self._leave(key)
+        return key, self._client(key, certificate)
 
     def _client(self, key: str, certificate: str | None) -> Client:
         """The connections for these credentials' certificate. Without one all share one."""
@@ -102,7 +82,8 @@ class Web:
         self._clients.move_to_end(key)
         return found[0]
 
-    def _leave(self, key: str) -> None:
+    def leave(self, key: str) -> None:
+        """See `enter`."""
         self._clients[key][1][0] -= 1
         if key:
             idle = [one for one, (_, used) in self._clients.items() if one and not used[0]]
@@ -127,6 +108,89 @@ class Web:
         """Close all connections."""
         while self._clients:
             self._clients.popitem()[1][0].close()
+
+
+class _Asked(AbstractAsyncContextManager[Answer]):
+    """A request and, where it is redirected, those that follow it. No generator: requests are many."""
+
+    def __init__(
+        self,
+        web: Web,
+        method: str,
+        url: Url,
+        credentials: Credentials,
+        headers: Headers,
+        body: Body | None,
+        size: int | None,
+        signing: Signing | None,
+        accept: frozenset[int],
+    ) -> None:
+        self._web = web
+        self._method = method
+        self._url = url
+        self._credentials = credentials
+        self._headers = headers
+        self._body = body
+        self._size = size
+        self._signing = signing
+        self._accept = accept
+        self._exchange: AbstractAsyncContextManager[Answer] | None = None
+
+    async def __aenter__(self) -> Answer:
+        certificate = self._credentials.certificate if self._url.scheme == "https" else None
+        self._key, client = self._web.enter(certificate)
+        try:
+            return await self._answered(client)
+        except BaseException as error:
+            self._web.leave(self._key)
+            self._raise(error)
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._exchange is not None
+        try:
+            await self._exchange.__aexit__(kind, error, trace)
+        finally:
+            self._web.leave(self._key)
+        if error is not None:
+            self._raise(error)
+
+    async def _answered(self, client: Client) -> Answer:
+        origin, seen = _origin(self._url), {self._url.text}
+        while True:
+            url = self._url
+            self._web.check(url)
+            sent = {**_ALWAYS, **self._headers}
+            # To another origin than the one that was named goes nothing that lets us in.
+            if _origin(url) == origin:
+                sign = self._signing
+                sent |= sign(self._method, url, sent) if sign is not None else _login(url, self._credentials)
+            self._exchange = client.ask(self._method, url, sent, self._body, self._size)
+            answer = await self._exchange.__aenter__()
+            if 200 <= answer.status < 300 or answer.status in self._accept:
+                return answer
+            try:
+                if answer.status in _REDIRECT and "Location" in answer.headers:
+                    self._url = _next(url, answer.headers["Location"], seen)
+                    continue
+                text = (await _beginning(answer)) if self._method != "HEAD" else ""
+                raise answers.failure(str(url), answer.status, answer.reason, answer.headers, text)
+            finally:
+                await self._exchange.__aexit__(None, None, None)
+
+    def _raise(self, error: BaseException) -> None:
+        """Raise what a fault of the web means for the transfer; nothing for what is none."""
+        if isinstance(error, WebFault):
+            raise TransferFailed(f"{self._url}: {error}", Fault.TRANSIENT) from error
+        if isinstance(error, TimeoutError):
+            raise TransferFailed(f"{self._url}: the server does not answer in time", Fault.TRANSIENT) from error
+        if isinstance(error, ssl.SSLError):
+            raise answers.tls_failure(str(self._url), error) from error
+        if isinstance(error, OSError):
+            words = error.strerror or str(error) or type(error).__name__
+            raise TransferFailed(f"{self._url}: {words}", Fault.TRANSIENT) from error
 
 
 def _origin(url: Url) -> tuple[str, str, int]:

@@ -127,7 +127,7 @@ class WebDAV(HTTP):
             size=len(_PROPERTIES),
         ) as answer:
             data = b""
-            async for piece in answer.pieces():
+            while piece := await answer.piece():
                 data += piece
                 if len(data) > _MAX_LISTING:
                     raise TransferFailed(f"{url} has more entries than can be read", Fault.REFUSED)
