@@ -6,6 +6,17 @@ import os
 import time
 
 _last = 0
+#: Random bytes that no id has had yet. Asking the system lets other threads have the interpreter, each time.
+_random = b""
+_AT_ONCE = 1024
+
+
+def _forget_random() -> None:
+    global _random
+    _random = b""
+
+
+os.register_at_fork(after_in_child=_forget_random)
 
 
 def new_id() -> str:
@@ -13,11 +24,12 @@ def new_id() -> str:
 
     Within one process later ids are greater: 12 of the random bits count within a millisecond.
     """
-    global _last
+    global _last, _random
     now = time.time_ns()
     # Milliseconds, and a fraction of one in 12 bits (RFC 9562, 6.2, method 3).
     stamp = (now // 1_000_000 << 12) | (now % 1_000_000 * 4096 // 1_000_000)
     _last = stamp = max(stamp, _last + 1)
-    value = (stamp >> 12) << 80 | 7 << 76 | (stamp & 0xFFF) << 64
-    value |= 0b10 << 62 | int.from_bytes(os.urandom(8)) >> 2
-    return f"{value:032x}"
+    if not _random:
+        _random = os.urandom(_AT_ONCE)
+    mine, _random = 0b10 << 62 | int.from_bytes(_random[:8]) >> 2, _random[8:]
+    return f"{stamp >> 12:012x}7{stamp & 0xFFF:03x}{mine:016x}"

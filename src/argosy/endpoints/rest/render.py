@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 from urllib.parse import quote, unquote
 
@@ -28,12 +29,22 @@ from .problems import problem
 from .ranges import as_date
 
 ROOT = "/v1/activities/"
+#: Times before this one, which is in the year 9999, are written the short way.
+_FAR = 253_402_300_000.0
+
+
+def utc(seconds: float) -> str:
+    """RFC 3339, to the millisecond. Years that it has no form for are taken for the nearest that it has."""
+    if not 0 <= seconds < _FAR:
+        return as_date(seconds).isoformat(timespec="milliseconds")[:-6] + "Z"
+    fraction, whole = math.modf(seconds)
+    micros = round(fraction * 1e6)  # as datetime rounds it
+    return f"{_second(int(whole) + micros // 1_000_000)}.{micros % 1_000_000 // 1000:03d}Z"
 
 
 @functools.lru_cache(maxsize=1024)
-def utc(seconds: float) -> str:
-    """RFC 3339, to the millisecond. Years that it has no form for are taken for the nearest that it has."""
-    return as_date(seconds).isoformat(timespec="milliseconds")[:-6] + "Z"
+def _second(seconds: int) -> str:
+    return as_date(seconds).isoformat()[:-6]
 
 
 def _utc(seconds: float | None) -> str | None:

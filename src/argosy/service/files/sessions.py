@@ -42,7 +42,7 @@ class Sessions:
     def path(self, id: str, account: str | None = None) -> str:
         """Where the session directory of an activity is. Spread over 256 directories by the id's end."""
         del account
-        return os.path.join(self.root, id[-2:], id)
+        return f"{self.root}/{id[-2:]}/{id}"
 
     def make(self, sessions: Sequence[str]) -> None:
         """Make session directories, `Activity.session` of each; those that exist stay as they are."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import chain
 from typing import Any, NamedTuple
 
 from argosy.model import Conflict
@@ -125,7 +126,7 @@ def _insert_rows(db: sqlite3.Connection, name: str, rows: Sequence[tuple[Any, ..
     else:
         last = None
         for begin, size in _parts(len(rows)):
-            values = [value for row in rows[begin : begin + size] for value in row]
+            values = list(chain.from_iterable(rows[begin : begin + size]))
             last = db.execute(_with_rows(name, size), values).lastrowid
     return 0 if last is None else last - len(rows) + 1
 
