@@ -22,7 +22,9 @@ def measure(options: Options) -> Found:
         ("create", 16, options.pick(800, 3000), 1, ">= 1000", ""),
         ("create", 1, options.pick(20, 50), 100, ">= 10000", ""),
         ("create", 1, options.pick(4, 10), 1000, ">= 10000", ""),
-        ("differing", 1, options.pick(4, 10), 1000, "", ""),
+        ("differing", 1, options.pick(4, 10), 1000, ">= 10000", ""),
+        ("differing", 1, options.pick(1, 3), 10_000, ">= 10000", ""),
+        ("long", 1, options.pick(1, 2), 10_000, "", ""),
         ("status", 1, options.pick(500, 2000), 1, "", "< 2"),
         ("status", 16, options.pick(1000, 4000), 1, "", ""),
         ("status", 1, options.pick(100, 400), 100, "", "< 5"),
@@ -40,8 +42,8 @@ def measure(options: Options) -> Found:
 
             taken = alternate(rounds, {"argosy": lambda load=load: load(ours), "bare": lambda load=load: load(other)})
             label = what if vector == 1 else f"{what} of {vector}"
-            if what == "differing":
-                label = f"create of {vector}, all differing"
+            if what in ("differing", "long"):
+                label = f"create of {vector}, all differing" + (", 4 KiB each" if what == "long" else "")
             label += f", {connections} connection" + ("s" if connections > 1 else "")
             pairs = [("rate", "/s", fast), ("p50_ms", "ms p50", soon), ("p95_ms", "ms p95", "")]
             pairs += [("server_us", "us server CPU each", "")]

@@ -2,10 +2,12 @@
 
     rest_client.py URL TOKEN create CONNECTIONS REQUESTS [VECTOR]   creates activities that are held
     rest_client.py URL TOKEN differing CONNECTIONS REQUESTS VECTOR  the same, each with arguments of its own
+    rest_client.py URL TOKEN long CONNECTIONS REQUESTS VECTOR       the same, of 4 KiB each
     rest_client.py URL TOKEN status CONNECTIONS REQUESTS VECTOR ID... asks how they are; ids on standard input too
 
 Each connection is kept alive and has one request under way. Prints JSON: wall and CPU seconds, items (requests times
-the size of the vector), items a second, and the median and 95th percentile of the time a request took, in ms.
+the size of the vector), all that were sent, items a second, and the median and 95th percentile of the time a request
+took, in ms.
 """
 
 from __future__ import annotations
@@ -93,10 +95,14 @@ def main() -> None:
     address = urlsplit(url).netloc
     if what == "create" and vector == 1:
         data = request(address, token, "POST", "/v1/activities", _DESCRIPTION)
-    elif what in ("create", "differing"):
+    elif what in ("create", "differing", "long"):
         described = [_DESCRIPTION] * vector
-        if what == "differing":
+        if what != "create":
             described = [_DESCRIPTION | {"arguments": ["one", str(number)]} for number in range(vector)]
+        if what == "long":
+            described = [
+                one | {"environment": {f"NAME_{n}": f"value {n} " * 6 for n in range(48)}} for one in described
+            ]
         elements = [{"description": one} for one in described]
         data = request(address, token, "POST", "/v1/activities/batch", elements)
     elif vector == 1:
@@ -110,6 +116,7 @@ def main() -> None:
         "wall": wall,
         "cpu": time.process_time() - before,
         "items": items,
+        "sent": items + int(connections) * vector,  # with the first request of each connection, whose time is not taken
         "rate": items / wall,
         "p50_ms": fraction(taken, 0.5) * 1e3,
         "p95_ms": fraction(taken, 0.95) * 1e3,

@@ -59,7 +59,7 @@ class Server:
         )
         answer: dict[str, Any] = json.loads(done.stdout)
         used = self.cpu() - before
-        return answer | {"server_us": used / answer["items"] * 1e6, "client_us": answer["cpu"] / answer["items"] * 1e6}
+        return answer | {"server_us": used / answer["sent"] * 1e6, "client_us": answer["cpu"] / answer["sent"] * 1e6}
 
 
 @contextlib.contextmanager
