@@ -199,7 +199,9 @@ class JobSpec:
             self.executable = os.fspath(self.executable)
         if complete or self.executable is not None:
             _check_text("executable", self.executable, required=True)
-        self.check_own()
+        self._check_own()
+        if self.environment is not None:
+            self._check_environment(self.environment)
         if type(self.inherit_environment) is not bool:
             raise InvalidJobException(
                 f"inherit_environment must be true or false, not {self.inherit_environment!r}",
@@ -231,8 +233,8 @@ class JobSpec:
         if self.stages or self.cleanup_flags is not StageOutFlags.ALWAYS:
             check_directives(self, _check_required)
 
-    def check_own(self) -> None:
-        """Of `check` what is about `name`, `arguments` and `environment`, which are different in each job of many."""
+    def _check_own(self) -> None:
+        """The name and the arguments, which are different in each job of many."""
         if self._name is not None:
             _check_text("name", self._name)
         if self.arguments is not None:
@@ -244,18 +246,20 @@ class JobSpec:
                 if type(argument) is not str or "\0" in argument or len(argument) > _SURELY:
                     self._check_arguments(self.arguments)
                     break
-        if self.environment is not None:
-            self._check_environment(self.environment)
 
     def of_its_own(self, name: str | None, arguments: list[str] | None, environment: dict[str, str] | None) -> JobSpec:
-        """Another one with these, everything else shared with this one. What `check_own` checks is not checked yet."""
-        return JobSpec(
+        """Another one with these, checked; everything else is shared with this one, and was checked with it.
+
+        Raises InvalidJobException as `check`.
+        """
+        same = environment == self.environment
+        other = JobSpec(
             self.executable,
             arguments,
             self._directory,
             name,
             self.inherit_environment,
-            environment,
+            self.environment if same else environment,
             self._stdin_path,
             self._stdout_path,
             self._stderr_path,
@@ -269,6 +273,10 @@ class JobSpec:
             self.cleanup,
             self.cleanup_flags,
         )
+        other._check_own()
+        if environment is not None and not same:
+            self._check_environment(environment)
+        return other
 
     def _check_arguments(self, arguments: list[str]) -> None:
         """Those that are not all plain texts."""

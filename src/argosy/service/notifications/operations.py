@@ -98,6 +98,8 @@ def of_description(
     config: NotificationConfig,
 ) -> tuple[Subscription, ...]:
     """The subscriptions that a description asks for. Raises as `Notifications.subscribe`, naming the element."""
+    if not callbacks:
+        return ()
     if len(callbacks) > config.most_subscriptions:
         raise LimitExceeded(
             f"there are {len(callbacks)} URLs to be told; the most are {config.most_subscriptions}", element="notify"
