@@ -51,6 +51,7 @@ FULL: dict[str, Any] = {
     "groups": ("staff",),
     "local_account": "argosy-a",
     "environments": ("python-3.11",),
+    "credentials": ("credential-1",),
     "cores": 8,
     "nodes": 2,
     "processes": 4,
