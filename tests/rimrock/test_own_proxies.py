@@ -260,6 +260,19 @@ def test_an_expired_proxy_holds_the_job_until_there_is_another_one(own: OwnSite)
     assert own.curl(job["stdout_path"], proxy=fresh).body == f"{A}\n"
 
 
+def test_a_job_outlives_its_proxy_and_says_that_it_cannot_be_watched(own: OwnSite) -> None:
+    alice = own.header("alice")
+    for one in own.ask("GET", "/v1/credentials", proxy=alice).json:
+        assert own.ask("DELETE", f"/v1/credentials/{one['id']}", proxy=alice).status == 204
+    proxy = short(own, "alice", 6)
+    job = own.job(proxy, "#!/bin/bash\nsleep 8; echo over")
+    say = lambda: f"{own.told()}\n{own.service.log()}"  # noqa: E731
+    until(lambda: "credential-wanted" in own.told(), say)
+    fresh = own.header("alice")
+    own.until(fresh, job["job_id"], "FINISHED")
+    assert own.curl(job["stdout_path"], proxy=fresh).body == "over\n"
+
+
 def test_without_a_proxy_the_job_waits_and_goes_on_when_there_is_one(own: OwnSite) -> None:
     def mine(method: str, path: str, data: dict | None = None) -> Answered:
         # By the certificate of the connection, with which nothing can be done for her.

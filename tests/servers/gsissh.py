@@ -29,11 +29,12 @@ printf '%%s\n' "$*" >>"$here/lines"
 [ -f "$proxy" ] || refuse "Valid credentials could not be found in any of the possible locations specified by the \
 credential search order."
 [ "$(stat -c %%a "$proxy")" = 600 ] || refuse "Proxy file ($proxy) has wrong permissions"
-openssl x509 -in "$proxy" -noout -checkend 0 >/dev/null || refuse "The proxy credential: $proxy has expired"
-openssl verify -CApath %(certificates)s -allow_proxy_certs -untrusted "$proxy" "$proxy" >/dev/null 2>&1 ||
+if ! openssl verify -CApath %(certificates)s -allow_proxy_certs -untrusted "$proxy" "$proxy" >/dev/null 2>&1; then
+    openssl x509 -in "$proxy" -noout -checkend 0 >/dev/null || refuse "The proxy credential: $proxy has expired"
     refuse "Error verifying credential: Failed to verify credential"
-case $(grid-proxy-info -file "$proxy" -type) in *limited*) refuse "the proxy is a limited one" ;; esac
-name=$(grid-proxy-info -file "$proxy" -identity) || refuse "the proxy cannot be read"
+fi
+{ read -r kind; read -r name; } < <(grid-proxy-info -file "$proxy" -type -identity)
+case $kind in *limited*) refuse "the proxy is a limited one" ;; esac
 as=$(awk -F '\t' -v name="$name" '$1 == name { print $2 }' "$here/gridmap")
 if [ -z "$as" ]; then
     echo "Permission denied (gssapi-keyex,gssapi-with-mic)." >&2
