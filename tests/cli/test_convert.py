@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from argosy.languages.jsdl import JSDL
+from argosy.model import ArgosyError, InvalidInput
 from tests.cli.conftest import Command
 from tests.languages.documents import arguments, assignment, definition, posix, sweep, values
 from tests.rest.live import Live
@@ -107,6 +108,19 @@ def test_submit_a_sweep(argosy: Command, live: Live, job: Path) -> None:
     assert argosy("submit", "--each", "--key", "k", str(job)).out.split() == ids, "a repeat gives the same jobs"
     lines = argosy("submit", "--each", "--json", str(job)).out.splitlines()
     assert len({json.loads(line)["id"] for line in lines}) == 3
+
+
+def test_what_the_service_finds_wrong_is_told_at_its_place(
+    argosy: Command, live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def create(*_: object) -> list[ArgosyError]:
+        return [InvalidInput("there are 4 nodes at most", element="resources.nodes")]
+
+    monkeypatch.setattr(live.operations, "create", create)
+    Path("big.sh").write_text("#!/bin/sh\n#SBATCH -J big\n#SBATCH -N 5\ntrue\n")
+    done = argosy("submit", "--language", "script", "big.sh")
+    assert done.code == 1
+    assert "4 nodes at most (line 3; resources.nodes of the job that it describes) (at #SBATCH -N)" in done.err
 
 
 def test_submit_refuses_what_is_not_supported_before_anything_is_made(argosy: Command, live: Live, job: Path) -> None:

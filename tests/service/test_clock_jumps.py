@@ -14,6 +14,8 @@ from argosy.model import ActivityState, Conflict, clock
 from argosy.model.clock import PATIENCE, Clock
 from argosy.service.contract import CreateRequest
 from argosy.store import Created
+from tests.notifications.receiver import receiving
+from tests.notifications.test_sender import whole
 from tests.service.driving import ALICE, create, record, told_service, until
 
 pytestmark = pytest.mark.anyio
@@ -96,6 +98,26 @@ async def test_a_jump_that_lasts_is_followed(tmp_path: Path, machine: Machine) -
 
 async def _is(service: object, id: str, state: ActivityState) -> bool:
     return (await record(service, id)).state is state  # type: ignore[arg-type]
+
+
+async def test_a_message_that_was_put_off_does_not_wait_for_a_clock_that_was_set_back(
+    tmp_path: Path, machine: Machine
+) -> None:
+    with receiving() as receiver:
+        receiver.answer = lambda got: (503, {"retry-after": "3600"}, b"")
+        async with whole(tmp_path) as it:
+            it.service.sender._clock = clock.now
+            mine = await it.held(receiver.url)
+            await it.end(mine)
+            await until(lambda: receiver.got)
+            await it.idle()
+            receiver.answer = lambda got: (204, {}, b"")
+            machine.set = -10 * HOUR
+            clock.now()
+            machine.passed = max(PATIENCE + 1, HOUR + 1)
+            clock.now()
+            it.service.sender.wake()
+            await until(lambda: len(receiver.got) >= 2)
 
 
 @pytest.mark.parametrize("jump", [-5 * HOUR, 5 * HOUR])

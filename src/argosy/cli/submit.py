@@ -15,7 +15,7 @@ from argosy.languages.contract import MAX_BYTES, Parsed
 from argosy.languages.documents import ActivityDocument
 from argosy.languages.sweeps import Options
 from argosy.languages.sweeps.answers import SweepDocument
-from argosy.model import InvalidInput
+from argosy.model import ArgosyError, InvalidInput
 
 from .common import connect, json_option, print_json
 from .convert import language_option, read, strict_option, tell
@@ -177,7 +177,7 @@ def _submit_file(
     as_json: bool,
 ) -> int:
     from argosy.languages import registry
-    from argosy.languages.contract import check
+    from argosy.languages.contract import check, in_its_terms
 
     data = read(file)
     spoken = registry.language(language) if language is not None else registry.detect(data)
@@ -210,7 +210,13 @@ def _submit_file(
     jobs = ready(parsed)
     with connect() as client:
         if parsed.count == 1:
-            _submit_one(client, Job(next(jobs), {}, {}), key, as_json=as_json)
+            work = Job(next(jobs), {}, {})
+            try:
+                _submit_one(client, work, key, as_json=as_json)
+            except ArgosyError as error:
+                if spoken is None or spoken.name == "json":
+                    raise
+                raise in_its_terms(error, spoken, data, work.description) from None
             return OK
         code, done = OK, 0
         while some := list(islice(jobs, _AT_A_TIME)):

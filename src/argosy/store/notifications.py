@@ -160,6 +160,10 @@ class NotificationStore(ABC):
         """What is to be sent to a host now, the longest due first. Of one subscription and activity only the first."""
 
     @abstractmethod
+    async def shift_due(self, by: float) -> None:
+        """The clock was set by so many seconds: what was put off is due as long from now as it was before that."""
+
+    @abstractmethod
     async def delivered(self, number: int) -> None:
         """It has arrived: remove it, and let the next in its line go."""
 

@@ -70,6 +70,7 @@ class Sender:
         # Receivers compare what is signed with their own clocks: that is the machine's, whatever it says.
         self._stamp = stamp or time.time
         self._random = random.Random()  # noqa: S311 - spreads attempts in time; no secret
+        self._shifted = clocks.shifted()
         self._couriers: dict[str, _Courier] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(config.at_once_in_all)
@@ -142,9 +143,24 @@ class Sender:
                 async with asyncio.timeout(nap):
                     await courier.news.wait()
 
+    async def _follow_clock(self) -> None:
+        """Where the clock was set back, what was put off would wait until it has come there again."""
+        by = clocks.shifted() - self._shifted
+        self._shifted += by
+        if by >= 0:
+            return
+        for courier in self._couriers.values():
+            courier.not_before += by
+        try:
+            await self._store.shift_due(by)
+        except ArgosyError:
+            self._shifted -= by  # the next look does it
+            raise
+
     async def _look(self, courier: _Courier) -> float | None:
         """Begin with what is due, and tell when to look again; None where nothing is waiting."""
         now = self._clock()
+        await self._follow_clock()
         if now < courier.not_before:
             return courier.not_before
         room = (1 if courier.failures else self._config.at_once) - len(courier.under_way)

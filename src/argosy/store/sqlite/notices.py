@@ -80,6 +80,9 @@ class SQLiteNotifications(NotificationStore):
             await self.give_up(number, now, "it was recorded by another version of the service, and cannot be read")
         return good
 
+    async def shift_due(self, by: float) -> None:
+        await self._writer.submit([statement("shift_due", (by,))])
+
     async def delivered(self, number: int) -> None:
         await self._writer.submit([outbox.delivered(number)])
 

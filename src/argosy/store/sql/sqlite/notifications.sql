@@ -106,6 +106,9 @@ SELECT d.pk, s.id, json_extract(s.body, '$.url'), s.secret, d.owner, d.host, d.c
 FROM delivery d INDEXED BY delivery_next CROSS JOIN subscription s ON s.pk = d.subscription
 WHERE d.stage = 'next' AND d.host = ? AND d.due <= ? ORDER BY d.due LIMIT ?
 
+-- name: shift_due
+UPDATE delivery SET due = due + ? WHERE stage = 'next'
+
 -- name: line_of
 SELECT subscription, activity FROM delivery WHERE pk = ? AND stage = 'next'
 
