@@ -123,6 +123,23 @@ def stored(service: RunningService) -> int:
         return sum(http.get("/v1/activities/counts").json().values())
 
 
+def test_one_that_was_made_in_part_is_whole_once_it_is_sent_again(service: RunningService) -> None:
+    """The service is killed when the first part of it is on disk."""
+    elements = [{"description": HELD | {"name": f"n{number}"}, "submission_id": f"k{number}"} for number in range(1000)]
+    (service.directory / "argosy.toml").write_text('[resources.local]\ntype = "local"\n')
+    service.start(fault="create-after")
+    with posting(service) as http, pytest.raises(httpx.TransportError):
+        http.post("/v1/activities/batch", json=elements)
+    assert service.died()
+    service.start()
+    before = stored(service)
+    assert 0 < before < 1000
+    with posting(service) as http:
+        answers = http.post("/v1/activities/batch", json=elements).json()
+    assert [one["activity"]["name"] for one in answers] == [f"n{number}" for number in range(1000)]
+    assert stored(service) == len({one["activity"]["id"] for one in answers}) == 1000
+
+
 def test_lines_are_answered_each_in_its_place(started: RunningService) -> None:
     lines = [
         json.dumps({"description": HELD | {"name": "a"}, "submission_id": "one"}),
