@@ -33,6 +33,8 @@ class Choosy(ToldDriver):
     def check(self, request: JobRequest) -> None:
         if (request.spec.given_name or "").startswith("@"):
             raise InvalidJobException("no name begins with @ here", element="name")
+        if (request.spec._stdout_path or "").endswith("b"):
+            raise InvalidJobException("b is no name for output here", element="stdout_path")
         if "PWD" in (request.spec.environment or {}):
             raise InvalidJobException("PWD cannot be set here", element="environment")
 
@@ -47,7 +49,8 @@ described: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "tags": st.dictionaries(st.sampled_from(["t", "u", ""]), st.sampled_from(["1", "2", "\0"]), max_size=2),
         "held": st.booleans(),
         "share": st.sampled_from(["told", "nowhere"]),
-        "stdout": st.sampled_from(["out", "../out"]),
+        "stdout": st.sampled_from(["out", "a//../b", "../out", "/x", "o\0ut"]),
+        "stdin": st.sampled_from(["in", "", "a/../../in"]),
         "resources": st.sampled_from([{}, {"processes": 2}]),
     },
 )

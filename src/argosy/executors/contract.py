@@ -109,6 +109,7 @@ class Driver(ABC):
         """Raise InvalidJobException, naming the element, for what can never be asked of this system.
 
         Of jobs that differ only in their arguments and the values of environment variables one is looked at for all.
+        The specification has passed `JobSpec.check`, but for where its relative paths are.
         """
 
     @abstractmethod

@@ -241,19 +241,23 @@ def to_model(wire: Description) -> ActivityDescription:
 
 
 def frame(wire: Description) -> bytes:
-    """What most descriptions of a vector have in common: all but `name`, `arguments`, `environment` and `tags`."""
-    own = wire.name, wire.arguments, wire.environment, wire.tags
+    """What most descriptions of a vector have in common: all but `name`, `arguments`, `environment`, `tags` and the
+    standard streams."""
+    own = wire.name, wire.arguments, wire.environment, wire.tags, wire.stdin, wire.stdout, wire.stderr
     wire.name, wire.arguments, wire.environment, wire.tags = None, [], {}, {}
+    wire.stdin = None
+    wire.stdout = wire.stderr = ""
     try:
         return _encoder.encode(wire)
     finally:
-        wire.name, wire.arguments, wire.environment, wire.tags = own
+        wire.name, wire.arguments, wire.environment, wire.tags, wire.stdin, wire.stdout, wire.stderr = own
 
 
 def in_frame(wire: Description, like: ActivityDescription) -> ActivityDescription:
     """As `to_model`, of one with the same `frame` as one that was found good: `like` is that in the model's terms."""
     try:
-        return like.of_its_own(wire.name, wire.arguments, wire.environment, wire.tags)
+        streams = (wire.stdin, wire.stdout, wire.stderr)
+        return like.of_its_own(wire.name, wire.arguments, wire.environment, wire.tags, streams)
     except InvalidInput as error:
         raise in_its_terms(error) from None
 

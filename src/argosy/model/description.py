@@ -138,8 +138,8 @@ class ActivityDescription:
             _check_urls(output.targets, f"outputs[{index}].targets")
         for name in ("stdin_path", "stdout_path", "stderr_path", "pre_launch", "post_launch"):
             path = path_text(getattr(self.spec, "_" + name))
-            if path is not None and not path.startswith("/"):
-                session_path(path, name)
+            if path is not None:
+                _check_path(path, name)
         for index, callback in enumerate(self.notify):
             callback.check(f"notify[{index}].")
         asked: set[str] = set()
@@ -153,13 +153,19 @@ class ActivityDescription:
         self._check_tags()
 
     def of_its_own(
-        self, name: str | None, arguments: list[str], environment: dict[str, str], tags: dict[str, str]
+        self,
+        name: str | None,
+        arguments: list[str],
+        environment: dict[str, str],
+        tags: dict[str, str],
+        streams: tuple[str | None, str | None, str | None],
     ) -> ActivityDescription:
         """Another one with these, checked; everything else is shared with this one, and was checked with it.
 
-        Raises InvalidInput naming the first of these fields that is wrong.
+        `streams` are the paths of standard input, output and error. Raises InvalidInput naming the first of these
+        fields that is wrong.
         """
-        spec = self.spec.of_its_own(name, arguments, environment)
+        spec = self.spec.of_its_own(name, arguments, environment, streams)
         other = ActivityDescription(
             spec,
             self.inputs,
@@ -178,6 +184,10 @@ class ActivityDescription:
             self.credentials,
             self.offer_credentials,
         )
+        for element, stream in zip(("stdin_path", "stdout_path", "stderr_path"), streams, strict=True):
+            path = path_text(stream)
+            if path is not None:
+                _check_path(path, element)
         other._check_tags()
         return other
 
@@ -185,6 +195,12 @@ class ActivityDescription:
         for key, value in self.tags.items():
             if not key or "\0" in key + value:
                 raise InvalidInput(f"{key!r} cannot be a tag's name", element="tags")
+
+
+def _check_path(path: str, element: str) -> None:
+    """Of a stream or a script: anywhere, or in the session directory."""
+    if not path.startswith("/"):
+        session_path(path, element)
 
 
 def _check_urls(urls: Sequence[str], element: str) -> None:

@@ -247,10 +247,16 @@ class JobSpec:
                     self._check_arguments(self.arguments)
                     break
 
-    def of_its_own(self, name: str | None, arguments: list[str] | None, environment: dict[str, str] | None) -> JobSpec:
+    def of_its_own(
+        self,
+        name: str | None,
+        arguments: list[str] | None,
+        environment: dict[str, str] | None,
+        streams: tuple[str | None, str | None, str | None],
+    ) -> JobSpec:
         """Another one with these, checked; everything else is shared with this one, and was checked with it.
 
-        Raises InvalidJobException as `check`.
+        `streams` are the paths of standard input, output and error. Raises InvalidJobException as `check`.
         """
         same = environment == self.environment
         other = JobSpec(
@@ -260,9 +266,7 @@ class JobSpec:
             name,
             self.inherit_environment,
             self.environment if same else environment,
-            self._stdin_path,
-            self._stdout_path,
-            self._stderr_path,
+            *streams,
             self.resources,
             self.attributes,
             self._pre_launch,
@@ -276,6 +280,9 @@ class JobSpec:
         other._check_own()
         if environment is not None and not same:
             self._check_environment(environment)
+        for field, path in zip(("stdin_path", "stdout_path", "stderr_path"), streams, strict=True):
+            if path is not None:
+                _check_text(field, path)
         return other
 
     def _check_arguments(self, arguments: list[str]) -> None:

@@ -21,6 +21,7 @@ from argosy.model import (
     Completed,
     InvalidJobException,
     InvalidStateException,
+    JobSpec,
     NotFound,
     Outcome,
     Phase,
@@ -111,7 +112,7 @@ class LocalDriver(Driver):
     # -- jobs -------------------------------------------------------------------------------------
 
     def check(self, request: JobRequest) -> None:
-        self._checked(request)
+        self._check_here(request.spec)
         if not is_plain(request.spec, request.preparation):
             self._parts(request)  # a launcher may refuse what it is to launch
 
@@ -162,13 +163,12 @@ class LocalDriver(Driver):
                 answers[index] = InvalidJobException(refusal, element="resources")
 
     def _wire(self, request: JobRequest) -> str:
-        self._checked(request)
+        request.spec.check()
+        self._check_here(request.spec)
         return json.dumps(self._parts(request), separators=(",", ":"))
 
     @staticmethod
-    def _checked(request: JobRequest) -> None:
-        spec = request.spec
-        spec.check()
+    def _check_here(spec: JobSpec) -> None:
         if spec.stages:
             raise InvalidJobException(
                 "jobs that are handed to the reaper stage nothing themselves: the service does that for its activities",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Mapping
@@ -40,9 +41,13 @@ class Draft:
 
 @dataclass(slots=True)
 class _Way:
-    """Where descriptions go: `route`, with the router's state then, and the verdicts whose batch systems take them."""
+    """Where descriptions go: `route`, with the router's state then, and the verdicts whose batch systems take them.
+
+    `refused`: some batch system did not.
+    """
 
     route: tuple[int, Verdict | Waiting] | None = None
+    refused: bool = False
     passed: set[tuple[str, str | None, tuple[str, ...]]] = field(default_factory=set)
 
 
@@ -50,7 +55,7 @@ class _Way:
 class _Frame:
     """What has been found out about descriptions that are equal but for what `native.frame` leaves out.
 
-    `way` is that of `first`, and of all with its name and the same variables, whatever their values.
+    `way` is that of `first`, and of all with its name, its streams and the same variables, whatever their values.
     """
 
     first: Description
@@ -104,7 +109,11 @@ def _asked(wire: Description, description: ActivityDescription, frame: _Frame) -
     stored = native.encode(plain)
     whole = stored if plain is wire else native.encode(wire)
     first = frame.first
-    same = wire.name == first.name and wire.environment.keys() == first.environment.keys()
+    same = (
+        wire.name == first.name
+        and (wire.stdin, wire.stdout, wire.stderr) == (first.stdin, first.stdout, first.stderr)
+        and wire.environment.keys() == first.environment.keys()
+    )
     return _Asked(
         wire,
         description,
@@ -157,13 +166,14 @@ class Drafting:
         def check(verdict: Verdict) -> None:
             way = (verdict.candidate.resource, verdict.queue, verdict.environments)
             if way not in asked.way.passed:
-                self._check_system(verdict, id, description, session)
+                try:
+                    self._check_system(verdict, id, description, session)
+                except InvalidInput:
+                    asked.way.refused = True
+                    raise
                 asked.way.passed.add(way)
 
-        state = self.router.state
-        if asked.way.route is None or asked.way.route[0] != state:
-            asked.way.route = (state, self.router.route(description, who, check))
-        chosen = asked.way.route[1]
+        chosen = self._route(asked, who, check)
         if description.held:
             chosen = Waiting("")  # it is looked at again when it is let go
         takes = isinstance(chosen, Waiting) or self.resources[chosen.candidate.resource].by_owner
@@ -220,6 +230,23 @@ class Drafting:
             subscriptions=subscriptions,
         )
         return Draft(new, description, decision, who, frame.needs)
+
+    def _route(self, asked: _Asked, who: Who, check: Callable[[Verdict], None]) -> Verdict | Waiting:
+        """Where it goes, which `check` may refuse. Raises why that is nowhere."""
+        way, common = asked.way, asked.frame.way
+        state = self.router.state
+        if way.route is not None and way.route[0] == state:
+            return way.route[1]
+        if way is not common and common.route is not None and common.route[0] == state and not common.refused:
+            # The best place for others like it is the best for it, unless the batch system there refuses it.
+            best = common.route[1]
+            if isinstance(best, Verdict):
+                with contextlib.suppress(InvalidInput):
+                    check(best)
+                    way.route = common.route
+                    return best
+        way.route = (state, self.router.route(asked.description, who, check))
+        return way.route[1]
 
     def _frame(self, wire: Description) -> _Frame:
         """All of a description that has nothing to do with where it goes, checked. Raises what is wrong with it."""
