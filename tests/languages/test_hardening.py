@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from argosy.languages import registry
-from argosy.languages.contract import MAX_BYTES, check
+from argosy.languages.contract import MAX_BYTES, NotValid, check
 from argosy.languages.jsdl import JSDL
 from argosy.model import InvalidInput
 from tests.languages.documents import arguments, assignment, definition, posix, sweep, values
@@ -103,6 +103,29 @@ def test_very_many_elements() -> None:
 def test_very_many_elements_that_nobody_understands(strict: bool) -> None:
     with pytest.raises(InvalidInput, match="not understood"):
         check(JSDL().parse(definition(posix() + "<x:a/>" * 190_000), strict=strict))
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_very_many_attributes(strict: bool) -> None:
+    many = " ".join(f'a{number}="1"' for number in range(100_000))
+    for data in (
+        definition(posix()).replace(b"<jsdl:JobDescription>", f"<jsdl:JobDescription {many}>".encode()),
+        definition(posix(f"<jsdl-posix:Argument {many}>x</jsdl-posix:Argument>")),
+        definition(f"<x:y {many}/>" + posix()),
+    ):
+        with pytest.raises(NotValid, match="the most are 200") as error:
+            JSDL().parse(data, strict=strict)
+        assert (error.value.element, error.value.line) != (None, None)
+
+
+def test_many_attributes_around_what_nobody_understands() -> None:
+    many = " ".join(f'x:a{number}="1"' for number in range(200))
+    inner = "<jsdl:Bad/>" * 20_000
+    head, around, tail = definition(posix(f"<jsdl-posix:Argument {many}>x</jsdl-posix:Argument>" * 500)).partition(
+        b"<jsdl:Application>"
+    )
+    data = head.replace(b"<jsdl:JobDescription>", f"<jsdl:JobDescription {many}>".encode())
+    assert "not understood" in refused(data + inner.encode() + around + tail)
 
 
 def test_very_many_parameters() -> None:

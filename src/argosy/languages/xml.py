@@ -11,6 +11,8 @@ from .contract import MAX_BYTES, NotValid
 #: The most elements, and the deepest, that a document may have.
 MAX_ELEMENTS = 200_000
 MAX_DEPTH = 100
+#: The most attributes that one element may have.
+MAX_ATTRIBUTES = 200
 
 # What may stand before the root: a declaration or processing instructions, comments, white space.
 _PROLOG = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s+|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)
@@ -47,16 +49,22 @@ def parse(data: bytes) -> etree._Element:
         raise NotValid(f"this is not XML: {error}") from None
     if root.getroottree().docinfo.internalDTD is not None:
         raise NotValid("a document with a DOCTYPE is not read: no DTD and no entity is wanted")
-    _check_depth(root)
+    _check_bounds(root)
     return root
 
 
-def _check_depth(root: etree._Element) -> None:
+def _check_bounds(root: etree._Element) -> None:
     depth = 0
     for event, element in etree.iterwalk(root, events=("start", "end")):
         depth += 1 if event == "start" else -1
         if depth > MAX_DEPTH:
             raise NotValid(_TOO_DEEP, line=element.sourceline)
+        if event == "start" and len(element.attrib) > MAX_ATTRIBUTES:
+            raise NotValid(
+                f"an element has {len(element.attrib)} attributes; the most are {MAX_ATTRIBUTES}",
+                line=element.sourceline,
+                element=etree.QName(element).localname,
+            )
 
 
 def _line(data: bytes, match: re.Match[bytes]) -> int:

@@ -29,14 +29,27 @@ class Reading:
         self.strict = strict
         self.notes: list[Note] = []
         self.parameters = 0
+        self._marked: dict[etree._Element, bool] = {}
 
     def note(self, element: etree._Element, message: str, *, refused: bool = False) -> None:
         """Note something; a refusal of what its author marked as optional becomes a mere note."""
-        if refused and _marked_optional(element):
+        if refused and self._marked_optional(element):
             refused, message = False, f"skipped, as it is marked as optional: {message}"
         if len(self.notes) >= MAX_NOTES:
             raise wrong(element, f"there is too much in it that is not understood: {MAX_NOTES} elements so far")
         self.notes.append(Note(path(element), message, line(element), refused))
+
+    def _marked_optional(self, element: etree._Element) -> bool:
+        """Whether it, or what it is in, has the attribute ``optional`` of GES 5.2, in whatever namespace."""
+        here: etree._Element | None = element
+        while here is not None:
+            marked = self._marked.get(here)
+            if marked is None:  # an element may have many attributes, and be around many that are noted
+                marked = self._marked[here] = _says_optional(here)
+            if marked:
+                return True
+            here = here.getparent()
+        return False
 
     def children(self, parent: etree._Element, handlers: Mapping[str, Handler]) -> None:
         """Hand each child to its handler, by ``prefix:Name``; the others are noted."""
@@ -127,17 +140,11 @@ def wrong(element: etree._Element, message: str) -> NotValid:
     return NotValid(message, element=path(element), line=line(element))
 
 
-def _marked_optional(element: etree._Element) -> bool:
-    """Whether it, or what it is in, has the attribute ``optional`` of GES 5.2, in whatever namespace."""
-    here: etree._Element | None = element
-    while here is not None:
-        if any(
-            str(name).rpartition("}")[2] == "optional" and str(value).strip() in ("true", "1")
-            for name, value in here.attrib.items()
-        ):
-            return True
-        here = here.getparent()
-    return False
+def _says_optional(element: etree._Element) -> bool:
+    return any(
+        str(name).rpartition("}")[2] == "optional" and str(value).strip() in ("true", "1")
+        for name, value in element.attrib.items()
+    )
 
 
 def _form(name: str) -> Form | None:
