@@ -128,6 +128,27 @@ def test_many_attributes_around_what_nobody_understands() -> None:
     assert "not understood" in refused(data + inner.encode() + around + tail)
 
 
+def test_a_path_with_two_descents_in_a_large_document() -> None:
+    texts = assignment("//*//jsdl-posix:Argument", values("x"))
+    with pytest.raises(InvalidInput, match="look at too much"):
+        JSDL().parse(definition(posix("<jsdl-posix:Argument>a</jsdl-posix:Argument>" * 60_000), sweep(texts)))
+
+
+def test_many_paths_in_a_large_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("argosy.languages.jsdl.sweep._MOST_LOOKED_AT", 500_000)
+    texts = assignment("//jsdl-posix:Argument[1]", values("x")) * 40
+    with pytest.raises(InvalidInput, match="look at too much"):
+        JSDL().parse(definition(posix("<jsdl-posix:Argument>a</jsdl-posix:Argument>" * 20_000), sweep(texts)))
+
+
+def test_very_many_namespaces() -> None:
+    many = " ".join(f'xmlns:n{number}="urn:{number}"' for number in range(50_000))
+    data = definition(posix() + "<jsdl:Bad/>" * 20_000)
+    assert "not understood" in refused(
+        data.replace(b"<jsdl:JobDescription>", f"<jsdl:JobDescription {many}>".encode(), 1)
+    )
+
+
 def test_very_many_parameters() -> None:
     texts = assignment("//jsdl-posix:Argument", values("x")) * 1500
     with pytest.raises(InvalidInput, match="parameters at most"):

@@ -29,6 +29,8 @@ class Reading:
         self.strict = strict
         self.notes: list[Note] = []
         self.parameters = 0
+        self.looked_at = 0
+        self.elements = 0
         self._marked: dict[etree._Element, bool] = {}
 
     def note(self, element: etree._Element, message: str, *, refused: bool = False) -> None:

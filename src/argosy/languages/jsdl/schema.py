@@ -24,6 +24,7 @@ _one_at_a_time = threading.Lock()
 #: The most that is told about one document.
 _MOST = 20
 _QUALIFIED = re.compile(r"\{([^}]*)\}([\w.-]+)")
+_PREFIXES = re.compile(r"([\w.-]+):")
 _WILDCARD = re.compile(r"##other\{[^}]*\}\*")
 
 
@@ -42,9 +43,10 @@ def _at(root: etree._Element, xpath: str | None) -> str:
     """The element that libxml2 means, as we name elements."""
     if not xpath:
         return path(root)
-    prefixes = {prefix: uri for one in root.iter() for prefix, uri in one.nsmap.items() if prefix}
+    wanted = set(_PREFIXES.findall(xpath))
+    declared = (found for _, found in etree.iterwalk(root, events=("start-ns",)))
     try:
-        at = root.xpath(xpath, namespaces=prefixes)
+        at = root.xpath(xpath, namespaces={prefix: uri for prefix, uri in declared if prefix in wanted})
     except etree.XPathEvalError:  # a prefix stands for several namespaces
         at = []
     return path(at[0]) if isinstance(at, list) and at and isinstance(at[0], etree._Element) else path(root)

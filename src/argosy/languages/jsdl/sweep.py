@@ -29,6 +29,8 @@ _LOCATION = re.compile(rf"//?{_STEP}(?://?{_STEP})*")
 _SUBSTRING = re.compile(r"\s*substring\(\s*(.+?)\s*,\s*(\d{1,9})\s*,\s*(\d{1,9})\s*\)\s*", re.DOTALL)
 #: ``//`` at most so often in a path: each looks at everything below.
 _MOST_DESCENTS = 2
+#: So many elements may be looked at for the paths of one document; it is two or three seconds of work.
+_MOST_LOOKED_AT = 20_000_000
 #: The longest path, in characters.
 _LONGEST = 2000
 #: The most parameters in a document, and parts that one text may have.
@@ -213,7 +215,7 @@ def _slots(reading: Reading, element: etree._Element) -> list[Slot]:
         raise wrong(element, "a DocumentNode has one Match")
     text = reading.text(match[0]).strip()
     part = _SUBSTRING.fullmatch(text)
-    slots = [_slot(match[0], node) for node in _nodes(match[0], part[1] if part else text, prefixes)]
+    slots = [_slot(match[0], node) for node in _nodes(reading, match[0], part[1] if part else text, prefixes)]
     if part:
         first, length = int(part[2]), int(part[3])
         for slot in slots:
@@ -223,7 +225,7 @@ def _slots(reading: Reading, element: etree._Element) -> list[Slot]:
     return slots
 
 
-def _nodes(match: etree._Element, location: str, prefixes: dict[str, str]) -> list[object]:
+def _nodes(reading: Reading, match: etree._Element, location: str, prefixes: dict[str, str]) -> list[object]:
     if len(location) > _LONGEST:
         raise wrong(match, f"a location path has {_LONGEST} characters at most")
     if not _LOCATION.fullmatch(location):
@@ -231,6 +233,13 @@ def _nodes(match: etree._Element, location: str, prefixes: dict[str, str]) -> li
     if location.count("//") > _MOST_DESCENTS:
         raise wrong(match, f"// may be in a path {_MOST_DESCENTS} times at most")
     root = match.getroottree().getroot()
+    if not reading.elements:
+        reading.elements = sum(1 for _ in root.iter())
+    elements = reading.elements
+    # What two descents find is compared with what was found before.
+    reading.looked_at += elements * elements // 4 if location.count("//") > 1 else elements
+    if reading.looked_at > _MOST_LOOKED_AT:
+        raise wrong(match, "the paths look at too much of a large document; write them from its root, // once at most")
     try:
         # From the document itself, as the path is written.
         found = etree.XPath(location, namespaces={k: v for k, v in prefixes.items() if k})(root.getroottree())
