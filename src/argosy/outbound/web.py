@@ -25,6 +25,8 @@ Body = Callable[[], AsyncGenerator[bytes, None]] | Callable[[], bytes]
 
 #: Connections that nobody uses, for each server.
 _KEPT = 16
+#: Connections are looked at no sooner again, in seconds.
+_SOON = 0.01
 #: Twice the same as once (RFC 9110, 9.2.2): asked again where a kept connection has ended meanwhile.
 _AGAIN = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PROPFIND"})
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
@@ -89,7 +91,6 @@ class Client:
         self._connecting = connecting
         self._idle = idle
         self._keep = keep
-        self._tick = min(idle / 4, keep / 4, 5.0)
         self._timer: asyncio.TimerHandle | None = None
         self._kept: dict[tuple[str, str, int], list[Connection]] = {}
         self._busy: set[Connection] = set()
@@ -114,7 +115,8 @@ class Client:
                 return found, True
         made = await self._connected(place)
         self._busy.add(made)
-        self._look_later()
+        if self._timer is None:
+            self._look()
         return made, False
 
     async def _connected(self, place: tuple[str, str, int]) -> Connection:
@@ -140,24 +142,29 @@ class Client:
         else:
             connection.close()
 
-    def _look_later(self) -> None:
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._tick, self._look)
-
     def _look(self) -> None:
-        """One timer looks after all connections: there may be thousands of requests a second."""
+        """One timer looks after all connections, for there may be thousands of requests a second. It is due when the
+        first of them is; one that begins to wait later is due later."""
         self._timer = None
-        now = asyncio.get_running_loop().time()
-        for connection in [one for one in self._busy if one.waiting and now - one.since >= self._idle]:
-            connection.fail(TimeoutError("the server does not answer in time"))
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        due = now + self._idle
+        for connection in [one for one in self._busy if one.waiting]:
+            if now - connection.since >= self._idle:
+                connection.fail(TimeoutError("the server does not answer in time"))
+            else:
+                due = min(due, connection.since + self._idle)
         for place, kept in list(self._kept.items()):
-            for connection in [one for one in kept if now - one.since >= self._keep or not one.is_open]:
-                kept.remove(connection)
-                connection.close()
+            for connection in kept[:]:
+                if now - connection.since >= self._keep or not connection.is_open:
+                    kept.remove(connection)
+                    connection.close()
+                else:
+                    due = min(due, connection.since + self._keep)
             if not kept:
                 del self._kept[place]
         if self._busy or self._kept:
-            self._look_later()
+            self._timer = loop.call_at(max(due, now + _SOON), self._look)
 
     def close(self) -> None:
         """Close all connections."""

@@ -98,7 +98,8 @@ class Pace:
             moved = one.meter.moved
             if moved != one.last:
                 one.last, one.since = moved, now
-            elif now - one.since >= self._idle:
+            elif now - one.since >= self._idle + self._tick:
+                # By then a scheme has said better what it waits for.
                 one.end(f"{one.what}: nothing came or went for {self._idle:g} s")
             if now - one.span_since >= self._span:
                 speed = (moved - one.span_moved) / (now - one.span_since)
