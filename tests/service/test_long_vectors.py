@@ -240,7 +240,7 @@ def test_others_are_answered_while_a_long_one_is_read(started: RunningService) -
             taken.append(time.monotonic() - before)
         thread.join()
         assert len(taken) > 3
-        assert max(taken) < 2
+        assert max(taken) < 5
 
 
 def test_too_many_are_told_before_all_of_them_have_come(started: RunningService) -> None:

@@ -94,6 +94,8 @@ def activity_routes(operations: Operations, closing: asyncio.Event, limits: Limi
         status_code=200,
         operation_id="create_activities",
         summary="Create many activities; each is answered in its place, by itself",
+        description="Nothing is made before all of the body has come. As application/x-ndjson it has an element on "
+        "each line, and a line that is no JSON is a problem in its place; an array that is none is refused as a whole.",
         opt={
             "body": (list[BatchElement], LINES, *bodies.media_types()[1:]),
             "answers": {200: list[Result]},
