@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -260,3 +261,16 @@ def test_what_is_written_is_read_again_whatever_is_in_its_values() -> None:
     written = Script().write(Description(executable="echo", arguments=odd, name="a\u2028b"))
     back = check(Script().parse(written.data)).one()
     assert back.name == "a\u2028b"
+
+
+@pytest.mark.parametrize(
+    "directives",
+    ["#SBATCH --mem=1G\n" * 1001, "#SBATCH " + "-n 1 " * 200_000, "#SBATCH --export=" + "A=1," * 200_000],
+    ids=["many", "long", "list"],
+)
+def test_directives_without_end_are_refused_at_once(directives: str) -> None:
+    began = time.process_time()
+    with pytest.raises(NotValid, match="1000 directives at most") as error:
+        Script().parse(f"#!/bin/sh\n{directives}\n".encode())
+    assert time.process_time() - began < 1
+    assert error.value.line is not None

@@ -329,6 +329,7 @@ async def test_what_is_declared_of_a_file_holds_however_its_path_is_written(tmp_
         ([Input(path="a"), Input(path="./a")], "inputs[1].path", "the same as 'a'"),
         ([Input(path="a/b", content="x"), Input(path="a", content="x")], "inputs[0].path", "where 'a' is a file"),
         ([Input(path="a/b/c"), Input(path="a")], "inputs[0].path", "with a slash"),
+        ([Input(path="a-"), Input(path="b/"), Input(path="b/a/c"), Input(path="b/a")], "inputs[2].path", "'b/a' is a"),
         ([Input(path=".")], "inputs[0].path", "itself"),
         ([Input(path="a/", content="x")], "inputs[0].path", "directory"),
         ([Input(path="ok"), Input(path="d/" + "ä" * 128)], "inputs[1].path", "255 bytes"),

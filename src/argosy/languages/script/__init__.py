@@ -39,6 +39,9 @@ _FIELDS = {
     "inherit_environment": ("inherit",),
 }
 _MOST = 1_048_576
+#: Directives are read word by word, and lists in them value by value.
+_MOST_DIRECTIVES = 1000
+_LONGEST_DIRECTIVE = 16_384
 _DIRECTIVE = re.compile(rb"^(?:#SBATCH|#PBS|#BSUB|#\$)[ \t]+-", re.MULTILINE)
 
 
@@ -124,6 +127,7 @@ def _gather(text: str) -> Asked:
     chosen: Dialect | None = None
     asked = Asked("")
     commands = False
+    directives = 0
     others: set[str] = set()
     # Lines as shells and batch systems have them: what else Unicode takes for a line's end may be within a value.
     for number, line in enumerate(text.split("\n"), 1):
@@ -134,6 +138,13 @@ def _gather(text: str) -> Asked:
             commands = commands or bool(line.strip() and not line.lstrip().startswith("#"))
             continue
         asked.line, asked.at = number, dialect.mark
+        directives += 1
+        if directives > _MOST_DIRECTIVES or len(line) > _LONGEST_DIRECTIVE:
+            raise NotValid(
+                f"a script has {_MOST_DIRECTIVES} directives at most, each of {_LONGEST_DIRECTIVE} characters at most",
+                line=number,
+                element=dialect.mark,
+            )
         if chosen is None:
             chosen = dialect
             asked.system = dialect.system

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Protocol
 
 from argosy.model import ActivityDescription, InvalidInput
@@ -83,16 +84,15 @@ def _check_places(files: Sequence[InputFile]) -> None:
         places[place] = file
     if all("/" not in place for place in places):
         return
-    for index, (place, file) in enumerate(places.items()):
-        parts = place.split("/")
-        for count in range(1, len(parts)):
-            above = places.get("/".join(parts[:count]))
-            if above is not None and not above.path.endswith("/"):
-                raise InvalidInput(
-                    f"{file.path!r} cannot be there where {above.path!r} is a file; a directory is named with a slash "
-                    "at its end",
-                    element=f"inputs[{index}].path",
-                )
+    # In this order what is beneath a place comes right after it.
+    indexes = {place: index for index, place in enumerate(places)}
+    for above, place in pairwise(sorted(places, key=lambda one: one.replace("/", "\0"))):
+        if place.startswith(f"{above}/") and not places[above].path.endswith("/"):
+            raise InvalidInput(
+                f"{places[place].path!r} cannot be there where {places[above].path!r} is a file; a directory is named "
+                "with a slash at its end",
+                element=f"inputs[{indexes[place]}].path",
+            )
 
 
 def _check_content(file: InputFile, content: str, element: str) -> None:
