@@ -247,7 +247,7 @@ def test_fault_points_are_those_there_are() -> None:
 def test_event_kinds_are_those_there_are() -> None:
     sources = "".join(path.read_text("utf-8") for path in (ROOT / "src" / "argosy" / "service").rglob("*.py"))
     (told,) = re.findall(r"^Kinds of events: (.*)\.$", page("docs/rest.md"), re.MULTILINE)
-    assert set(re.findall(r"`([a-z-]+)`", told)) == set(re.findall(r'\.note\("([a-z-]+)"', sources)) | {
+    assert set(re.findall(r"`([a-z-]+)`", told)) == set(re.findall(r'(?:\.note|Noticed)\("([a-z-]+)"', sources)) | {
         "state",
         RESTARTED,
         FETCHED,
