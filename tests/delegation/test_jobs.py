@@ -146,8 +146,11 @@ def test_files_behind_a_server_that_wants_a_certificate(service: Secure, client:
     out = client.read_file(done.id, "stdout").decode().split()
     assert out == [str(copies(service, done.id) / "x509"), "600"]
     until(lambda: not copies(service, done.id).exists(), 10)
-    without = client.wait(client.submit({**job, "credentials": [], "offer_credentials": False}).id, 60)
-    assert without.state != "finished"
+    without = client.submit({**job, "credentials": [], "offer_credentials": False}).id
+    until(functools.partial(_waits, client, without), 20)
+    assert "certificate" in [one.message or "" for one in client.events(without)][-1]
+    client.terminate(without)
+    assert client.wait(without, 60).state == "terminated"
 
 
 def _waits(client: Client, id: str) -> bool:

@@ -132,7 +132,7 @@ def _http(service: RunningService) -> httpx.Client:
 def test_limits_are_published_and_told_over_http(service: RunningService) -> None:
     (service.directory / "argosy.toml").write_text(
         "[service]\nsweep_limit = 500\nsession_quota = 7000000\n"
-        "[limits]\nbody = 2000\nvector = 3\nunfinished = 2\nrate = 1\nburst = 12\nstreams = 1\n"
+        "[limits]\nbody = 2000\nvector_body = 3000\nvector = 3\nunfinished = 2\nrate = 1\nburst = 12\nstreams = 1\n"
     )
     service.start()
     held = {"executable": "/bin/true", "held": True}
@@ -140,8 +140,8 @@ def test_limits_are_published_and_told_over_http(service: RunningService) -> Non
         document = http.get("/v1/").json()
         told = {"rate": 1.0, "unfinished": 2, "sessions": 1_000_000, "sweep": 500, "session_bytes": 7_000_000}
         assert document["limits"] | told == document["limits"]
-        for path in ("/v1/activities", "/v1/activities/batch"):
-            assert http.post(path, content=b'"' + b"x" * 2000 + b'"').status_code == 413
+        for path, many in (("/v1/activities", 2000), ("/v1/activities/batch", 3000)):
+            assert http.post(path, content=b"[" + b" " * many + b"]").status_code == 413
         assert http.post("/v1/activities/batch", json=[{"description": held}] * 4).status_code == 429
         answers = http.post("/v1/activities/batch", json=[{"description": held}] * 3).json()
         assert [answer.get("problem", {}).get("status") for answer in answers] == [None, None, 429]

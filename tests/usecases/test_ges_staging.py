@@ -132,14 +132,14 @@ def test_what_is_supported_is_advertised(alice: Client) -> None:
 @pytest.mark.parametrize(
     ("element", "words", "staging"),
     [
-        ("inputs[0].sources[0]", "nosuch", staged("in", source="nosuch://storage/in")),
-        ("outputs[0].targets[0]", "data", staged("out", target="data:,x")),
+        ("JobDefinition/JobDescription/DataStaging/Source", "nosuch", staged("in", source="nosuch://storage/in")),
+        ("JobDefinition/JobDescription/DataStaging/Target", "data", staged("out", target="data:,x")),
     ],
 )
 def test_what_is_not_supported_is_refused_with_its_element(
     alice: Client, element: str, words: str, staging: str
 ) -> None:
-    """For programs a code and the element (as in JSON), for people a sentence; and nothing is recorded."""
+    """For programs a code and the element as the document has it, for people a sentence; and nothing is recorded."""
     before = [one.id for one in alice.list()]
     answer = alice._http.post(
         "/v1/activities", content=document("true", "local", staging), headers={"Content-Type": "application/jsdl+xml"}

@@ -115,6 +115,8 @@ def tls_failure(what: str, error: ssl.SSLError) -> TransferFailed:
     if isinstance(error, ssl.SSLCertVerificationError):
         return TransferFailed(f"{what}: its certificate is not trusted: {error.verify_message}", Fault.REFUSED)
     words = error.reason or str(error)
+    if "CERTIFICATE_REQUIRED" in words:
+        return TransferFailed(f"{what}: it wants a certificate, and none was shown: {words}", Fault.CREDENTIAL)
     if "ALERT" in words:
         return TransferFailed(f"{what}: our certificate is not accepted: {words}", Fault.CREDENTIAL)
     return TransferFailed(f"{what}: no secure connection: {words}", Fault.TRANSIENT)
