@@ -1,12 +1,13 @@
 # `make demo` and `make test` are all that is needed; `make` lists the rest.
 # PYTHON names an interpreter (3.11 or later); SERVERS=no leaves out the tests that need a real
-# batch system or sshd; PYTEST_ARGS goes to pytest.
+# batch system or sshd; PROCESSES is how many of pytest's run side by side; PYTEST_ARGS goes to pytest.
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint check-rimrock docs-check benchmark constraints clean
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 SERVERS ?= yes
+PROCESSES ?= 2
 PYTEST_ARGS ?=
 export PYTHON
 
@@ -25,7 +26,7 @@ ifneq ($(SERVERS),no)
 	for up in packages slurm-up gridengine-up; do tests/servers/$$up.sh || [ -z "$$CI" ] || exit 1; done; \
 	else echo "not root: tests that need programs or servers which are not here are skipped" >&2; fi
 endif
-	@$(BIN)/python -m pytest $(if $(filter no,$(SERVERS)),-m "not slurm and not gridengine and not ssh") $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadgroup $(if $(filter no,$(SERVERS)),-m "not slurm and not gridengine and not ssh") $(PYTEST_ARGS)
 
 lint: ## check form, types and imports
 	@tools/venv.sh dev

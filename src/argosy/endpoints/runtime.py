@@ -54,6 +54,9 @@ log = logging.getLogger(__name__)
 
 #: Whoever has the token in the private directory is the service's own user.
 _OWNER = frozenset({Role.USER, Role.ADMINISTRATOR})
+#: For how long a lock that somebody has is waited for, and between looks at it, in seconds.
+_LOCK_PATIENCE = 2.0
+_LOCK_AGAIN = 0.05
 #: How often it is looked whether a detached service serves yet, in seconds.
 _LOOK = 0.05
 #: How many more objects are made than freed before the newest are looked through for garbage.
@@ -227,10 +230,17 @@ def _private(path: str) -> Path:
 def _locked(directory: Path) -> Iterator[None]:
     fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Conflict(f"another service runs in {directory}; stop it first, or choose another directory") from None
+        # A process that a killed service was about to start has the lock until it has become its program.
+        until = time.monotonic() + _LOCK_PATIENCE
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    words = f"another service runs in {directory}; stop it first, or choose another directory"
+                    raise Conflict(words) from None
+            time.sleep(_LOCK_AGAIN)
         yield
     finally:
         os.close(fd)
