@@ -288,3 +288,28 @@ async def test_closing_ends_what_waits(transport: Transport, tmp_path: Path) -> 
     await transport.close()
     with contextlib.suppress(Unavailable):
         assert (await asyncio.wait_for(waiting, 10)).returncode == -9
+
+
+KILLED = """
+import asyncio, sys
+from argosy.model import Command
+from argosy.transport import open_transport
+
+waits = '''
+echo > began
+until [ -e go ]; do read -r -t 0.02 nothing <> <(:); done
+wc -c > count.tmp && mv count.tmp count
+'''
+asyncio.run(open_transport().run(Command(("bash", "-c", waits), stdin="x" * 1_000_000), timeout=60))
+"""
+
+
+async def test_a_command_has_all_of_its_input_though_its_caller_is_killed(tmp_path: Path) -> None:
+    """A part of a script, taken for all of it, would be submitted as a job."""
+    caller = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, cwd=tmp_path)
+    await until((tmp_path / "began").exists, 30)
+    caller.kill()
+    await caller.wait()
+    (tmp_path / "go").touch()
+    await until((tmp_path / "count").exists, 30)
+    assert int((tmp_path / "count").read_text()) == 1_000_000

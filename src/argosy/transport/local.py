@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import BinaryIO, ParamSpec, TypeVar
 
 from argosy.model import Command, Completed, Unavailable
 
@@ -53,21 +53,22 @@ class LocalTransport(Transport):
                 environ[name] = value
         argv = command.argv
         try:
-            child = subprocess.Popen(
-                argv,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=environ,
-                start_new_session=True,
-            )
+            with _input(command.stdin) as stdin:
+                child = subprocess.Popen(
+                    argv,
+                    stdin=stdin,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    env=environ,
+                    start_new_session=True,
+                )
         except OSError as error:
             raise Unavailable(f"{argv[0]} cannot be run on {self.where}: {error.strerror or error}") from error
         self._children.add(child)
         try:
             with child:
                 try:
-                    out, err = child.communicate(command.stdin.encode("utf-8", "surrogateescape"), timeout=timeout)
+                    out, err = child.communicate(timeout=timeout)
                 except subprocess.TimeoutExpired:
                     _kill_group(child)
                     with contextlib.suppress(
@@ -124,6 +125,18 @@ class LocalTransport(Transport):
             # The interpreter is ending and starts no more threads: whatever this was for ends with it.
             raise asyncio.CancelledError(str(error)) from None
         return await future
+
+
+def _input(text: str) -> BinaryIO:
+    """All of a command's standard input, as a file.
+
+    Through a pipe it would go in pieces, and where this process is killed meanwhile, the end of a piece would be taken
+    for the end of all: sbatch submits such a part of a script.
+    """
+    file = os.fdopen(os.memfd_create("input"), "w+b")
+    file.write(text.encode("utf-8", "surrogateescape"))
+    file.seek(0)
+    return file
 
 
 def _kill_group(child: subprocess.Popen[bytes]) -> None:
