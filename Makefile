@@ -26,7 +26,7 @@ ifneq ($(SERVERS),no)
 	for up in packages slurm-up gridengine-up; do tests/servers/$$up.sh || [ -z "$$CI" ] || exit 1; done; \
 	else echo "not root: tests that need programs or servers which are not here are skipped" >&2; fi
 endif
-	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadgroup $(if $(filter no,$(SERVERS)),-m "not slurm and not gridengine and not ssh") $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(if $(filter no,$(SERVERS)),-m "not slurm and not gridengine and not ssh") $(PYTEST_ARGS)
 
 lint: ## check form, types and imports
 	@tools/venv.sh dev

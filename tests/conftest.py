@@ -22,18 +22,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-#: What there is one of on this machine: tests that need it run one after the other, in one of pytest-xdist's processes.
-_SHARED = frozenset({"slurm", "slurmrestd", "gridengine", "accounts"})
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests are to run in the same process (``--dist loadgroup``): those of a file, and those of a server."""
-    for item in items:
-        shared = not _SHARED.isdisjoint(getattr(item, "fixturenames", ()))
-        item.add_marker(pytest.mark.xdist_group("servers" if shared else str(item.path)))
-
-
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import argosy
@@ -20,12 +22,21 @@ def ensure_accounts() -> None:
     if os.geteuid() != 0:
         raise NotHere("accounts are made by root")
     command = [UP, sys.executable, Path(argosy.__file__).parent]
-    try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise NotHere(str(error)) from error
-    if done.returncode != 0:
-        raise NotHere(done.stderr.strip() or f"{UP.name} ended with {done.returncode}")
+    # Of the processes of one run (pytest-xdist), the first does it: the others' tests may be using it already.
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", "")
+    with (Path(tempfile.gettempdir()) / "argosy-accounts-up.lock").open("a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.seek(0)
+        if run and lock.read() == run:
+            return
+        try:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise NotHere(str(error)) from error
+        if done.returncode != 0:
+            raise NotHere(done.stderr.strip() or f"{UP.name} ended with {done.returncode}")
+        lock.truncate(0)
+        lock.write(run)
 
 
 def as_account(account: str, *words: str) -> list[str]:
