@@ -247,7 +247,10 @@ def test_an_expired_proxy_holds_the_job_until_there_is_another_one(own: OwnSite)
     finally:
         own.server.start()
     id = job["job_id"].partition(".")[0]
-    say = lambda: f"{own.told()}\n{own.service.log()}"  # noqa: E731
+
+    def say() -> str:
+        return f"{own.told()}\n{own.service.log()}"
+
     until(lambda: "has expired" in (own.activity(id).get("reason") or ""), say)
     # Nobody else waits for that.
     theirs = own.job(bob, "#!/bin/bash\nwhoami")
@@ -266,7 +269,10 @@ def test_a_job_outlives_its_proxy_and_says_that_it_cannot_be_watched(own: OwnSit
         assert own.ask("DELETE", f"/v1/credentials/{one['id']}", proxy=alice).status == 204
     proxy = short(own, "alice", 6)
     job = own.job(proxy, "#!/bin/bash\nsleep 8; echo over")
-    say = lambda: f"{own.told()}\n{own.service.log()}"  # noqa: E731
+
+    def say() -> str:
+        return f"{own.told()}\n{own.service.log()}"
+
     until(lambda: "credential-wanted" in own.told(), say)
     fresh = own.header("alice")
     own.until(fresh, job["job_id"], "FINISHED")
@@ -285,7 +291,10 @@ def test_without_a_proxy_the_job_waits_and_goes_on_when_there_is_one(own: OwnSit
     made = mine("POST", "/v1/activities", {"executable": "whoami", "share": "zeus"})
     assert made.status == 201, made
     id = made.json["id"]
-    say = lambda: f"{own.told()}\n{own.service.log()}"  # noqa: E731
+
+    def say() -> str:
+        return f"{own.told()}\n{own.service.log()}"
+
     until(lambda: "argosy credential delegate" in (own.activity(id).get("reason") or ""), say)
     assert own.activity(id)["waiting_for"] == "credential"
     added = own.ask("POST", "/v1/credentials", {"kind": "proxy", "from_request": True}, proxy=own.header("alice"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,11 +70,11 @@ async def test_nothing_expires_by_a_jump_that_is_taken_back(tmp_path: Path, mach
         assert driver.submitted == [made.activity.id]
 
 
-async def _rounds(service: object) -> int:
+async def _rounds(service: Any) -> int:
     """Several rounds of housekeeping, each of which would purge what has expired."""
     for _ in range(3):
-        await service._housekeeping._expire()  # type: ignore[attr-defined]
-        await service._housekeeping._take()  # type: ignore[attr-defined]
+        await service._housekeeping._expire()
+        await service._housekeeping._take()
     return 3
 
 

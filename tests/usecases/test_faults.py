@@ -313,6 +313,8 @@ def test_the_batch_system_requeues_it(client: Client, rerunnable: bool) -> None:
     """It runs again only where its owner has said that it may; otherwise that is why it has failed."""
     script = "echo run >> runs; [ $(wc -l < runs) -gt 1 ] || sleep 3600"
     id, native = _running(client, script, rerunnable=rerunnable)
+    # That it runs is known before its first command has done anything.
+    until(lambda: [entry.path for entry in client.list_files(id) if entry.path == "runs" and entry.size], 30)
     _scontrol("update", f"JobId={native}", "Requeue=1")
     _scontrol("requeue", native)
     until(lambda: client.status(id).state == "running:lrms:queued", 30)

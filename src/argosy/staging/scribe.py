@@ -154,11 +154,20 @@ class Scribe:
                 self._process.wait(_END)
             except subprocess.TimeoutExpired:
                 self._process.kill()
-                self._process.wait()
+                with contextlib.suppress(subprocess.TimeoutExpired):  # not while the disk hangs
+                    self._process.wait(_END)
             self._process = None
 
     def close(self) -> None:
-        """End the process. Blocks."""
-        with self._lock:
-            self._closed = True
+        """End the process. Blocks, but not for a disk that hangs."""
+        self._closed = True
+        if not self._lock.acquire(timeout=_END):
+            log.warning("the process that writes small files does not come to an end, and is killed")
+            if (process := self._process) is not None:
+                process.kill()
+            if not self._lock.acquire(timeout=_END):
+                return  # not even that ends it while the disk hangs
+        try:
             self._end()
+        finally:
+            self._lock.release()

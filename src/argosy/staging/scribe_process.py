@@ -14,6 +14,7 @@ gone, no file gets its name any more. Without a request for `IDLE` seconds, and 
 from __future__ import annotations
 
 import array
+import contextlib
 import ctypes
 import errno
 import json
@@ -128,7 +129,8 @@ def write(
             if fd >= 0:
                 os.close(fd)
                 if not named[index]:
-                    os.unlink(files[index][1], dir_fd=directories[files[index][0]])
+                    with contextlib.suppress(FileNotFoundError):  # its directory may have been removed meanwhile
+                        os.unlink(files[index][1], dir_fd=directories[files[index][0]])
     return failed
 
 

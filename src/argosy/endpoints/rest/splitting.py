@@ -7,6 +7,7 @@ of times, whatever was sent.
 from __future__ import annotations
 
 import re
+from collections import deque
 from typing import Protocol
 
 import msgspec
@@ -97,11 +98,10 @@ class ArrayElements:
 
         What is an array once a bracket is put after it is so because the elements before that place are complete.
         """
-        found = None
-        for found in _BETWEEN.finditer(self._buffer):  # noqa: B007  # the last one
-            pass
-        if found is None:
+        last = deque(_BETWEEN.finditer(self._buffer), maxlen=1)
+        if not last:
             return None
+        found = last[0]
         try:
             elements = _raws.decode(b"[" + self._buffer[: found.start(1)] + b"]")
         except (msgspec.MsgspecError, RecursionError):
@@ -152,8 +152,9 @@ class _Scan:
         comma = None
         while True:
             if self._in_string:
-                end = _IN_STRING.match(data, self.at).end()  # type: ignore[union-attr]  # it always matches
-                self.at = end
+                rest = _IN_STRING.match(data, self.at)
+                assert rest is not None  # it may be empty
+                self.at = end = rest.end()
                 if end == len(data) or data[end] != 0x22:
                     return comma  # the string goes on, perhaps with what is escaped
                 self.at += 1

@@ -59,7 +59,7 @@ class Encoded(NamedTuple):
 
     executable: bytes
     argv: posix.Pointers
-    environment: posix.Pointers
+    environment: posix.Variables
     directory: bytes | None
 
 
@@ -110,10 +110,10 @@ def encode(prepared: Prepared) -> Encoded | None:
     base = prepared.base
     known = _of_none if not base else _own if base is os.environ else _given
     try:
-        environment, path = known.encode(base or {}, prepared.changes)
+        environment = known.encode(base or {}, prepared.changes)
         argv = posix.encode_arguments(prepared.argv)
         directory = None if prepared.directory is None else os.fsencode(prepared.directory)
-        executable = posix.find_executable(argv[0], path)
+        executable = posix.find_executable(argv[0], environment.path)
     except (posix.CannotEncode, TypeError):
         return None
     return None if executable is None else Encoded(executable, posix.pointers(argv), environment, directory)
@@ -129,7 +129,9 @@ def launch(prepared: Prepared, encoded: Encoded | None = None) -> int:
         if not plain:
             _open_streams(prepared, streams)
         if encoded is not None and posix.spawn is not None and min(streams) >= _FIRST_FREE:
-            error, pid = posix.spawn(*encoded, (streams[0], streams[1], streams[2]))
+            executable, argv, environment, directory = encoded
+            all_streams = streams[0], streams[1], streams[2]
+            error, pid = posix.spawn(executable, argv, environment.pointers, directory, all_streams)
             if not error:
                 return pid
         process = subprocess.Popen(

@@ -49,7 +49,7 @@ def _find() -> Spawn | None:
     pointer = ctypes.c_void_p
     spawn.argtypes = [pointer, ctypes.c_char_p, pointer, pointer, pointer, pointer]
     room, result, reference = ctypes.c_char * _ROOM, ctypes.c_int, ctypes.byref
-    #: What is done for a process whose streams are all one descriptor, which is most often /dev/null.
+    #: What is done for a process whose streams are all one descriptor, which is /dev/null.
     kept: dict[int, ctypes.Array[ctypes.c_char]] = {}
 
     def fill(actions: ctypes.Array[ctypes.c_char], directory: bytes | None, streams: Sequence[int]) -> int:
@@ -87,9 +87,7 @@ def _find() -> Spawn | None:
             error = fill(actions, directory, streams)
             if error:
                 return error, 0
-            if same and not kept:
-                keep = True
-                kept[streams[0]] = actions
+            keep = same and kept.setdefault(streams[0], actions) is actions
             return run(executable, argv, environment, actions)
         finally:
             if not keep:
@@ -130,6 +128,14 @@ spawn = _find()
 _POINTER = ctypes.sizeof(ctypes.c_char_p)
 
 
+class Variables(NamedTuple):
+    """An environment as C has it, and the value of PATH in it. `base` is what `pointers` points into, and must live."""
+
+    pointers: Pointers
+    path: bytes | None
+    base: Pointers
+
+
 class _Known(NamedTuple):
     """An environment that was encoded: what of, the place of each name, and its entries as C has them."""
 
@@ -146,8 +152,8 @@ class Environment:
         # One value, so that another thread sees either the one before or this one.
         self._known = self._learn({})
 
-    def encode(self, base: Mapping[str, str], changes: Mapping[str, str]) -> tuple[Pointers, bytes | None]:
-        """`base` overlaid with `changes`, and the value of PATH in it. Raises CannotEncode."""
+    def encode(self, base: Mapping[str, str], changes: Mapping[str, str]) -> Variables:
+        """`base` overlaid with `changes`. Raises CannotEncode."""
         # What os.environ keeps inside is what it was given, encoded: comparing that is all that is needed.
         inside: dict[Any, Any] = getattr(base, "_data", base)  # type: ignore[arg-type]  # equal to it at least
         known = self._known
@@ -164,8 +170,7 @@ class Environment:
             made[place] = entry
             if key == b"PATH":
                 path = entry[len(b"PATH=") :]
-        made._known = entries  # type: ignore[attr-defined]  # they live as long as what points to them
-        return made, path
+        return Variables(made, path, entries)
 
     @staticmethod
     def _learn(base: Mapping[str, str]) -> _Known:

@@ -37,7 +37,8 @@ class Logins:
 
     def clear(self) -> None:
         """Remove what a service that was killed has left."""
-        shutil.rmtree(self._directory, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(self._directory)
 
     def credential(self, resource: str, text: str) -> Credential:
         """What a transport to the resource's host asks before each login; equal for equal arguments."""

@@ -47,8 +47,8 @@ class GSISSHConnection(Connection):
                 await self._credential.check()
             except Unavailable:
                 # A login outlasts what it was made with; what is done with it must not.
-                for shell in self._idle:
-                    shell.abort()
+                while self._idle:  # at once: that they are gone is told later
+                    self._idle.pop().abort()
                 self._slots.end_lasting()
                 raise
             self._checked = loop.time()
