@@ -85,14 +85,14 @@ async def test_a_sweep_without_end_is_refused_at_once(http: httpx.AsyncClient) -
     document = definition(posix(arguments("a")), sweep(assignment("//jsdl-posix:Argument", endless)))
     for address in ("/v1/activities", "/v1/activities/batch"):
         refused = await http.post(address, content=document, headers=JSDL)
-        assert (refused.status_code, refused.json()["code"]) == (429, "limit-exceeded")
+        assert (refused.status_code, refused.json()["code"]) == (413, "too-large")
 
 
 async def test_a_sweep_of_a_long_document_is_refused_before_it_is_made(http: httpx.AsyncClient) -> None:
     swept = sweep(assignment("//jsdl-posix:Argument[1]", '<sweepfunc:LoopInteger start="1" end="9999"/>'))
     document = definition(posix(arguments("a", "b" * 100_000)), swept)
     refused = await http.post("/v1/activities/batch", content=document, headers=JSDL)
-    assert (refused.status_code, refused.json()["code"]) == (429, "limit-exceeded")
+    assert (refused.status_code, refused.json()["code"]) == (413, "too-large")
 
 
 async def test_very_many_notes_are_not_all_answered(http: httpx.AsyncClient) -> None:

@@ -22,6 +22,7 @@ from argosy.model import (
     LimitExceeded,
     NotAllowed,
     NotFound,
+    TooLarge,
     Unavailable,
     clock,
 )
@@ -236,9 +237,9 @@ async def test_what_is_wrong_is_named_and_recorded_nowhere(
 
 async def test_limits(tmp_path: Path) -> None:
     async with told_service(tmp_path, sweep_limit=100, sweep_window_limit=10, sweep_window=5) as (service, driver):
-        with pytest.raises(LimitExceeded, match="101 jobs; the most are 100"):
+        with pytest.raises(TooLarge, match="101 jobs; the most are 100"):
             await created(service, 101)
-        with pytest.raises(LimitExceeded, match="the most are 10"):
+        with pytest.raises(InvalidInput, match="the most are 10"):
             await created(service, 100, window=11)
         await created(service, 100)
         await submitted(service, driver, 5)

@@ -19,6 +19,7 @@ from argosy.model import (
     NotAllowed,
     NotFound,
     SubmitException,
+    TooLarge,
     Unavailable,
 )
 
@@ -46,6 +47,7 @@ _BY_CODE: dict[str, type[ArgosyError]] = {
         NotAuthenticated,
         NotFound,
         SubmitException,
+        TooLarge,
         Unavailable,
     )
 }
@@ -56,7 +58,7 @@ _BY_STATUS: dict[int, type[ArgosyError]] = {
     403: NotAllowed,
     404: NotFound,
     409: Conflict,
-    413: InvalidInput,
+    413: TooLarge,
     415: InvalidInput,
     422: InvalidInput,
     429: LimitExceeded,

@@ -17,6 +17,7 @@ from .errors import (
     NotAllowed,
     NotFound,
     SubmitException,
+    TooLarge,
     Unavailable,
 )
 from .lrms import Observation, Outcome, Phase, Share, Snapshot, Usage
@@ -65,6 +66,7 @@ __all__ = [
     "StageOutFlags",
     "StagingMode",
     "SubmitException",
+    "TooLarge",
     "Unavailable",
     "Usage",
     "kinds_of",

@@ -9,7 +9,8 @@
     ├── NotAllowed                   the caller is known, and may not do this
     ├── Conflict                     the same key with other content, or a newer version exists
     ├── LimitExceeded                a published limit was reached
-    │   └── NoRoom                   a quota of bytes was reached
+    │   ├── NoRoom                   a quota of bytes was reached
+    │   └── TooLarge                 one request is more than a published limit allows, whenever it is sent
     └── Unavailable                  something outside is away for now; nothing is lost, try again
 
 `code` is machine-readable and stable; the message is a sentence that says what to do.
@@ -104,6 +105,12 @@ class NoRoom(LimitExceeded):
     """A quota of bytes was reached; remove something, or ask the administrator."""
 
     code = "no-room"
+
+
+class TooLarge(LimitExceeded):
+    """One request is more than a published limit allows. Sent again it still is; in parts it may not be."""
+
+    code = "too-large"
 
 
 class Unavailable(ArgosyError):

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Literal, TypeVar
 
-import msgspec
 from litestar import Request, Response, get, post
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
@@ -25,7 +24,7 @@ from argosy.service.information.monitoring import Verbosity
 from argosy.service.information.statuses import has_xml
 from argosy.store import Query
 
-from . import bodies, monitoring, render, waiting
+from . import bodies, each, monitoring, render, waiting
 from .negotiation import XML, preferred
 from .notifications import subscription
 from .streaming import short_body
@@ -62,7 +61,6 @@ _VARY = {"Vary": "Accept", "Cache-Control": "private, no-cache"}
 _EACH = 10
 #: Of so many jobs of a document, the first ones, it is looked for where in it stands what is wrong with them.
 _PLACED = 100
-_ids_decoder = msgspec.json.Decoder(list[str])
 
 
 def activity_routes(operations: Operations, closing: asyncio.Event, limits: Limits) -> list[HTTPRouteHandler]:
@@ -171,7 +169,7 @@ def activity_routes(operations: Operations, closing: asyncio.Event, limits: Limi
         request: ApiRequest, verbosity: HowMuch = "detailed", model: Model = "ges"
     ) -> list[Result] | Response[bytes]:
         bodies.check_type(request.headers.get("content-type", ""))
-        ids = bodies.decode(await request.body(), _ids_decoder)
+        ids = each.ids(await request.body(), limits.vector)
         projection = information_model(model)
         if preferred(request.headers.get("accept")) == XML:
             here = str(request.base_url).rstrip("/") + "/v1"

@@ -13,7 +13,7 @@ from argosy.languages import optional, registry
 from argosy.languages.contract import MAX_BYTES, Language, check
 from argosy.languages.documents import BatchElement
 from argosy.languages.native import Description, invalid
-from argosy.model import InvalidInput, LimitExceeded
+from argosy.model import InvalidInput, TooLarge
 
 from .problems import HttpError, Malformed, of_status
 
@@ -78,9 +78,9 @@ async def describe(language: Language, data: bytes, *, strict: bool) -> tuple[li
     def read() -> tuple[list[Description], list[str]]:
         parsed = check(language.parse(data, strict=strict))
         if parsed.count > MAX_JOBS:
-            raise LimitExceeded(f"the document describes {parsed.count} jobs; the most in one request are {MAX_JOBS}")
+            raise TooLarge(f"the document describes {parsed.count} jobs; the most in one request are {MAX_JOBS}")
         if parsed.count * len(data) > MAX_EXPANDED:
-            raise LimitExceeded(
+            raise TooLarge(
                 f"{parsed.count} jobs of a document of {len(data)} bytes are too much for one request; send it in parts"
             )
         notes = [str(note) for note in parsed.notes]

@@ -13,10 +13,11 @@ from litestar.params import FromPath, QueryParameter
 
 from argosy.languages.documents import ActivityDocument, ChangeDocument, ChangeElement, Result
 from argosy.model import ArgosyError
+from argosy.service.administration.limits import Limits
 from argosy.service.caller import Caller
 from argosy.service.contract import ChangeRequest, Operations
 
-from . import bodies, render
+from . import bodies, each, render
 
 ChangesRequest = Request[Caller, None, State]
 Wait = Annotated[
@@ -25,12 +26,12 @@ Wait = Annotated[
 ]
 
 _one = msgspec.json.Decoder(ChangeDocument)
-_many = msgspec.json.Decoder(list[ChangeElement])
+_of_many = msgspec.json.Decoder(ChangeElement)
 #: How long an answer waits for the batch system where the request says nothing, in seconds.
 WAIT = 10.0
 
 
-def change_routes(operations: Operations) -> list[HTTPRouteHandler]:
+def change_routes(operations: Operations, limits: Limits) -> list[HTTPRouteHandler]:
     """The routes that change the status of activities."""
 
     @post(
@@ -63,8 +64,9 @@ def change_routes(operations: Operations) -> list[HTTPRouteHandler]:
     )
     async def change_many(request: ChangesRequest, wait: Wait = WAIT) -> list[Result]:
         bodies.check_type(request.headers.get("content-type", ""))
-        asked = bodies.decode(await request.body(), _many)
-        requests = [ChangeRequest(one.id, one.action, one.state) for one in asked]
-        return [render.result(answer) for answer in await operations.change(request.user, requests, wait=wait)]
+        asked = each.elements(await request.body(), _of_many, limits.vector)
+        requests = [ChangeRequest(one.id, one.action, one.state) for one in asked.good]
+        answers = await operations.change(request.user, requests, wait=wait)
+        return [render.result(answer) for answer in asked.answered(answers)]
 
     return [change, change_many]

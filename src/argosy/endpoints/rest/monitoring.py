@@ -10,7 +10,7 @@ from lxml import etree
 from argosy.languages.documents import ActivityDocument, Result
 from argosy.languages.looks import ModelDocument, SpentDocument, StepDocument
 from argosy.languages.native import Description
-from argosy.model import ArgosyError, LimitExceeded, NotFound, clock
+from argosy.model import ArgosyError, NotFound, TooLarge, clock
 from argosy.model.projections import GES, InformationModel
 from argosy.service.caller import Caller
 from argosy.service.contract import Operations
@@ -19,6 +19,7 @@ from argosy.service.information.monitoring import Verbosity, facts, spent
 from argosy.store import Activity, Event
 
 from . import render
+from .each import Elements
 from .problems import HttpError, problem
 
 #: The most events that are told with an activity; its own address has all of them.
@@ -55,12 +56,12 @@ async def document(
 
 
 async def results(
-    operations: Operations, caller: Caller, ids: Sequence[str], verbosity: Verbosity, model: InformationModel
+    operations: Operations, caller: Caller, ids: Elements[str], verbosity: Verbosity, model: InformationModel
 ) -> list[Result]:
     """Many activities, each in its place."""
-    if verbosity is Verbosity.FULL and len(ids) > IN_FULL:
-        raise LimitExceeded(f"{len(ids)} activities in full in one request; the most are {IN_FULL}")
-    found = await operations.status(caller, ids)
+    if verbosity is Verbosity.FULL and len(ids.good) > IN_FULL:
+        raise TooLarge(f"{len(ids.good)} activities in full in one request; the most are {IN_FULL}: send them in parts")
+    found = ids.answered(await operations.status(caller, ids.good))
     if verbosity is Verbosity.DETAILED and model is GES:
         return [render.result(one) for one in found]
     return [await _result(operations, caller, one, verbosity, model) for one in found]
@@ -91,13 +92,15 @@ async def xml(
 
 
 async def xml_results(
-    operations: Operations, caller: Caller, ids: Sequence[str], model: InformationModel, here: str
+    operations: Operations, caller: Caller, ids: Elements[str], model: InformationModel, here: str
 ) -> bytes:
     """Many activities as one message of the model. `here` is the address of this service."""
     if model.name not in messages.MESSAGES:
         raise no_xml(model)
-    found = await operations.status(caller, ids)
-    return serialized(messages.MESSAGES[model.name](list(zip(ids, found, strict=True)), operations.about, here))
+    found = ids.answered(await operations.status(caller, ids.good))
+    # One that is no id at all has no other name than this.
+    asked = ids.asked("")
+    return serialized(messages.MESSAGES[model.name](list(zip(asked, found, strict=True)), operations.about, here))
 
 
 def no_xml(model: InformationModel) -> HttpError:

@@ -18,26 +18,26 @@ from argosy.languages.documents_notifications import (
     RotationDocument,
     SubscriptionPage,
 )
-from argosy.model import InvalidInput
 from argosy.model.notification import Callback
+from argosy.service.administration.limits import Limits
 from argosy.service.caller import Caller
 from argosy.service.contract import Operations
 from argosy.service.notifications import NewSubscription
 from argosy.store import Delivery, Subscription
 
-from . import bodies, render
+from . import bodies, each, render
 from .problems import problem
 
 NotificationRequest = Request[Caller, None, State]
 
 _new = msgspec.json.Decoder(NewSubscriptionDocument)
 _rotation = msgspec.json.Decoder(RotationDocument)
-_numbers = msgspec.json.Decoder(list[int])
+_number = msgspec.json.Decoder(Annotated[int, msgspec.Meta(ge=0, le=bodies.MAX_NUMBER)])
 
 Limit = Annotated[int, QueryParameter(ge=1, le=1000)]
 
 
-def notification_routes(operations: Operations) -> list[HTTPRouteHandler]:
+def notification_routes(operations: Operations, limits: Limits) -> list[HTTPRouteHandler]:
     """The routes of notifications."""
 
     @post(
@@ -134,10 +134,9 @@ def notification_routes(operations: Operations) -> list[HTTPRouteHandler]:
     )
     async def resend(request: NotificationRequest) -> list[Problem | None]:
         bodies.check_type(request.headers.get("content-type", ""))
-        numbers = bodies.decode(await request.body(), _numbers)
-        if any(not 0 <= number <= bodies.MAX_NUMBER for number in numbers):
-            raise InvalidInput("a dead letter's number is positive, and not that long", element="")
-        return [None if error is None else problem(error) for error in await operations.resend(request.user, numbers)]
+        numbers = each.elements(await request.body(), _number, limits.vector)
+        answers = await operations.resend(request.user, numbers.good)
+        return [None if error is None else problem(error) for error in numbers.answered(answers)]
 
     return [create, page, remove, rotate, dead, resend]
 

@@ -21,6 +21,7 @@ from argosy.model import (
     NotAllowed,
     NotFound,
     SubmitException,
+    TooLarge,
     Unavailable,
 )
 
@@ -56,6 +57,7 @@ STATUS: dict[type[ArgosyError], HTTPStatus] = {
     Conflict: HTTPStatus.CONFLICT,
     LimitExceeded: HTTPStatus.TOO_MANY_REQUESTS,
     NoRoom: HTTPStatus.INSUFFICIENT_STORAGE,
+    TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     SubmitException: HTTPStatus.BAD_GATEWAY,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     ArgosyError: HTTPStatus.INTERNAL_SERVER_ERROR,

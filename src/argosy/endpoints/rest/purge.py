@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import msgspec
 from litestar import Request, delete, post
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 
 from argosy.languages.documents import Problem
+from argosy.service.administration.limits import Limits
 from argosy.service.caller import Caller
 from argosy.service.contract import Operations
 
-from . import bodies
+from . import bodies, each
 from .problems import problem
 
 _Request = Request[Caller, None, State]
-_ids = msgspec.json.Decoder(list[str])
 
 Terminate = Annotated[bool, QueryParameter(description="End first what has not ended; the answer waits for that.")]
 
 
-def purge_routes(operations: Operations) -> list[HTTPRouteHandler]:
+def purge_routes(operations: Operations, limits: Limits) -> list[HTTPRouteHandler]:
     """The routes that remove activities and all that belongs to them."""
 
     @delete(
@@ -46,8 +45,8 @@ def purge_routes(operations: Operations) -> list[HTTPRouteHandler]:
     )
     async def purge_many(request: _Request, terminate: Terminate = False) -> list[Problem | None]:
         bodies.check_type(request.headers.get("content-type", ""))
-        ids = bodies.decode(await request.body(), _ids)
-        answers = await operations.purge(request.user, ids, terminate=terminate)
-        return [None if error is None else problem(error) for error in answers]
+        ids = each.ids(await request.body(), limits.vector)
+        answers = await operations.purge(request.user, ids.good, terminate=terminate)
+        return [None if error is None else problem(error) for error in ids.answered(answers)]
 
     return [purge, purge_many]

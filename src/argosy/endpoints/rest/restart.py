@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import msgspec
 from litestar import Request, post
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
@@ -12,20 +11,20 @@ from litestar.params import FromPath, QueryParameter
 
 from argosy.languages.documents import ActivityDocument, Result
 from argosy.model import ArgosyError
+from argosy.service.administration.limits import Limits
 from argosy.service.caller import Caller
 from argosy.service.contract import Operations
 
-from . import bodies, render
+from . import bodies, each, render
 
 _Request = Request[Caller, None, State]
-_ids = msgspec.json.Decoder(list[str])
 
 Over = Annotated[
     bool, QueryParameter(description="You know that a job that was lost sight of is over, and does not run twice.")
 ]
 
 
-def restart_routes(operations: Operations) -> list[HTTPRouteHandler]:
+def restart_routes(operations: Operations, limits: Limits) -> list[HTTPRouteHandler]:
     """The routes that let failed activities go on."""
 
     @post(
@@ -50,7 +49,8 @@ def restart_routes(operations: Operations) -> list[HTTPRouteHandler]:
     )
     async def restart_many(request: _Request, over: Over = False) -> list[Result]:
         bodies.check_type(request.headers.get("content-type", ""))
-        ids = bodies.decode(await request.body(), _ids)
-        return [render.result(found) for found in await operations.restart(request.user, ids, over=over)]
+        ids = each.ids(await request.body(), limits.vector)
+        answers = await operations.restart(request.user, ids.good, over=over)
+        return [render.result(found) for found in ids.answered(answers)]
 
     return [restart, restart_many]

@@ -11,8 +11,8 @@ import msgspec
 from litestar.types import Receive
 
 from argosy.languages.documents import Result
-from argosy.model import ArgosyError, InvalidInput, LimitExceeded, Unavailable
-from argosy.service.administration.limits import Limits
+from argosy.model import ArgosyError, InvalidInput, Unavailable
+from argosy.service.administration.limits import Limits, too_many
 from argosy.service.caller import Caller
 from argosy.service.contract import CreateRequest, Operations
 from argosy.store import Created
@@ -88,7 +88,7 @@ class Vectors:
 
     def _check(self, count: int) -> None:
         if count > (most := self._limits.vector):
-            raise LimitExceeded(f"more elements in one request than {most}, which are the most; send them in parts")
+            raise too_many(None, most)
 
 
 class _Room:

@@ -17,11 +17,11 @@ from argosy.model import (
     Conflict,
     InvalidInput,
     InvalidStateException,
-    LimitExceeded,
     Unavailable,
 )
 from argosy.model.actions import Action
 from argosy.service.administration.admission import Admission
+from argosy.service.administration.limits import too_many
 from argosy.service.caller import Caller
 from argosy.service.contract import EVERYBODY, ChangeRequest, CreateRequest, FileInfo, OpenFile, Operations
 from argosy.service.engine.engine import Engine
@@ -248,4 +248,4 @@ class ActivityOperations(Operations):
 
     def _check_vector(self, items: Sequence[object]) -> None:
         if len(items) > self._admission.limits.vector:
-            raise LimitExceeded(f"{len(items)} elements in one request; the most are {self._admission.limits.vector}")
+            raise too_many(len(items), self._admission.limits.vector)

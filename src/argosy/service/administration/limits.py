@@ -11,6 +11,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from argosy.model import TooLarge
+
 _Size = Annotated[int, Meta(ge=1)]
 _Count = Annotated[int, Meta(ge=0)]
 _Rate = Annotated[float, Meta(ge=0)]
@@ -42,6 +44,12 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The most TCP connections of all clients; no more than the files that the process may have open allow."""
     connections_per_address: _Count = 512
     """The most TCP connections from one address."""
+
+
+def too_many(count: int | None, most: int) -> TooLarge:
+    """What is answered to a vector of more than `most` elements; `count` where not all of them were counted is None."""
+    found = f"more than {most}" if count is None else str(count)
+    return TooLarge(f"{found} elements in one request; the most are {most}, the limit `vector`: send them in parts")
 
 
 class Bucket:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from argosy.identity.policy import Operation
-from argosy.model import ArgosyError, InvalidInput, LimitExceeded, NotFound, clock
+from argosy.model import ArgosyError, InvalidInput, NotFound, TooLarge, clock
 from argosy.model.notification import Callback, check_url
 from argosy.model.webhooks import key_of, new_secret
 from argosy.outbound import OutboundPolicy
@@ -101,7 +101,7 @@ def of_description(
     if not callbacks:
         return ()
     if len(callbacks) > config.most_subscriptions:
-        raise LimitExceeded(
+        raise TooLarge(
             f"there are {len(callbacks)} URLs to be told; the most are {config.most_subscriptions}", element="notify"
         )
     return tuple(

@@ -17,7 +17,7 @@ from argosy.languages import registry
 from argosy.languages.contract import in_its_terms
 from argosy.languages.native import Description
 from argosy.languages.sweeps import Expansion, Options
-from argosy.model import Conflict, InvalidInput, InvalidStateException, LimitExceeded, NotFound, clock
+from argosy.model import Conflict, InvalidInput, InvalidStateException, NotFound, TooLarge, clock
 from argosy.model.sweep import SweepState
 from argosy.service.administration.admission import Admission
 from argosy.service.credentials.delegated import check as check_credentials
@@ -62,7 +62,7 @@ class SweepService(SweepOperations):
         options = _merged(request.options, expansion.options)
         window = options.window or self._policy.sweep_window
         if window > self._policy.sweep_window_limit:
-            raise LimitExceeded(
+            raise InvalidInput(
                 f"{window} unfinished jobs at a time; the most are {self._policy.sweep_window_limit}", element="window"
             )
         seen: set[tuple[str, ...]] = set()
@@ -208,10 +208,10 @@ class SweepService(SweepOperations):
 
 
 def _read(document: SweepDocument, limit: int) -> tuple[Expansion, list[str], list[tuple[int, Description]]]:
-    """A document, its notes, and some of its jobs to look at. Raises InvalidInput, LimitExceeded."""
+    """A document, its notes, and some of its jobs to look at. Raises InvalidInput, TooLarge."""
     expansion, notes = read_document(document)
     if expansion.count > limit:
-        raise LimitExceeded(f"the sweep has {expansion.count} jobs; the most are {limit}", element="sweep")
+        raise TooLarge(f"the sweep has {expansion.count} jobs; the most are {limit}", element="sweep")
     if expansion.count < 1:
         raise InvalidInput("the sweep has no jobs", element="sweep")
     expansion.check()
