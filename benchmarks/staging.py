@@ -9,7 +9,8 @@ Each round takes all of them, in another order, each with a new directory and no
 was there before is removed at the end of a round, and the next begins some seconds later: ext4 passes over each inode
 that was freed within the last five seconds, which costs more than all the rest of a small file.
 
-Sending is compared, too: the server is the same, and writes what it gets without flushing it, for both.
+Sending is compared, too: the server is the same, and writes what it gets without flushing it, for both. Argosy asks
+afterwards what has arrived: the fair row is curl that does so, too, with a HEAD for each file.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ MIB = 1024 * 1024
 #: For so long, in seconds, what was removed makes creating slower.
 _FREED = 6.0
 _ORDER = ["ours", "curl", "curl sync", "parallel", "parallel sync"]
+_SEND_ORDER = ["ours", "curl", "curl head", "parallel"]
 #: As many files of one activity go at once in the service.
 _AT_ONCE = 64
 
@@ -58,8 +60,9 @@ def measure(options: Options) -> Found:
                 (server.data / name).write_bytes(os.urandom(4096))
             for turn in range(rounds):
                 for what, files, unit in (("large", ["large"], large), ("small", names, count), ("sent", names, count)):
-                    for how in _ORDER[turn % len(_ORDER) :] + _ORDER[: turn % len(_ORDER)]:
-                        if (what == "large" and how.startswith("parallel")) or (what == "sent" and "sync" in how):
+                    order = _SEND_ORDER if what == "sent" else _ORDER
+                    for how in order[turn % len(order) :] + order[: turn % len(order)]:
+                        if what == "large" and how.startswith("parallel"):
                             continue
                         target = options.scratch / f"{what}-{how}".replace(" ", "-")
                         if what == "sent":
@@ -98,8 +101,12 @@ def measure(options: Options) -> Found:
                 )
             ),
             *(
-                Row(f"{count} small files sent", "/s", found["sent ours"], found[f"sent {how}"], against)
-                for how, against in (("curl", "one curl, PUT"), ("parallel", "curl --parallel, PUT"))
+                Row(f"{count} small files sent", "/s", found["sent ours"], found[f"sent {how}"], against, target)
+                for how, against, target in (
+                    ("curl head", "one curl, PUT, then HEAD", ">= 0.9"),
+                    ("curl", "one curl, PUT alone", ""),
+                    ("parallel", "curl --parallel, PUT alone", ""),
+                )
             ),
         ],
         notes=[f"the process that staged had at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB"],
@@ -153,7 +160,11 @@ def _curl(url: str, files: list[str], place: Path, how: str, *, send: bool = Fal
     if how.startswith("parallel"):
         more = ["--no-progress-meter", "--parallel", "--parallel-immediate", "--parallel-max", "16"]
     begun = time.perf_counter()
-    subprocess.run(["curl", "--silent", "--fail", *more, "--config", "-"], input=config, text=True, check=True)
+    command = ["curl", "--silent", "--fail", *more, "--config", "-"]
+    subprocess.run(command, input=config, text=True, check=True)
+    if how.endswith("head"):
+        config = "".join(f'url = "{url}/{name}"\noutput = "/dev/null"\n' for name in files)
+        subprocess.run([*command, "--head"], input=config, text=True, check=True)
     if how.endswith("sync"):
         subprocess.run(["sync", *(str(place / name) for name in files), str(place)], check=True)
     return time.perf_counter() - begun

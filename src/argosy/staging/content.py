@@ -18,57 +18,39 @@ from .pace import Meter, Throttle
 from .threads import run
 
 PIECE = 1024 * 1024
-#: What is no larger is read when it is opened: a turn of a thread costs more than reading it.
+#: What is no larger is read whole when it is opened: a turn of a thread costs more than reading it.
 _SMALL = 64 * 1024
 
 
 class FileContent:
-    """An open file. Its size is that at the time it was opened: what is added later is not sent. Making one blocks."""
+    """What is sent of a file. Its size is that at the time it was opened: what is added later is not sent."""
 
-    def __init__(self, fd: int, what: str, executor: Executor, meter: Meter, throttle: Throttle) -> None:
-        self._fd = fd
-        self._what = what
-        self._executor = executor
+    def __init__(self, size: int, meter: Meter, throttle: Throttle) -> None:
+        self.size = size
         self.meter = meter
         self._throttle = throttle
         self._at = 0
         self._sums: dict[str, str] = {}
-        status = os.fstat(fd)
-        self.size = status.st_size
-        self._mtime = status.st_mtime_ns
-        self._whole: bytes | None = None
-        if self.size <= _SMALL:
-            self._whole = self.part(0, self.size)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The bytes, the next piece read while one is sent."""
-        if self._whole is not None:
-            if self._whole:
-                yield await self._paced(self._whole)
-            return
-        if self.size <= PIECE:
-            yield await self._paced(await run(self._executor, self.part, 0, self.size))
-            return
-        ahead = asyncio.create_task(run(self._executor, self.part, 0, PIECE))
-        try:
-            for offset in range(PIECE, self.size + PIECE, PIECE):
-                piece = await ahead
-                if offset < self.size:
-                    ahead = asyncio.create_task(run(self._executor, self.part, offset, min(PIECE, self.size - offset)))
-                yield await self._paced(piece)
-        finally:
-            if not ahead.done():
-                ahead.cancel()
-                await asyncio.wait([ahead])
-            if not ahead.cancelled():
-                ahead.exception()
+    def part(self, offset: int, size: int) -> bytes:
+        """A part of it, whole. Raises TransferFailed."""
+        raise NotImplementedError
 
-    async def _paced(self, piece: bytes) -> bytes:
-        due = self._throttle.due(len(piece))
-        if due > 0:
-            await asyncio.sleep(due)
-        self.meter.moved += len(piece)
-        return piece
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The bytes, from the first on."""
+        raise NotImplementedError
+
+    async def checksum(self, algorithm: str) -> str:
+        """Of the whole, in hexadecimal; computed once."""
+        if algorithm not in self._sums:
+            self._sums[algorithm] = self._computed(algorithm)
+        return self._sums[algorithm]
+
+    def unchanged(self) -> None:
+        """Raise TransferFailed where the file was written to while it was sent: what is there now may be a mixture."""
+
+    def close(self) -> None:
+        """Let go of the file."""
 
     def rewind(self) -> None:
         """Before `read_blocking`: begin with the first byte."""
@@ -84,18 +66,6 @@ class FileContent:
         self.meter.moved += len(data)
         return data
 
-    def part(self, offset: int, size: int) -> bytes:
-        """A part of it, whole; a file that has become shorter is no longer the one that was to be sent."""
-        if self._whole is not None:
-            return self._whole[offset : offset + size]
-        data = os.pread(self._fd, size, offset) if size else b""
-        while len(data) < size:
-            more = os.pread(self._fd, size - len(data), offset + len(data))
-            if not more:
-                raise TransferFailed(f"{self._what} has become shorter while it was sent", Fault.REFUSED)
-            data += more
-        return data
-
     async def sent(self, size: int) -> None:
         """See `Content`."""
         due = self._throttle.due(size)
@@ -103,29 +73,95 @@ class FileContent:
             await asyncio.sleep(due)
         self.meter.moved += size
 
-    async def checksum(self, algorithm: str) -> str:
-        """Of the whole, in hexadecimal; computed once."""
-        if algorithm not in self._sums and self._whole is not None:
-            self._sums[algorithm] = self._computed(algorithm)
-        if algorithm not in self._sums:
-            self._sums[algorithm] = await run(self._executor, self._computed, algorithm)
-        return self._sums[algorithm]
-
     def _computed(self, algorithm: str) -> str:
         sums = Checksums([algorithm])
         for offset in range(0, self.size, PIECE):
             sums.update(self.part(offset, min(PIECE, self.size - offset)))
         return sums.hexadecimal()[algorithm]
 
+
+class HeldContent(FileContent):
+    """A small file, read whole at one moment."""
+
+    def __init__(self, data: bytes, meter: Meter, throttle: Throttle) -> None:
+        super().__init__(len(data), meter, throttle)
+        self._data = data
+
+    def part(self, offset: int, size: int) -> bytes:
+        """See `FileContent`."""
+        return self._data[offset : offset + size]
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """See `FileContent`."""
+        if self._data:
+            await self.sent(self.size)
+            yield self._data
+
+
+class OpenContent(FileContent):
+    """An open file, which is read while it is sent. Making one blocks."""
+
+    def __init__(self, fd: int, what: str, executor: Executor, meter: Meter, throttle: Throttle) -> None:
+        status = os.fstat(fd)
+        super().__init__(status.st_size, meter, throttle)
+        self._fd = fd
+        self._what = what
+        self._executor = executor
+        self._mtime = status.st_mtime_ns
+
+    def part(self, offset: int, size: int) -> bytes:
+        """See `FileContent`; a file that has become shorter is no longer the one that was to be sent."""
+        return read_part(self._fd, self._what, offset, size)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The bytes, the next piece read while one is sent."""
+        if self.size <= PIECE:
+            if self.size:
+                piece = await run(self._executor, self.part, 0, self.size)
+                await self.sent(self.size)
+                yield piece
+            return
+        ahead = asyncio.create_task(run(self._executor, self.part, 0, PIECE))
+        try:
+            for offset in range(PIECE, self.size + PIECE, PIECE):
+                piece = await ahead
+                if offset < self.size:
+                    ahead = asyncio.create_task(run(self._executor, self.part, offset, min(PIECE, self.size - offset)))
+                await self.sent(len(piece))
+                yield piece
+        finally:
+            if not ahead.done():
+                ahead.cancel()
+                await asyncio.wait([ahead])
+            if not ahead.cancelled():
+                ahead.exception()
+
+    async def checksum(self, algorithm: str) -> str:
+        """See `FileContent`."""
+        if algorithm not in self._sums:
+            self._sums[algorithm] = await run(self._executor, self._computed, algorithm)
+        return self._sums[algorithm]
+
     def unchanged(self) -> None:
-        """Raise TransferFailed where the file was written to while it was sent: what is there now may be a mixture."""
+        """See `FileContent`."""
         status = os.fstat(self._fd)
         if (status.st_size, status.st_mtime_ns) != (self.size, self._mtime):
-            raise TransferFailed(f"{self._what} was written to while it was sent", Fault.TRANSIENT)
+            raise _written_to(self._what)
 
     def close(self) -> None:
-        """Close the file."""
+        """See `FileContent`."""
         os.close(self._fd)
+
+
+def read_part(fd: int, what: str, offset: int, size: int) -> bytes:
+    """A part of an open file, whole. Blocks. Raises TransferFailed where the file ends before."""
+    data = os.pread(fd, size, offset) if size else b""
+    while len(data) < size:
+        more = os.pread(fd, size - len(data), offset + len(data))
+        if not more:
+            raise TransferFailed(f"{what} has become shorter while it was sent", Fault.REFUSED)
+        data += more
+    return data
 
 
 def open_content(directory: str, path: str, executor: Executor, meter: Meter, throttle: Throttle) -> FileContent:
@@ -137,11 +173,23 @@ def open_content(directory: str, path: str, executor: Executor, meter: Meter, th
         raise TransferFailed(f"the job has left no {path!r} in its session directory", Fault.MISSING) from None
     except OSError as error:
         raise TransferFailed(f"{path!r} cannot be read: {error.strerror}", Fault.REFUSED) from error
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise TransferFailed(f"{path!r} is no plain file", Fault.REFUSED)
+    kept = False
     try:
-        return FileContent(fd, path, executor, meter, throttle)
-    except BaseException:
-        os.close(fd)
-        raise
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise TransferFailed(f"{path!r} is no plain file", Fault.REFUSED)
+        if status.st_size > _SMALL:
+            kept = True
+            return OpenContent(fd, path, executor, meter, throttle)
+        data = read_part(fd, path, 0, status.st_size)
+        after = os.fstat(fd)
+        if (after.st_size, after.st_mtime_ns) != (status.st_size, status.st_mtime_ns):
+            raise _written_to(path)
+        return HeldContent(data, meter, throttle)
+    finally:
+        if not kept:
+            os.close(fd)
+
+
+def _written_to(what: str) -> TransferFailed:
+    return TransferFailed(f"{what} was written to while it was sent", Fault.TRANSIENT)

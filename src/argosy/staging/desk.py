@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from .attempts import Patience
 from .config import StagingConfig
@@ -14,6 +15,7 @@ from .contract import Progress
 from .landing import Landing
 from .pace import Hosts, Meter, Pace, Throttle
 from .registry import Schemes
+from .turns import Turns
 
 _T = TypeVar("_T")
 
@@ -34,6 +36,15 @@ class Desk:
         self.throttle = Throttle(config.bandwidth)
         self.disk = ThreadPoolExecutor(max_workers=min(config.transfers, 16), thread_name_prefix="argosy-staging")
         self.landing = Landing(self.disk, fault)
+        self._glances: Turns[Callable[[], object], object] = Turns(self.disk, _each)
+
+    async def glance(self, directory: str, look: Callable[[], _T], discard: Callable[[_T], None] | None = None) -> _T:
+        """What `look` answers, which blocks for a moment only: many are called by a thread in one turn.
+
+        `directory` is the session directory that it looks at. What nobody waits for any more is given to `discard`.
+        """
+        place = os.path.dirname(directory.rstrip("/"))
+        return cast(_T, await self._glances.take(place, look, cast("Callable[[object], None] | None", discard)))
 
     async def together(self, jobs: Sequence[Callable[[], Awaitable[_T]]]) -> list[_T]:
         """Do all of them, so many at once as there may be transfers. The first failure ends the others."""
@@ -60,6 +71,16 @@ class Desk:
         """End the threads; nothing is moved any more."""
         self.disk.shutdown(wait=True)
         self.landing.close()
+
+
+def _each(looks: list[Callable[[], object]]) -> list[object | BaseException]:
+    outcomes: list[object | BaseException] = []
+    for look in looks:
+        try:
+            outcomes.append(look())
+        except Exception as error:
+            outcomes.append(error)
+    return outcomes
 
 
 @contextlib.contextmanager

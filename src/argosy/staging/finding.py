@@ -7,6 +7,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from argosy.model import InvalidInput, NotFound
@@ -40,18 +41,41 @@ def find(directory: str, path: str, most: int) -> list[Found]:
 
     Raises TransferFailed where there are none, or more than `most`.
     """
-    try:
+    with _as_failure(path):
         found = list(_limited(_find(directory, path), path, most))
+        if not found:
+            raise FileNotFoundError
+    return sorted(found, key=lambda one: one.path)
+
+
+def find_one(directory: str, path: str) -> Found | None:
+    """What a path names that is no directory and no pattern; None where it is for `find`. Blocks for a moment only.
+
+    Raises TransferFailed.
+    """
+    if is_pattern(path) or path.endswith("/"):
+        return None
+    with _as_failure(path):
+        return _named(directory, path)
+
+
+@contextmanager
+def _as_failure(path: str) -> Iterator[None]:
+    try:
+        yield
     except (NotFound, FileNotFoundError):
-        found = []
+        what = "nothing that fits" if is_pattern(path) else "no"
+        raise TransferFailed(f"the job has left {what} {path!r} in its session directory", Fault.MISSING) from None
     except InvalidInput as error:
         raise TransferFailed(error.message, Fault.REFUSED) from error
     except OSError as error:
         raise TransferFailed(f"{path!r} cannot be read: {error.strerror}", Fault.REFUSED) from error
-    if not found:
-        what = "nothing that fits" if is_pattern(path) else "no"
-        raise TransferFailed(f"the job has left {what} {path!r} in its session directory", Fault.MISSING)
-    return sorted(found, key=lambda one: one.path)
+
+
+def _named(directory: str, path: str) -> Found | None:
+    with parent_of(directory, path) as (parent, name):
+        status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+    return None if stat.S_ISDIR(status.st_mode) else Found(path, os.path.basename(path), status.st_size, plain=True)
 
 
 def _limited(found: Iterator[Found], path: str, most: int) -> Iterator[Found]:
@@ -69,12 +93,11 @@ def _find(directory: str, path: str) -> Iterator[Found]:
         base = "" if base == "." else base
         yield from _below(directory, base, base)
     else:
-        with parent_of(directory, path) as (parent, name):
-            status = os.stat(name, dir_fd=parent, follow_symlinks=False)
-        if stat.S_ISDIR(status.st_mode):
-            yield from _below(directory, path, path)
+        named = _named(directory, path)
+        if named is not None:
+            yield named
         else:
-            yield Found(path, os.path.basename(path), status.st_size, plain=True)
+            yield from _below(directory, path, path)
 
 
 def _names(directory: str, path: str) -> list[tuple[str, os.stat_result]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from argosy.outbound import Url
 
 from .checksums import Checksums
-from .content import PIECE, FileContent
+from .content import PIECE, FileContent, OpenContent
 from .errors import Fault, TransferFailed
 from .pace import Meter, Throttle
 from .scheme import Call, Content, Scheme
@@ -106,7 +106,7 @@ class Joined:
             fd = os.dup(spool.file.fileno())
         finally:
             spool.file.close()
-        return cls(await run(desk.disk, FileContent, fd, str(url), desk.disk, Meter(), Throttle(None)), after)
+        return cls(await run(desk.disk, OpenContent, fd, str(url), desk.disk, Meter(), Throttle(None)), after)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """See `Content`."""

@@ -15,7 +15,7 @@ from .content import FileContent, open_content
 from .contract import Credentials, Progress, Push, Pushed
 from .desk import Desk, telling
 from .errors import Fault, TransferFailed
-from .finding import Found, find
+from .finding import Found, find, find_one
 from .joined import Joined, Reading
 from .pace import Meter
 from .scheme import Call, Content, Scheme
@@ -41,7 +41,7 @@ class Pusher:
         """See `Staging.push`."""
         request = replace(request, path=checked_path(request.path))
         try:
-            found = await run(self._desk.disk, find, request.directory, request.path, self._desk.config.max_entries)
+            found = await self._found(request.directory, request.path)
         except TransferFailed as failure:
             if failure.fault is Fault.MISSING and request.optional:
                 return [Pushed(shown(target), 0, 0, 0.0, attempts=0) for target in request.targets]
@@ -54,6 +54,10 @@ class Pusher:
             return await self._desk.together(
                 [lambda target=target: self._to(request, found, target, meter) for target in request.targets]  # type: ignore[misc]
             )
+
+    async def _found(self, directory: str, path: str) -> list[Found]:
+        one = await self._desk.glance(directory, lambda: find_one(directory, path))
+        return [one] if one else await run(self._desk.disk, find, directory, path, self._desk.config.max_entries)
 
     async def _to(self, request: Push, found: list[Found], target: str, meter: Meter) -> Pushed:
         begun = time.monotonic()
@@ -94,8 +98,10 @@ class Pusher:
 
     async def _file(self, request: Push, scheme: Scheme, url: Url, path: str, meter: Meter) -> tuple[int, bool, int]:
         call = Call(request.credentials or Credentials())
-        content = await run(
-            self._desk.disk, open_content, request.directory, path, self._desk.disk, meter, self._desk.throttle
+        content = await self._desk.glance(
+            request.directory,
+            lambda: open_content(request.directory, path, self._desk.disk, meter, self._desk.throttle),
+            FileContent.close,
         )
 
         async def attempt() -> bool:
