@@ -47,7 +47,14 @@ async def job(operations: FakeOperations) -> str:
         ({"Range": "bytes=a-b"}, 200, DATA, None),
         ({"Range": "lines=1-2"}, 200, DATA, None),
         ({"Range": "bytes=0-1,3-4"}, 200, DATA, None),
-        ({"Range": "bytes=" + "9" * 30 + "-"}, 200, DATA, None),
+        # Numbers of any length are numbers.
+        ({"Range": "bytes=" + "9" * 30 + "-"}, 416, None, "bytes */10"),
+        ({"Range": "bytes=" + "9" * 30 + "-" + "9" * 31}, 416, None, "bytes */10"),
+        ({"Range": "bytes=" + "9" * 31 + "-" + "9" * 30}, 200, DATA, None),
+        ({"Range": "bytes=1-" + "9" * 5000}, 206, DATA[1:], "bytes 1-9/10"),
+        ({"Range": "bytes=-" + "9" * 5000}, 206, DATA, "bytes 0-9/10"),
+        ({"Range": "bytes=" + "0" * 30 + "2-" + "0" * 40 + "4"}, 206, b"234", "bytes 2-4/10"),
+        ({"Range": "Bytes=2-4"}, 206, b"234", "bytes 2-4/10"),
         ({"Range": "bytes=\xb2-"}, 200, DATA, None),
         ({"Range": "bytes=1-2", "If-Range": ETAG}, 206, b"12", "bytes 1-2/10"),
         ({"Range": "bytes=1-2", "If-Range": '"other"'}, 200, DATA, None),
@@ -115,6 +122,8 @@ async def test_an_empty_file_is_empty(http: httpx.AsyncClient, operations: FakeO
     address = f"/v1/activities/{id}/files/f"
     assert (await http.get(address)).content == b""
     assert (await http.get(address, headers={"Range": "bytes=0-"})).status_code == 416
+    assert (await http.get(address, headers={"Range": "bytes=-0"})).status_code == 416
+    assert (await http.get(address, headers={"Range": "bytes=-5"})).status_code == 200, "its last bytes: there are none"
 
 
 async def test_a_large_file_comes_in_pieces(http: httpx.AsyncClient, operations: FakeOperations) -> None:

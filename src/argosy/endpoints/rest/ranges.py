@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from http import HTTPStatus
 
-_RANGE = re.compile(r"bytes=\s*(\d*)-(\d*)\s*\Z", re.ASCII)
-#: No file is longer; a number of more digits need not be read.
+_RANGE = re.compile(r"bytes=\s*(\d*)-(\d*)\s*\Z", re.ASCII | re.IGNORECASE)
+#: A number of more digits is past the end of any file, and is not read: it may have very many (RFC 9110, 14.1.2).
 _MAX_DIGITS = 19
 
 
@@ -55,25 +55,33 @@ def decide(headers: Mapping[str, str], *, size: int, etag: str, modified: float,
 
 
 def _part(value: str, size: int) -> Part | None:
-    """The part that a Range header asks for; None where it is not understood, or asks for several: it is ignored."""
+    """The part that a Range header asks for; None where the answer is the whole.
+
+    That is so where it is not understood, asks for several, is none (a last byte before the first one), or asks for the
+    end of an empty file: there is one, and no way to write it as a part.
+    """
     match = _RANGE.match(value.strip())
-    if match is None or max(len(match[1]), len(match[2])) > _MAX_DIGITS:
+    if match is None:
         return None
-    first, last = match.groups()
+    first, last = match[1].lstrip("0") or match[1][:1], match[2].lstrip("0") or match[2][:1]
     if not first and not last:
         return None
     if not first:
-        length = min(int(last), size)
-        start, end = size - length, size
+        if not size and last != "0":
+            return None
+        start, end = size - min(_number(last), size), size
     else:
-        start, end = int(first), size
-        if last:
-            if int(last) < start:
-                return None
-            end = min(int(last) + 1, size)
+        if last and (len(last), last) < (len(first), first):
+            return None
+        start, end = _number(first), min(_number(last) + 1, size) if last else size
     if start >= end:
         return Part(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
     return Part(HTTPStatus.PARTIAL_CONTENT, start, end)
+
+
+def _number(digits: str) -> int:
+    """What they say; of too many digits a number that is as good as theirs."""
+    return int(digits) if len(digits) <= _MAX_DIGITS else int("9" * _MAX_DIGITS)
 
 
 def _matches(value: str, etag: str, *, weak: bool) -> bool:
