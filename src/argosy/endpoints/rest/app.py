@@ -31,6 +31,7 @@ from .files import file_routes
 from .hot import hot_path
 from .information import information_routes
 from .notifications import notification_routes
+from .parameters import check_parameters
 from .problems import answer, of_status, unexpected
 from .purge import purge_routes
 from .restart import restart_routes
@@ -179,6 +180,7 @@ def _litestar(operations: Operations, closing: asyncio.Event, callers: Callers, 
 
     return Litestar(
         route_handlers=[Router("/v1", route_handlers=[*handlers(), openapi_json])],
+        before_request=check_parameters,
         exception_handlers={ArgosyError: _refused, HTTPException: _http_fault, Exception: _unexpected},
         openapi_config=None,
         request_max_body_size=callers.limits.body,

@@ -18,6 +18,7 @@ from .activities import create_one, created_headers
 from .streaming import send_whole, short_body
 
 _encoder = msgspec.json.Encoder()
+_STRICT = b"strict=true"
 _RESERVED = frozenset({"batch", "status", "counts"})
 
 #: The last is the longest body that is taken, in bytes.
@@ -27,7 +28,7 @@ Hot = Callable[[Operations, Caller, Mapping[str, str], HTTPScope, Receive, Send,
 def hot_path(scope: HTTPScope) -> Hot | None:
     """The short way for a request, where there is one."""
     path = scope["path"]
-    if scope["method"] == "POST" and path == "/v1/activities":
+    if scope["method"] == "POST" and path == "/v1/activities" and scope["query_string"] in (b"", _STRICT):
         return _create
     if scope["method"] == "GET" and not scope["query_string"] and path.startswith(render.ROOT):
         id = path[len(render.ROOT) :]
@@ -46,7 +47,7 @@ async def _create(
     most: int,
 ) -> None:
     language = bodies.language_of(headers.get("content-type", ""))
-    strict = b"strict=true" in scope["query_string"].split(b"&")
+    strict = scope["query_string"] == _STRICT
     body = await short_body(receive, most)
     key = headers.get("idempotency-key")
     document, existed = await create_one(operations, caller, body, key, language, strict=strict)
