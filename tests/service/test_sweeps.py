@@ -34,6 +34,7 @@ from argosy.service.service import ExecutionService
 from argosy.service.sweeps.contract import SweepRequest
 from argosy.service.sweeps.deciding import Become, EndActivities, Expand, Remove, Wait, next_step
 from argosy.store import Activity, Query, Sweep, SweepDocument, SweepQuery
+from tests.languages import documents as xml
 from tests.service.driving import ALICE, BOB, ToldDriver, create, routed_service, told_service, until
 
 pytestmark = pytest.mark.anyio
@@ -193,17 +194,33 @@ async def test_jobs_that_cannot_be_are_told_and_passed_over(tmp_path: Path) -> N
         text = document(sweep={"parameter": "p", "values": names}, description={"arguments": [], "stdout": "{{p}}"})
         with pytest.raises(InvalidInput, match="job 299 of the sweep") as caught:
             await service.create_sweep(ALICE, SweepRequest(text))
-        assert caught.value.element == "stdout"
+        assert caught.value.element == "description.stdout"
         names[299], names[270] = "in/299", "../out"
         text = document(sweep={"parameter": "p", "values": names}, description={"arguments": [], "stdout": "{{p}}"})
         made = await service.create_sweep(ALICE, SweepRequest(text))
         await submitted(service, driver, 299)
         (told,) = [one for one in await service.sweep_events(ALICE, made.sweep.id) if one.kind == "refused"]
         assert told.index == 270
-        assert "stdout" in (told.message or "")
+        assert (told.message or "").startswith("description.stdout: ")
+        assert (told.message or "").endswith("(job 270: p=../out)")
         await driver.end(*driver.submitted)
         done = (await service.sweep(ALICE, made.sweep.id, wait=10)).sweep
         assert (done.state, done.finished, done.refused, done.failures) == (S.FINISHED, 299, 1, 1)
+
+
+async def test_the_place_is_that_in_the_document_of_another_language(tmp_path: Path) -> None:
+    names = [f"in/{number}" for number in range(300)]
+    names[270] = "../out"
+    swept = xml.sweep(xml.assignment("//jsdl-posix:Output", xml.values(*names)))
+    text = xml.definition(xml.posix("\n<jsdl-posix:Output>out</jsdl-posix:Output>"), swept)
+    async with told_service(tmp_path) as (service, driver):
+        made = await service.create_sweep(ALICE, SweepRequest(SweepDocument("jsdl", True, text)))
+        await submitted(service, driver, 299)
+        (told,) = [one for one in await service.sweep_events(ALICE, made.sweep.id) if one.kind == "refused"]
+        assert told.index == 270
+        assert (told.message or "").startswith("job 270 of the sweep (Output=../out): ")
+        assert (told.message or "").count("JobDefinition/JobDescription/Application/POSIXApplication/Output: ") == 1
+        assert (told.message or "").endswith("(line 2)")
 
 
 @pytest.mark.parametrize(
@@ -216,8 +233,8 @@ async def test_jobs_that_cannot_be_are_told_and_passed_over(tmp_path: Path) -> N
         (document(description={"resources": {"nodes": "{{n}}"}}, sweep={"parameter": "n", "values": [1, 2, 0, 1]}),
          "description.resources.nodes"),
         (document(description={"colour": 1}), "description.colour"),
-        (document(description={"share": "nowhere"}), "share"),
-        (document(description={"stdin": "/{{n}}/../..", "stdout": "../{{n}}"}), "stdout"),
+        (document(description={"share": "nowhere"}), "description.share"),
+        (document(description={"stdin": "/{{n}}/../..", "stdout": "../{{n}}"}), "description.stdout"),
         (document(sweep={"parameter": "n"}), "sweep"),
         (document(window=0), "window"),
         (SweepDocument("json", True, b'{"executable": "x"}'), None),

@@ -11,6 +11,7 @@ from .. import xml
 from ..contract import Element, Language, Note, NotValid, Parsed, Place, Unsupported, Written
 from ..native import Description
 from ..sweeps import Expansion, Value
+from ..sweeps.template import told
 from . import document, places, schema, sweep, writing
 from .reading import Reading
 from .sweep import Sweep
@@ -96,7 +97,7 @@ class _JSDLSweep(Expansion):
         self._root = root
 
     def make(self, index: int, values: Mapping[str, Value]) -> Description:
-        which = f"job {index} of the sweep"
+        which = f"job {index} of the sweep ({told(values)})"
         reading = Reading(strict=False)
         there = sweep.Values()
         try:

@@ -12,9 +12,9 @@ from argosy.model import InvalidInput
 from .. import native
 from ..contract import Note, NotValid
 from ..native import Description, Resources
-from . import application, resources
+from . import application, places, resources
 from .application import Program
-from .names import line, local, path, shown, tag
+from .names import line, local, shown, tag
 from .reading import Reading, wrong
 from .resources import Wanted
 from .staging import Files, is_there
@@ -23,30 +23,6 @@ from .staging import Files, is_there
 TAG = re.compile(r"([A-Za-z_][\w.-]{0,99})=(.*)", re.DOTALL | re.ASCII)
 
 _APPLICATIONS = ("jsdl-posix:POSIXApplication", "jsdl-hpcpa:HPCProfileApplication", "jsdl-spmd:SPMDApplication")
-
-#: Where our own names for what is wrong come from.
-_ELEMENTS = {
-    "executable": "Application/*/Executable",
-    "arguments": "Application/*/Argument",
-    "environment": "Application/*/Environment",
-    "directory": "Application/*/WorkingDirectory",
-    "stdin": "Application/*/Input",
-    "stdout": "Application/*/Output",
-    "stderr": "Application/*/Error",
-    "duration": "Application/*/WallTimeLimit",
-    "name": "JobIdentification/JobName",
-    "account": "JobIdentification/JobProject",
-    "tags": "JobIdentification/JobAnnotation",
-    "resources.processes": "Resources/TotalCPUCount",
-    "resources.processes_per_node": "Resources/IndividualCPUCount",
-    "resources.nodes": "Resources/TotalResourceCount",
-    "resources.memory": "Resources/TotalPhysicalMemory",
-    "resources.architecture": "Resources/CPUArchitecture",
-    "resources.operating_system": "Resources/OperatingSystem",
-    "resources.candidates": "Resources/CandidateHosts",
-    "inputs": "DataStaging",
-    "outputs": "DataStaging",
-}
 
 
 def check_root(root: etree._Element) -> None:
@@ -103,7 +79,7 @@ def _job(reading: Reading, job: etree._Element) -> Description | None:
         description.resources = _needs(reading, job, program, wanted)
         return native.checked(description)
     except InvalidInput as error:
-        reading.notes.append(_in_its_terms(error, job))
+        reading.notes.append(_in_its_terms(error, job, description))
         return None
 
 
@@ -244,9 +220,7 @@ def _of_spmd(reading: Reading, job: etree._Element, program: Program, wanted: Wa
         reading.note(job, f"TotalCPUCount is {wanted.cpus}; {asked} are asked for, by the processes and their threads")
 
 
-def _in_its_terms(error: InvalidInput, job: etree._Element) -> Note:
-    """An error of our own form, with JSDL's name for the element. The document is valid; the job cannot be."""
-    name = error.element or ""
-    plain = name.partition("[")[0]
-    theirs = _ELEMENTS.get(plain) or _ELEMENTS.get(plain.partition(".")[0])
-    return Note(f"{path(job)}/{theirs}" if theirs else path(job), error.message, line(job), refused=True)
+def _in_its_terms(error: InvalidInput, job: etree._Element, description: Description) -> Note:
+    """An error of our own form, with its place in the document. That is valid; the job cannot be."""
+    there = places.find(job.getroottree().getroot(), error.element or "", description) or places.of(job)
+    return Note(there.element, error.message, there.line, refused=True)

@@ -59,7 +59,7 @@ def find(root: etree._Element, element: str, description: Description) -> Place 
             found = [one for one in found if one.get("name") == plain.partition(".")[2]] or found
         if found:
             number = int(match[2]) if match is not None and match[1] == "arguments" else 0
-            return _place(found[number if number < len(found) else 0])
+            return of(found[number if number < len(found) else 0])
     return None
 
 
@@ -72,7 +72,7 @@ def _staged(job: etree._Element, which: str, index: int, field: str, description
         inner = {local(child): child for child in staging if isinstance(child.tag, str)}
         name = inner.get("FileName")
         if name is not None and (end in inner or len(files) == 1) and _same(name.text or "", files[index].path):
-            return _place(inner.get(_ENDS.get(field, ""), staging))
+            return of(inner.get(_ENDS.get(field, ""), staging))
     return None
 
 
@@ -87,5 +87,6 @@ def _named(job: etree._Element, name: str) -> Iterator[etree._Element]:
     return (one for one in job.iter(f"{{*}}{name}"))
 
 
-def _place(element: etree._Element) -> Place:
+def of(element: etree._Element) -> Place:
+    """Where an element is."""
     return Place(path(element), line(element))

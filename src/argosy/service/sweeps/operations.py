@@ -13,8 +13,6 @@ import msgspec
 
 from argosy.delegation import Keeper
 from argosy.identity.policy import Operation, Reach
-from argosy.languages import registry
-from argosy.languages.contract import in_its_terms
 from argosy.languages.native import Description
 from argosy.languages.sweeps import Expansion, Options
 from argosy.model import Conflict, InvalidInput, InvalidStateException, NotFound, TooLarge, clock
@@ -29,6 +27,7 @@ from ..policy import ServicePolicy
 from ..reaching import demand
 from .contract import PREFIX, SweepCreated, SweepOperations, SweepRequest, SweepStatus
 from .deciding import become
+from .refusals import in_the_documents_terms
 from .runner import Maker, SweepRunner, may_hold, read_document
 
 #: How many jobs are made to be looked at before a sweep is recorded, and for how long, in seconds.
@@ -117,10 +116,7 @@ class SweepService(SweepOperations):
         try:
             self._maker.look_at(caller, job)
         except InvalidInput as error:
-            if document.language == "json":
-                raise _of_job(error, index) from None
-            told = in_its_terms(error, registry.language(document.language), document.data, job)
-            raise _of_job(told, index) from None
+            raise _of_job(in_the_documents_terms(error, document, job), index) from None
 
     async def _sweep_of(self, caller: Caller, operation: Operation, id: str) -> Sweep:
         everybodys = demand(caller, operation) is Reach.ANY

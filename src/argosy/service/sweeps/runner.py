@@ -36,6 +36,7 @@ from ..caller import Caller
 from ..lifecycle import TerminateAsked
 from ..policy import ServicePolicy
 from .deciding import Become, EndActivities, Expand, Remove, Wait, become, next_step
+from .refusals import PLACED, in_the_documents_terms, why_not
 from .stories import Stories
 
 log = logging.getLogger(__name__)
@@ -323,9 +324,9 @@ class SweepRunner:
             try:
                 if isinstance(job, InvalidInput):
                     raise job
-                new, beginning = self._maker.prepare(sweep, job, {**values, "index": index})
+                new, beginning = await self._maker.prepare(sweep, job, {**values, "index": index})
             except (InvalidInput, NotAllowed) as error:
-                words = f"{error.element}: {error.message}" if error.element else error.message
+                words = await self._why_not(sweep, error, len(refused), index, values, job)
                 refused.append(SweepEvent(sweep.id, clock.now(), "refused", sweep.state, words, index=index))
             else:
                 made.append(new)
@@ -353,6 +354,26 @@ class SweepRunner:
         for one in begin:
             one()
         return True
+
+    async def _why_not(
+        self,
+        sweep: Sweep,
+        error: InvalidInput | NotAllowed,
+        before: int,
+        index: int,
+        values: Mapping[str, Value],
+        job: Description | InvalidInput,
+    ) -> str:
+        """What is told of a job that cannot be made; so many were not `before` it, of those that are made together."""
+        if isinstance(job, InvalidInput):
+            # It tells its values itself, and some tell their place.
+            said = error.element is None or error.element in error.message
+            return error.message if said else f"{error.element}: {error.message}"
+        if sweep.refused + before < PLACED and error.element is not None:
+            document = await self._store.sweep_document(sweep.id)
+            if document is not None:
+                error = await asyncio.to_thread(in_the_documents_terms, error, document, job)
+        return why_not(error, index, values)
 
     async def _wait_at(self, sweep: Sweep, why: str, active: _Active) -> bool:
         """Nothing more is made until there is room; whoever looks at the sweep is told why."""
