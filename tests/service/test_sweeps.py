@@ -277,6 +277,23 @@ async def test_a_drained_service_makes_no_more_jobs_and_goes_on_afterwards(tmp_p
         await submitted(service, driver, 4)
 
 
+async def test_what_waits_for_a_drained_service_goes_on_at_once(tmp_path: Path) -> None:
+    """Not when it would be looked after anyway."""
+    boss = Caller("boss", roles=frozenset({Role.ADMINISTRATOR}))
+    async with told_service(tmp_path, housekeeping=3600) as (service, driver):
+        id = await created(service, 4, window=2)
+        await submitted(service, driver, 2)
+        await service.drain(boss, "maintenance")
+        await driver.end(*driver.submitted)
+
+        async def waits() -> bool:
+            return "maintenance" in ((await now(service, id)).reason or "")
+
+        await until(waits)
+        await service.admit(boss)
+        await submitted(service, driver, 4)
+
+
 async def test_an_owner_s_limit_makes_a_sweep_wait(tmp_path: Path) -> None:
     async with told_service(tmp_path, housekeeping=0.05) as (service, driver):
         service._admission.limits = msgspec.structs.replace(service._admission.limits, unfinished=3)

@@ -177,6 +177,7 @@ class ExecutionService(
         self._sweeps = SweepRunner(
             store, self._engine, self._maker, self._housekeeping.purge, self._policy, worker, fault
         )
+        self._admission.on_open.append(self._sweeps.room_again)
         self._administration = Administration(store, self._engine, self._performer, resources, self._admission, worker)
         self.on_stop = lambda: None
         self._worker = worker

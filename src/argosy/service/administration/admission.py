@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -58,6 +58,8 @@ class Admission:
         self.limits = limits
         self.drain: Drain | None = None
         self.stopping = False
+        self.on_open: list[Callable[[], None]] = []
+        """Called in the event loop when new activities are taken again."""
         self._store = store
         self._used: dict[tuple[str, bool], _Used] = {}
 
@@ -68,7 +70,7 @@ class Admission:
     async def refresh(self) -> None:
         """See what another worker was told."""
         value = await self._store.setting(_DRAIN)
-        self.drain = None if value is None else msgspec.convert(value, Drain)
+        self._set(None if value is None else msgspec.convert(value, Drain))
 
     async def close_door(self, drain: Drain) -> None:
         """Take no new activities, until `open_door`, restarts included."""
@@ -78,7 +80,13 @@ class Admission:
     async def open_door(self) -> None:
         """Take new activities again."""
         await self._store.set_setting(_DRAIN, None)
-        self.drain = None
+        self._set(None)
+
+    def _set(self, drain: Drain | None) -> None:
+        opened, self.drain = self.drain is not None and drain is None, drain
+        if opened:
+            for told in self.on_open:
+                told()
 
     @property
     def words(self) -> str | None:

@@ -172,6 +172,16 @@ class SweepRunner:
                 return result
         raise Unavailable(f"the sweep {id} changes all the time; ask again in a moment")
 
+    def names(self, credential: str) -> bool:
+        """Whether a sweep that has not ended has a credential for its jobs."""
+        return any(active.proxy == credential for active in self._active.values())
+
+    def room_again(self) -> None:
+        """The service takes new activities again: those that wait for that go on."""
+        for active in self._active.values():
+            if active.limited is not None:
+                active.news.set()
+
     async def until_over(self, id: str, seconds: float) -> None:
         """Wait until a sweep is final, or for so many seconds."""
         await self._until(id, seconds, lambda active: active.over)
