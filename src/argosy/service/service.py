@@ -196,10 +196,11 @@ class ExecutionService(
         self._streams.start()
         self._changes.start()
         await self.sender.start()
-        self.keeper.start()
         self._offering.start()
         await self._housekeeping.start()
         await self._sweeps.start()
+        # What came with requests is kept for those that need it: they are to be known first.
+        self.keeper.start()
 
     async def close(self) -> None:
         """Stop. Jobs go on; the next service takes up everything where it was."""
@@ -226,7 +227,9 @@ class ExecutionService(
         return None if self._accounts is None else await self._accounts.of(caller)
 
     def _names(self, credential: str) -> bool:
-        """Whether an activity that has not ended names a credential."""
+        """Whether an activity or a sweep that has not ended names a credential."""
+        if self._sweeps.names(credential):
+            return True
         return any(credential in live.record.credentials for live in self._engine.lives())
 
     def _login_missing(self, resource: str, text: str, words: str) -> None:

@@ -128,8 +128,8 @@ class Creation:
             try:
                 if request.description.credentials or request.description.offer_credentials:
                     await check_credentials(self._keeper, who.name, request.description)
-                named = proxy is not None and await self._names_proxy(who.name, request.description)
-                draft = self._drafting.draft(who, request, vector, proxy=None if named else proxy)
+                own = await self._proxy_of(who.name, request.description, proxy)
+                draft = self._drafting.draft(who, request, vector, proxy=own)
                 drafts.append((index, draft))
             except ArgosyError as error:
                 answers[index] = error
@@ -137,8 +137,11 @@ class Creation:
                 await asyncio.sleep(0)  # others have their turn
         return drafts
 
-    async def _names_proxy(self, owner: str, description: Description) -> bool:
-        return bool(description.credentials and await self._keeper.proxies(owner, description.credentials))
+    async def _proxy_of(self, owner: str, description: Description, came: str | None) -> str | None:
+        """The kept proxy that came with the request, unless the description names one itself."""
+        if came is None or not description.credentials:
+            return came
+        return None if await self._keeper.proxies(owner, description.credentials) else came
 
     async def _record(
         self, caller: Caller, drafts: list[tuple[int, Draft]], answers: list[Created | ArgosyError | None]
@@ -180,12 +183,14 @@ class Creation:
         if activity.state is ActivityState.PENDING and (live := self._engine.get(activity.id)):
             self._waiting.add(live, Requirements.of(description), draft.who, activity.reason or "")
 
-    def for_sweep(
+    async def for_sweep(
         self, sweep: Sweep, description: Description, parameters: Mapping[str, Value]
     ) -> tuple[NewActivity, Callable[[], None]]:
         """What is to be recorded of a sweep's job, and what begins with it once that is done."""
         who = Who(sweep.owner, sweep.groups, sweep.local_account)
-        draft = self._drafting.draft(who, CreateRequest(description, sweep=sweep.id, parameters=parameters))
+        proxy = await self._proxy_of(sweep.owner, description, sweep.proxy)
+        request = CreateRequest(description, sweep=sweep.id, parameters=parameters)
+        draft = self._drafting.draft(who, request, proxy=proxy)
         return draft.new, lambda: self._begin(draft.new.activity, draft)
 
     def look_at(self, caller: Caller, description: Description) -> None:

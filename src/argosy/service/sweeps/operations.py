@@ -19,6 +19,7 @@ from argosy.model import Conflict, InvalidInput, InvalidStateException, NotFound
 from argosy.model.sweep import SweepState
 from argosy.service.administration.admission import Admission
 from argosy.service.credentials.delegated import check as check_credentials
+from argosy.service.owners.kept import Kept
 from argosy.store import NewSweep, Store, Sweep, SweepDocument, SweepEvent, SweepQuery
 
 from ..caller import Caller
@@ -46,6 +47,7 @@ class SweepService(SweepOperations):
     """The part of the service that answers for sweeps."""
 
     keeper: Keeper
+    kept: Kept
     _sweeps: SweepRunner
     _store: Store
     _policy: ServicePolicy
@@ -100,15 +102,21 @@ class SweepService(SweepOperations):
             notes = [*notes, f"no more than {most} of its jobs are unfinished at a time: so many you may have in all"]
         events = [SweepEvent(sweep.id, now, "created", state, f"{expansion.count} jobs", caller.name)]
         events += [SweepEvent(sweep.id, now, "note", state, note) for note in notes]
-        made = await self._store.create_sweep(
-            NewSweep(
-                sweep, request.document, tuple(events), request.key, _digest(request), now + self._policy.key_lifetime
+        async with self.kept.during(caller) as proxy:
+            made = await self._store.create_sweep(
+                NewSweep(
+                    sweep.but(proxy=proxy),
+                    request.document,
+                    tuple(events),
+                    request.key,
+                    _digest(request),
+                    now + self._policy.key_lifetime,
+                )
             )
-        )
-        if isinstance(made, Conflict):
-            raise made
-        if not made.existed:
-            self._sweeps.follow(made.sweep, expansion)
+            if isinstance(made, Conflict):
+                raise made
+            if not made.existed:
+                self._sweeps.follow(made.sweep, expansion)
         return SweepCreated(made.sweep, made.existed, tuple(notes))
 
     def _probe(self, caller: Caller, index: int, job: Description, document: SweepDocument) -> None:

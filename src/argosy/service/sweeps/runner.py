@@ -69,7 +69,7 @@ class Maker:
     """
 
     look_at: Callable[[Caller, Description], None]
-    prepare: Callable[[Sweep, Description, Mapping[str, Value]], tuple[NewActivity, Callable[[], None]]]
+    prepare: Callable[[Sweep, Description, Mapping[str, Value]], Awaitable[tuple[NewActivity, Callable[[], None]]]]
     spare: Callable[[str], Awaitable[tuple[int, ArgosyError | None]]]
     """How many more of an owner's the service would take now, and why no more."""
     room: Callable[[str, Sequence[NewActivity]], Awaitable[int]]
@@ -88,6 +88,8 @@ class _Active:
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
     expansion: Expansion | None = None
+    proxy: str | None = None
+    """As `Sweep.proxy`."""
     limited: str | None = None
     """Its owner, while the service takes no more of that owner's."""
     told: float = -_TELL_AGAIN
@@ -152,7 +154,7 @@ class SweepRunner:
         if sweep.id in self._active:
             self._active[sweep.id].news.set()
             return
-        active = self._active[sweep.id] = _Active(expansion=expansion)
+        active = self._active[sweep.id] = _Active(expansion=expansion, proxy=sweep.proxy)
         active.task = asyncio.create_task(self._go_on(sweep.id, active))
 
     async def change(self, id: str, decide: Callable[[Sweep], tuple[Sweep, Sequence[SweepEvent]] | None]) -> Sweep:

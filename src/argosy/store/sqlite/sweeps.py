@@ -45,6 +45,7 @@ class _Rest(msgspec.Struct, omit_defaults=True):
     final_at: float | None = None
     groups: tuple[str, ...] = ()
     local_account: str | None = None
+    proxy: str | None = None
 
 
 _rest = msgspec.json.Decoder(_Rest)
@@ -110,6 +111,7 @@ def _read(row: tuple[Any, ...]) -> Sweep:
         final_at=rest.final_at,
         groups=rest.groups,
         local_account=rest.local_account,
+        proxy=rest.proxy,
     )
 
 
