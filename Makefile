@@ -1,14 +1,16 @@
 # `make demo` and `make test` are all that is needed; `make` lists the rest.
 # PYTHON names an interpreter (3.11 or later); SERVERS=no leaves out the tests that need a real
-# batch system or sshd; PROCESSES is how many of pytest's run side by side; PYTEST_ARGS goes to pytest.
+# batch system or sshd; PROCESSES is how many of pytest's run side by side; PYTEST_ARGS goes to pytest;
+# GSI_OPENSSH is where check-gsissh puts what it makes.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check-rimrock docs-check benchmark constraints clean
+.PHONY: help demo test lint check-rimrock check-gsissh docs-check benchmark constraints clean
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 SERVERS ?= yes
 PROCESSES ?= 2
 PYTEST_ARGS ?=
+GSI_OPENSSH ?= /opt/gsi-openssh
 export PYTHON
 
 help: ## list what there is
@@ -37,6 +39,11 @@ lint: ## check form, types and imports
 
 check-rimrock: ## Rimrock's calls with curl against a real CA, sshd and Slurm; delegation, TLS, users with accounts
 	@$(MAKE) test PYTEST_ARGS="-v tests/rimrock tests/delegation tests/tls tests/accounts"
+
+check-gsissh: ## hosts that take proxies: make a GSI-OpenSSH (a minute; root, Debian) and run the tests against it
+	@tools/venv.sh dev
+	@tests/servers/gsi-openssh/build.sh "$(GSI_OPENSSH)"
+	@CI=yes GSI_OPENSSH="$(GSI_OPENSSH)" $(MAKE) test PYTEST_ARGS="-v tests/transport/test_gsissh.py tests/transport/test_transport.py tests/rimrock/test_own_proxies.py"
 
 docs-check: ## run what the documentation shows
 	@tools/venv.sh dev

@@ -58,18 +58,20 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
 
 
 @pytest.fixture(scope="session")
-def gsissh(sshd: Sshd, tmp_path_factory: pytest.TempPathFactory) -> gsisshs.Gsissh:
-    """A program gsissh that lets Alice of a real CA into the real sshd; her proxy is `gsissh.directory` / "proxy"."""
+def gsissh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[gsisshs.Gsissh]:
+    """A program gsissh that lets Alice of a real CA into a real server; her proxy is `gsissh.directory` / "proxy"."""
     try:
+        ensure_sshd()
         ensure_simpleca()
         grid = SimpleCA(tmp_path_factory.mktemp("grid"))
         grid.user("alice", "Alice Example")
-        users = {"/O=Grid/OU=argosy/CN=Alice Example": (sshd.user_key, sshd.user)}
-        made = gsisshs.install(tmp_path_factory.mktemp("gsissh"), grid, sshd, users)
+        with running(tmp_path_factory.mktemp("gsisshd")) as server:
+            users = {"/O=Grid/OU=argosy/CN=Alice Example": (server.user_key, server.user)}
+            made = gsisshs.install(tmp_path_factory.mktemp("gsissh"), grid, server, users)
+            made.proxy("alice", made.directory / "proxy")
+            yield made
     except NotHere as error:
         absent(error)
-    made.proxy("alice", made.directory / "proxy")
-    return made
 
 
 @pytest.fixture

@@ -26,6 +26,9 @@ class Sshd:
         self.port = _free_port()
         self.user = getpass.getuser()
         self.options = options
+        #: Another program in the place of the system's sshd, and what its environment has besides.
+        self.program: str | None = None
+        self.environ: dict[str, str] = {}
         self.host_key = directory / "host"
         self.user_key = directory / "user"
         self.known_hosts = directory / "known_hosts"
@@ -76,9 +79,12 @@ class Sshd:
         } | self.options
         file = self.directory / "sshd_config"
         file.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
-        server = program("sshd", "openssh-server", "openssh-client")  # it wants to be called by its whole path
+        # It wants to be called by its whole path.
+        server = self.program or program("sshd", "openssh-server", "openssh-client")
         log = self.directory / "log"
-        self._process = subprocess.Popen([server, "-D", "-f", file, "-E", log], stdin=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            [server, "-D", "-f", file, "-E", log], stdin=subprocess.DEVNULL, env=os.environ | self.environ
+        )
         end = time.monotonic() + _UP
         while True:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
@@ -143,7 +149,7 @@ def _children(pid: int) -> list[int]:
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in map(int, task.read_text().split()):
             with contextlib.suppress(OSError):
-                if Path(f"/proc/{child}/comm").read_text().startswith("sshd"):
+                if Path(f"/proc/{child}/comm").read_text().startswith(("sshd", "gsisshd")):
                     found += [child, *_children(child)]
     return found
 

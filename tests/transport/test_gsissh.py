@@ -1,7 +1,7 @@
 """The gsissh transport: whom it believes, who is let in, what it starts, and what happens when connections break.
 
-The program is a stand-in that verifies proxies as the grid's programs do and goes on as the real ssh; see
-tests/servers/gsissh.py.
+The program is GSI-OpenSSH's where that is installed (make check-gsissh does it), with its server; elsewhere a stand-in
+that verifies proxies as the grid's programs do and goes on as the real ssh. See tests/servers/gsissh.py.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ async def test_nothing_of_this_environment_goes_to_it_or_there(
     server.start()
     monkeypatch.setenv("LC_LEAK", "x")
     monkeypatch.setenv("SSH_AUTH_SOCK", "/nonexistent")
-    gsissh.config.write_text(gsissh.config.read_text() + "    SendEnv *\n")
+    gsissh.configure("SendEnv *")
     before = children()
     async with to(gsissh) as transport:
         printed = (await transport.run(Command(("env",)), timeout=20)).stdout
@@ -178,12 +178,13 @@ async def test_nothing_of_this_environment_goes_to_it_or_there(
 async def test_an_unknown_host_is_refused_whatever_the_configuration_says(own: tuple[Sshd, Gsissh]) -> None:
     server, gsissh = own
     server.known_hosts.write_text("")
-    gsissh.config.write_text(gsissh.config.read_text() + "    StrictHostKeyChecking no\n")
+    gsissh.configure("StrictHostKeyChecking no", "GSSAPIKeyExchange no")
     assert "is not known" in await refusal(gsissh)
 
 
 async def test_a_changed_host_key_is_refused(own: tuple[Sshd, Gsissh], tmp_path: Path) -> None:
     server, gsissh = own
+    gsissh.configure("GSSAPIKeyExchange no")
     other = make_key(tmp_path / "other")
     server.known_hosts.write_text(f"[127.0.0.1]:{server.port} {Path(f'{other}.pub').read_text()}")
     assert "has CHANGED" in await refusal(gsissh)
@@ -217,10 +218,9 @@ def _torn(file: Path, gsissh: Gsissh) -> None:
     ("spoil", "words"),
     [
         (_no_proxy, "Valid credentials could not be found"),
-        (_readable, "has wrong permissions"),
+        (_readable, "Valid credentials could not be found"),
         (_limited, "limited"),
-        (_expired, "has expired"),
-        (_torn, "Failed to verify credential"),
+        (_expired, "expired"),
     ],
 )
 async def test_a_proxy_that_is_not_good_is_refused_in_gsisshs_words(
@@ -228,14 +228,22 @@ async def test_a_proxy_that_is_not_good_is_refused_in_gsisshs_words(
 ) -> None:
     spoil(proxy, gsissh)
     said = await refusal(gsissh)
-    assert "does not let you in" in said
+    assert "there does not let you in: " in said
     assert words in said
+    assert "debug" not in said
+
+
+async def test_a_proxy_of_which_the_library_dies(proxy: Path, gsissh: Gsissh) -> None:
+    _torn(proxy, gsissh)
+    assert "ended by SIGSEGV" in await refusal(gsissh, Unavailable)
 
 
 async def test_who_has_no_account_there_is_refused(own: tuple[Sshd, Gsissh]) -> None:
     _, gsissh = own
     (gsissh.directory / "gridmap").write_text("")
-    assert "there does not let you in: Permission denied (gssapi" in await refusal(gsissh)
+    said = await refusal(gsissh)
+    assert "there does not let you in: " in said
+    assert "Permission denied (gssapi-keyex,gssapi-with-mic). It may have no account" in said
 
 
 async def test_refused_logins_are_few(own: tuple[Sshd, Gsissh]) -> None:
@@ -311,7 +319,7 @@ async def test_few_logins_are_enough(own: tuple[Sshd, Gsissh]) -> None:
     server, gsissh = own
     async with to(gsissh) as one, to(gsissh) as other:
         await asyncio.gather(*(transport.run(TRUE, timeout=30) for transport in (one, other) for _ in range(20)))
-        assert (server.directory / "log").read_text().count("Accepted publickey") <= 4
+        assert (server.directory / "log").read_text().count("Accepted ") <= 4
         await one.close()
         assert (await other.run(TRUE, timeout=20)).returncode == 0
 

@@ -36,6 +36,12 @@ class Child(asyncio.SubprocessProtocol, Channel):
         return bytes(self._before[1])
 
     @property
+    def signal(self) -> int | None:
+        """By what signal the program was ended."""
+        code = None if self._process is None else self._process.get_returncode()
+        return -code if code is not None and code < 0 else None
+
+    @property
     def status(self) -> int | None:
         """With what the login shell has ended; None where the program, or its connection, has."""
         code = None if self._process is None else self._process.get_returncode()

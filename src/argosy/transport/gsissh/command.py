@@ -34,11 +34,11 @@ _OPTIONS = {
     "StrictHostKeyChecking": "yes",
     "NumberOfPasswordPrompts": "0",
     "UpdateHostKeys": "no",
-    # Whose proxy it is decides who logs in: no key of this account, no agent, no password.
+    # Whose proxy it is decides who logs in: no key of this account, no agent, no password. Whether keys are exchanged
+    # by it is the configuration's matter: gsissh does so unless that says no, and believes a host for its certificate
+    # then. Only after that does it leave the choice of the account to the host.
     "GSSAPIAuthentication": "yes",
-    "PreferredAuthentications": "gssapi-with-mic",
-    # By it a host would be believed for its certificate alone; and the credential would be read again much later.
-    "GSSAPIKeyExchange": "no",
+    "PreferredAuthentications": "gssapi-keyex,gssapi-with-mic",
     "PubkeyAuthentication": "no",
     "HostbasedAuthentication": "no",
     "PasswordAuthentication": "no",
@@ -54,7 +54,8 @@ _OPTIONS = {
     "ConnectTimeout": str(CONNECT_TIMEOUT),
     "ServerAliveInterval": "15",
     "ServerAliveCountMax": "3",
-    "LogLevel": "INFO",
+    # What the grid's library says of a proxy or of a host is told at this level and above.
+    "LogLevel": "DEBUG1",
 }
 #: What the program may need of this process's environment: where things are, nothing that says who somebody is.
 _PASSED = ("PATH", "HOME", "USER", "LOGNAME", "LD_LIBRARY_PATH", "TMPDIR", "X509_CERT_DIR", "X509_VOMS_DIR")
@@ -62,9 +63,10 @@ _PASSED = ("PATH", "HOME", "USER", "LOGNAME", "LD_LIBRARY_PATH", "TMPDIR", "X509
 _OWN = ("X509_USER_PROXY", "X509_USER_CERT", "X509_USER_KEY", "KRB5CCNAME")
 
 
-def words(program: str, target: Target, line: str, *, delegate: bool) -> list[str]:
-    """The command that has `line` run by the login shell of `target`."""
-    made = [program, "-T"]
+def words(program: str, target: Target, line: str, *, delegate: bool, log: str) -> list[str]:
+    """The command that has `line` run by the login shell of `target`. What the program itself has to say goes to `log`,
+    lest it be taken for what is printed there."""
+    made = [program, "-T", "-E", log]
     if target.config is not None:
         made += ["-F", target.config]
     for name, value in (_OPTIONS | {"GSSAPIDelegateCredentials": "yes" if delegate else "no"}).items():
@@ -72,7 +74,7 @@ def words(program: str, target: Target, line: str, *, delegate: bool) -> list[st
     if target.port is not None:
         made += ["-p", str(target.port)]
     if target.user is not None:
-        # Without a user the host goes by the name in the certificate.
+        # Without a user the host goes by the name in the certificate, where keys are exchanged by it.
         made += ["-l", target.user]
     return [*made, "--", target.host, line]
 

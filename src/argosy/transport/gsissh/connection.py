@@ -13,6 +13,7 @@ from argosy.transport.shell.target import Target
 
 from .child import Child
 from .command import PROGRAM, Credential, environment, find, words
+from .log import Log
 from .words import failure
 
 #: Each is a login there, and costs a handshake; half of them at the most watch directories.
@@ -89,12 +90,19 @@ class GSISSHConnection(Connection):
         program = find(environ.get("PATH"))
         session = factory()
         child = Child(session)
-        argv = words(program, self._target, child.line(line), delegate=self._delegate)
-        loop = asyncio.get_running_loop()
-        try:
-            await loop.subprocess_exec(lambda: child, *argv, env=environ, cwd="/", start_new_session=True)
-        except OSError as error:
-            raise Unavailable(f"{program} cannot be run: {error.strerror or error}") from error
+        with Log() as log:
+            argv = words(program, self._target, child.line(line), delegate=self._delegate, log=log.path)
+            loop = asyncio.get_running_loop()
+            try:
+                await loop.subprocess_exec(lambda: child, *argv, env=environ, cwd="/", start_new_session=True)
+            except OSError as error:
+                raise Unavailable(f"{program} cannot be run: {error.strerror or error}") from error
+            await self._begun(child, log)
+        self._opened(session)
+        return session
+
+    async def _begun(self, child: Child, log: Log) -> None:
+        """Wait until the login shell has begun. Raises Unavailable where it does not."""
         self._children.add(child)
         if self._closed:
             child.abort()
@@ -111,9 +119,7 @@ class GSISSHConnection(Connection):
         if not begun:
             if child.status is not None:
                 raise self.shell_ended(child.status, child.words)
-            raise failure(self.where, child.words)
-        self._opened(session)
-        return session
+            raise failure(self.where, child.words, log.read(), child.signal)
 
     async def close(self) -> None:
         self._closed = True
