@@ -59,20 +59,26 @@ def measure(options: Options) -> Found:
             for name in names:
                 (server.data / name).write_bytes(os.urandom(4096))
             for turn in range(rounds):
-                for what, files, unit in (("large", ["large"], large), ("small", names, count), ("sent", names, count)):
-                    order = _SEND_ORDER if what == "sent" else _ORDER
+                for what, files, unit in (
+                    ("large", ["large"], large),
+                    ("small", names, count),
+                    ("sent large", ["large"], large),
+                    ("sent", names, count),
+                ):
+                    sends = what.startswith("sent")
+                    order = _SEND_ORDER if sends else _ORDER
                     for how in order[turn % len(order) :] + order[: turn % len(order)]:
-                        if what == "large" and how.startswith("parallel"):
+                        if "large" in what and how.startswith("parallel"):
                             continue
                         target = options.scratch / f"{what}-{how}".replace(" ", "-")
-                        if what == "sent":
+                        if sends:
                             target = server.data / target.name
                         target.mkdir()
                         os.sync()
                         url = f"{server.url}/{target.name}"
                         if how == "ours":
                             seconds = asyncio.run(_ours(server, files, target, what, options.scratch))
-                        elif what == "sent":
+                        elif sends:
                             seconds = _curl(url, files, server.data, how, send=True)
                         else:
                             seconds = _curl(server.url, files, target, how)
@@ -98,6 +104,13 @@ def measure(options: Options) -> Found:
                     ("parallel sync", "curl --parallel, then sync", ""),
                     ("curl", "one curl alone", ""),
                     ("parallel", "curl --parallel alone", ""),
+                )
+            ),
+            *(
+                Row(f"{large} MiB sent", "MiB/s", found["sent large ours"], found[f"sent large {how}"], against, target)
+                for how, against, target in (
+                    ("curl head", "one curl, PUT, then HEAD", ">= 0.9"),
+                    ("curl", "one curl, PUT alone", ""),
                 )
             ),
             *(
@@ -148,7 +161,7 @@ async def _ours(server: Daemon, files: list[str], target: Path, what: str, scrat
         warmed.mkdir()
         await together(warm, range(50))
         await asyncio.sleep(0.3)
-        return await together(send if what == "sent" else fetch, files)
+        return await together(send if what.startswith("sent") else fetch, files)
     finally:
         await staging.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -52,6 +53,38 @@ async def test_a_full_target_is_told(make: Make, web: FaultyWeb, session: Path) 
     (done,) = await push(make(), session, f"{web.url}/f")
     assert done.fault == "full"
     assert "the disk is full" in (done.error or "")
+
+
+@pytest.mark.parametrize("size", [100, 300_000])
+async def test_no_file_stays_open(make: Make, web: FaultyWeb, session: Path, size: int) -> None:
+    (session / "out").write_bytes(os.urandom(size))
+    web.put("/no", b"", *["refuse"] * 9)
+    staging = make(attempts=1)
+
+    def opened() -> int:
+        return [_target(fd) for fd in os.listdir("/proc/self/fd")].count(str(session / "out"))
+
+    for targets in (
+        (f"{web.url}/yes",),
+        (f"{web.url}/no",),
+        ("gopher://127.0.0.1/x",),
+        (f"{web.url}/a", f"{web.url}/b"),
+    ):
+        await push(staging, session, *targets)
+        assert opened() == 0, targets
+    for _ in range(20):
+        task = asyncio.create_task(push(staging, session, f"{web.url}/yes"))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        assert opened() == 0
+
+
+def _target(descriptor: str) -> str:
+    try:
+        return os.readlink(f"/proc/self/fd/{descriptor}")
+    except FileNotFoundError:
+        return ""  # another thread's
 
 
 async def test_optional_and_missing_outputs(make: Make, web: FaultyWeb, session: Path) -> None:

@@ -76,7 +76,7 @@ async def with_patience(
     raise AssertionError("there is at least one attempt")
 
 
-async def paced(work: Awaitable[_T], pace: Pace, meter: Meter, what: str) -> _T:
+async def paced(work: Awaitable[_T], pace: Pace, meter: Meter, what: object) -> _T:
     """The work's answer, unless it goes too slowly: then it is cancelled and TransferFailed says so."""
     async with pace.hold(meter, what):
         return await work

@@ -164,8 +164,8 @@ def read_part(fd: int, what: str, offset: int, size: int) -> bytes:
     return data
 
 
-def open_content(directory: str, path: str, executor: Executor, meter: Meter, throttle: Throttle) -> FileContent:
-    """Open a plain file of a session directory. Blocks. Raises TransferFailed, InvalidInput."""
+def open_content(directory: str, path: str, executor: Executor, meter: Meter, throttle: Throttle) -> FileContent | None:
+    """Open a plain file of a session directory; None for a directory. Blocks. Raises TransferFailed, InvalidInput."""
     try:
         with parent_of(directory, path) as (parent, name):
             fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=parent)
@@ -176,6 +176,8 @@ def open_content(directory: str, path: str, executor: Executor, meter: Meter, th
     kept = False
     try:
         status = os.fstat(fd)
+        if stat.S_ISDIR(status.st_mode):
+            return None
         if not stat.S_ISREG(status.st_mode):
             raise TransferFailed(f"{path!r} is no plain file", Fault.REFUSED)
         if status.st_size > _SMALL:

@@ -190,7 +190,7 @@ class Fetcher:
 
         async def attempt() -> dict[str, str]:
             async with self._desk.hosts.one(gate(scheme, url)):
-                await paced(scheme.fetch(url, sink, call), self._desk.pace, meter, str(url))
+                await paced(scheme.fetch(url, sink, call), self._desk.pace, meter, url)
             await sink.finished()
             keep = functools.partial(slot.keep, sink) if slot is not None and slot.wants(sink) else None
             return await self._desk.landing.land(Arrival(request, sink, *where, path, keep))

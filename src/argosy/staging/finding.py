@@ -48,17 +48,6 @@ def find(directory: str, path: str, most: int) -> list[Found]:
     return sorted(found, key=lambda one: one.path)
 
 
-def find_one(directory: str, path: str) -> Found | None:
-    """What a path names that is no directory and no pattern; None where it is for `find`. Blocks for a moment only.
-
-    Raises TransferFailed.
-    """
-    if is_pattern(path) or path.endswith("/"):
-        return None
-    with _as_failure(path):
-        return _named(directory, path)
-
-
 @contextmanager
 def _as_failure(path: str) -> Iterator[None]:
     try:

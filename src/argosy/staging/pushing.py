@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from argosy.model import ArgosyError, InvalidInput
 from argosy.outbound import Url, shown
@@ -15,7 +17,7 @@ from .content import FileContent, open_content
 from .contract import Credentials, Progress, Push, Pushed
 from .desk import Desk, telling
 from .errors import Fault, TransferFailed
-from .finding import Found, find, find_one
+from .finding import Found, find, is_pattern
 from .joined import Joined, Reading
 from .pace import Meter
 from .scheme import Call, Content, Scheme
@@ -39,32 +41,55 @@ class Pusher:
 
     async def push(self, request: Push, progress: Progress | None) -> list[Pushed]:
         """See `Staging.push`."""
-        request = replace(request, path=checked_path(request.path))
+        path = checked_path(request.path)
+        if path != request.path:
+            request = replace(request, path=path)
+        meter = Meter()
         try:
-            found = await self._found(request.directory, request.path)
-        except TransferFailed as failure:
+            found, content = await self._look(request, meter)
+        except ArgosyError as caught:
+            failure = as_failure(caught)
+            if failure is None:
+                raise
             if failure.fault is Fault.MISSING and request.optional:
                 return [Pushed(shown(target), 0, 0, 0.0, attempts=0) for target in request.targets]
             return [
                 Pushed(shown(target), 0, 0, 0.0, attempts=0, error=failure.message, fault=failure.fault.value)
                 for target in request.targets
             ]
-        meter = Meter(sum(one.size for one in found) * len(request.targets))
-        with telling(meter, progress):
-            return await self._desk.together(
-                [lambda target=target: self._to(request, found, target, meter) for target in request.targets]  # type: ignore[misc]
-            )
+        meter.total = sum(one.size for one in found) * len(request.targets)
+        try:
+            with telling(meter, progress):
+                return await self._desk.together(
+                    [partial(self._to, request, found, content, target, meter) for target in request.targets]
+                )
+        finally:
+            _close(content)
 
-    async def _found(self, directory: str, path: str) -> list[Found]:
-        one = await self._desk.glance(directory, lambda: find_one(directory, path))
-        return [one] if one else await run(self._desk.disk, find, directory, path, self._desk.config.max_entries)
+    async def _look(self, request: Push, meter: Meter) -> tuple[list[Found], FileContent | None]:
+        """The files that are meant; the content of the only one if it is for one target only."""
+        path = request.path
+        if not is_pattern(path) and not path.endswith("/"):
+            content = await self._desk.glance(request.directory, lambda: self._open(request, path, meter), _close)
+            if content is not None:
+                found = [Found(path, os.path.basename(path), content.size, plain=True)]
+                if len(request.targets) == 1:
+                    return found, content
+                content.close()
+                return found, None
+        return await run(self._desk.disk, find, request.directory, path, self._desk.config.max_entries), None
 
-    async def _to(self, request: Push, found: list[Found], target: str, meter: Meter) -> Pushed:
+    def _open(self, request: Push, path: str, meter: Meter) -> FileContent | None:
+        return open_content(request.directory, path, self._desk.disk, meter, self._desk.throttle)
+
+    async def _to(
+        self, request: Push, found: list[Found], content: FileContent | None, target: str, meter: Meter
+    ) -> Pushed:
         begun = time.monotonic()
         done = _Sum()
         error: TransferFailed | None = None
         try:
-            await self._all(request, found, Url.parse(target), meter, done)
+            await self._all(request, found, content, Url.parse(target), meter, done)
         except ArgosyError as caught:
             error = as_failure(caught)
             if error is None:
@@ -80,7 +105,9 @@ class Pusher:
             verified=error is None and done.files > 0 and done.verified,
         )
 
-    async def _all(self, request: Push, found: list[Found], url: Url, meter: Meter, done: _Sum) -> None:
+    async def _all(
+        self, request: Push, found: list[Found], content: FileContent | None, url: Url, meter: Meter, done: _Sum
+    ) -> None:
         scheme = self._desk.schemes.check(url, "push", request.creation, None)
         plain = len(found) == 1 and found[0].plain
         if not plain and not url.is_directory:
@@ -88,7 +115,7 @@ class Pusher:
 
         async def one(file: Found) -> None:
             place = Url.parse(with_path(url, url.path + quoted(file.name))) if url.is_directory else url
-            attempts, verified, size = await self._file(request, scheme, place, file.path, meter)
+            attempts, verified, size = await self._file(request, scheme, place, file.path, content, meter)
             done.files += 1
             done.size += size
             done.attempts += attempts
@@ -96,21 +123,22 @@ class Pusher:
 
         await self._desk.together([lambda file=file: one(file) for file in found])  # type: ignore[misc]
 
-    async def _file(self, request: Push, scheme: Scheme, url: Url, path: str, meter: Meter) -> tuple[int, bool, int]:
+    async def _file(
+        self, request: Push, scheme: Scheme, url: Url, path: str, opened: FileContent | None, meter: Meter
+    ) -> tuple[int, bool, int]:
         call = Call(request.credentials or Credentials())
-        content = await self._desk.glance(
-            request.directory,
-            lambda: open_content(request.directory, path, self._desk.disk, meter, self._desk.throttle),
-            FileContent.close,
-        )
+        content = opened
+        if content is None:
+            content = await self._desk.glance(request.directory, lambda: self._open(request, path, meter), _close)
+        if content is None:
+            raise TransferFailed(f"{path!r} has become a directory", Fault.TRANSIENT)
+        sent = content
 
         async def attempt() -> bool:
             before = meter.moved
             try:
                 async with self._desk.hosts.one(gate(scheme, url)):
-                    return await paced(
-                        self._sent(request, scheme, url, path, content, call), self._desk.pace, meter, str(url)
-                    )
+                    return await paced(self._sent(request, scheme, url, path, sent, call), self._desk.pace, meter, url)
             except BaseException:
                 meter.lost += meter.moved - before
                 raise
@@ -121,7 +149,8 @@ class Pusher:
             content.unchanged()
             return attempts, verified, content.size
         finally:
-            content.close()
+            if content is not opened:
+                content.close()
 
     async def _sent(self, request: Push, scheme: Scheme, url: Url, path: str, content: FileContent, call: Call) -> bool:
         if request.creation == "overwrite":
@@ -168,6 +197,11 @@ class Pusher:
                 return False
             raise
         return reading.sums()["sha256"] == await content.checksum("sha256")
+
+
+def _close(content: FileContent | None) -> None:
+    if content is not None:
+        content.close()
 
 
 async def all_of(content: Content) -> bytes:
