@@ -43,7 +43,7 @@ check-rimrock: ## Rimrock's calls with curl against a real CA, sshd and Slurm; d
 check-gsissh: ## hosts that take proxies: make a GSI-OpenSSH (a minute; root, Debian) and run the tests against it
 	@tools/venv.sh dev
 	@tests/servers/gsi-openssh/build.sh "$(GSI_OPENSSH)"
-	@CI=yes GSI_OPENSSH="$(GSI_OPENSSH)" $(MAKE) test PYTEST_ARGS="-v tests/transport/test_gsissh.py tests/transport/test_transport.py tests/rimrock/test_own_proxies.py"
+	@CI=yes GSI_OPENSSH="$(GSI_OPENSSH)" $(MAKE) test PYTEST_ARGS="-v tests/transport tests/rimrock/test_own_proxies.py"
 
 docs-check: ## run what the documentation shows
 	@tools/venv.sh dev

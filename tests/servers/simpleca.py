@@ -22,12 +22,12 @@ def ensure_simpleca() -> None:
 class SimpleCA:
     """A SimpleCA in a directory, and certificates of it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, name: str = "Test CA") -> None:
         self.path = path
         self.certificates = path / "certificates"
         self.run(
             "grid-ca-create", "-noint", "-pass", "secret", "-dir", path / "ca", "-subject",
-            "cn=Test CA,ou=argosy,o=Grid", "-email", "nobody@localhost", "-days", "30",
+            f"cn={name},ou=argosy,o=Grid", "-email", "nobody@localhost", "-days", "30",
         )  # fmt: skip
         (archive,) = path.glob("globus_simple_ca_*.tar.gz")
         self.certificates.mkdir()

@@ -235,7 +235,7 @@ async def test_a_proxy_that_is_not_good_is_refused_in_gsisshs_words(
 
 async def test_a_proxy_of_which_the_library_dies(proxy: Path, gsissh: Gsissh) -> None:
     _torn(proxy, gsissh)
-    assert "ended by SIGSEGV" in await refusal(gsissh, Unavailable)
+    assert "was ended by SIGSEGV" in await refusal(gsissh, Unavailable)
 
 
 async def test_who_has_no_account_there_is_refused(own: tuple[Sshd, Gsissh]) -> None:

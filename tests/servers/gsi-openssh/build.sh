@@ -47,6 +47,7 @@ change readconf.c 's/^\(\s*options->gss_\(authentication\|keyex\|deleg_creds\) =
 change servconf.c 's/^\(\s*options->gss_\(authentication\|keyex\) =\) 0;/\1 1;/'
 change gss-serv.c 's/^\s*&gssapi_null_mech,/\&gsi_mech_micv2, \&gsi_mech, &/'
 change auth2.c 's/^\s*if (authctxt->attempt++ == 0)/gsi_named(ssh, authctxt, \&user, method); &/'
+change kexgsss.c 's/^\s*if (GSS_ERROR(maj_status)) {/&gsi_failed(ssh, maj_status);/'
 # A client may first ask with some name which methods there are, and then come without one.
 change monitor.c '/MONITOR_REQ_PWNAM,/s/MON_ONCE/0/'
 change monitor.c '/^mm_answer_pwnamallow(/,/^}/s/authctxt->attempt++ != 0/authctxt->attempt++ > 1/'

@@ -7,6 +7,8 @@
 
 #include "gsi.h"
 
+#include <sys/mman.h>
+
 #include <stdarg.h>
 #include <string.h>
 
@@ -23,6 +25,17 @@ static gss_ctx_id_t client;
 static int limited;
 /* Whether the client has named no account. In its counterpart alone, which has no rights. */
 static int unnamed;
+/* Why a client could not prove it. Written by the monitor, read by its counterpart. */
+enum { WHY = 4096 };
+static char *why;
+
+__attribute__((constructor)) static void
+begin(void)
+{
+	why = mmap(NULL, WHY, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (why == MAP_FAILED)
+		abort();
+}
 
 OM_uint32
 gsi_accept(OM_uint32 *minor, gss_ctx_id_t *context, gss_cred_id_t cred, gss_buffer_t in, gss_name_t *name,
@@ -34,6 +47,13 @@ gsi_accept(OM_uint32 *minor, gss_ctx_id_t *context, gss_cred_id_t cred, gss_buff
 	    delegated);
 	if (flags != NULL)
 		*flags = got;
+	if (GSS_ERROR(major)) {
+		char *words = NULL;
+
+		globus_gss_assist_display_status_str(&words, "", major, *minor, 0);
+		snprintf(why, WHY, "%s", words != NULL ? words : "?");
+		free(words);
+	}
 	if (major == GSS_S_COMPLETE) {
 		client = *context;
 		limited = (got & GSS_C_GLOBUS_RECEIVED_LIMITED_PROXY_FLAG) != 0;
@@ -71,7 +91,7 @@ gsi_export_name(OM_uint32 *minor, gss_name_t name, gss_buffer_t out, gss_OID oid
 static char *
 account(char *wanted)
 {
-	char found[256] = "", *why;
+	char found[256] = "", *error;
 	globus_result_t result;
 
 	if (client == GSS_C_NO_CONTEXT || globus_module_activate(GLOBUS_GSI_GSS_ASSIST_MODULE) != 0)
@@ -82,14 +102,28 @@ account(char *wanted)
 	}
 	result = globus_gss_assist_map_and_authorize(client, "ssh", wanted, found, sizeof(found));
 	if (result != GLOBUS_SUCCESS) {
-		why = globus_error_print_chain(globus_error_peek(result));
-		logit("GSI: no account%s%s: %s", wanted ? " " : "", wanted ? wanted : "", why ? why : "?");
-		free(why);
+		error = globus_error_print_chain(globus_error_peek(result));
+		logit("GSI: no account%s%s: %s", wanted ? " " : "", wanted ? wanted : "", error ? error : "?");
+		free(error);
 		return NULL;
 	}
 	if (wanted != NULL && strcmp(wanted, found) != 0)
 		return NULL;
 	return xstrdup(found);
+}
+
+/* RFC 4462, 2.1: tell the client why keys are not exchanged, and leave it. */
+void
+gsi_failed(struct ssh *ssh, OM_uint32 major)
+{
+	int r;
+
+	if ((r = sshpkt_start(ssh, SSH2_MSG_KEXGSS_ERROR)) != 0 || (r = sshpkt_put_u32(ssh, major)) != 0 ||
+	    (r = sshpkt_put_u32(ssh, 0)) != 0 || (r = sshpkt_put_cstring(ssh, why)) != 0 ||
+	    (r = sshpkt_put_cstring(ssh, "")) != 0 || (r = sshpkt_send(ssh)) != 0 ||
+	    (r = ssh_packet_write_wait(ssh)) != 0)
+		fatal("GSI: %s", ssh_err(r));
+	ssh_packet_disconnect(ssh, "GSSAPI Key Exchange handshake failed");
 }
 
 /* -- a client that names no account: RFC 4462, 4, lets it be the empty name -- */

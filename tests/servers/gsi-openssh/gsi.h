@@ -40,6 +40,7 @@ OM_uint32 gsi_export_name(OM_uint32 *, gss_name_t, gss_buffer_t, gss_OID);
 struct passwd *gsi_getpwnamallow(struct ssh *, char **);
 void gsi_named(struct ssh *, Authctxt *, char **, const char *);
 const char *gsi_asked(const char *);
+void gsi_failed(struct ssh *, OM_uint32);
 
 #ifdef GSI_IN_SERVER
 /* The library is asked by way of gsi.c, which does what it lacks and remembers what is wanted later. */

@@ -1,0 +1,268 @@
+"""The gsissh transport and the real GSI-OpenSSH: what its stand-in cannot show, the handshake by certificates.
+
+Skipped where GSI-OpenSSH is not installed, also in CI, which has no time to make it: make check-gsissh does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import cast
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+
+from argosy.model import Command, Unavailable
+from argosy.transport import Transport
+from argosy.transport.gsissh import GSISSHTransport
+from argosy.transport.shell.backoff import LoginRefused
+from tests.servers.accounts import USERS
+from tests.servers.gsissh import Gsissh, certify, install, installed
+from tests.servers.simpleca import SimpleCA
+from tests.servers.sshd import Sshd, running
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.ssh,
+    pytest.mark.skipif(installed() is None, reason="there is no GSI-OpenSSH: make check-gsissh"),
+]
+
+A, B = USERS
+ALICE = "/O=Grid/OU=argosy/CN=Alice Example"
+
+
+@pytest.fixture
+def host(gsissh: Gsissh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Sshd, Gsissh]]:
+    """A gsisshd of the test's own, which lets Alice in as whoever runs the tests; gsissh finds her proxy."""
+    with running(tmp_path / "sshd", UsePAM="yes") as server:
+        made = install(tmp_path / "bin", gsissh.grid, server, {ALICE: (server.user_key, server.user)})
+        monkeypatch.setenv("PATH", made.path)
+        monkeypatch.setenv("X509_USER_PROXY", str(made.proxy("alice", tmp_path / "proxy")))
+        yield server, made
+
+
+@pytest.fixture(scope="module")
+def strangers(tmp_path_factory: pytest.TempPathFactory) -> SimpleCA:
+    """Another CA, which nobody has heard of."""
+    grid = SimpleCA(tmp_path_factory.mktemp("strangers"), "Strange CA")
+    certify(grid, "gsisshd", "localhost")
+    return grid
+
+
+@asynccontextmanager
+async def to(gsissh: Gsissh, url: str | None = None, *, delegate: bool = False) -> AsyncIterator[Transport]:
+    transport = GSISSHTransport(url or gsissh.url, config=gsissh.config, delegate=delegate)
+    try:
+        yield transport
+    finally:
+        await transport.close()
+
+
+async def prints(transport: Transport, script: str) -> str:
+    done = await transport.run(Command(("sh", "-c", script)), timeout=30)
+    assert done.returncode == 0, done
+    return done.stdout
+
+
+async def refusal(gsissh: Gsissh, url: str | None = None) -> str:
+    async with to(gsissh, url) as transport:
+        with pytest.raises(LoginRefused) as caught:
+            await transport.run(Command(("true",)), timeout=30)
+        return caught.value.message
+
+
+def restart(server: Sshd, environ: dict[str, str] | None = None, **options: object) -> None:
+    server.stop()
+    server.environ |= environ or {}
+    server.options |= options
+    server.start()
+
+
+@contextmanager
+def revoked(grid: SimpleCA, name: str) -> Iterator[None]:
+    """The certificate is on the CA's list meanwhile."""
+    ca = x509.load_pem_x509_certificate((grid.path / "ca" / "cacert.pem").read_bytes())
+    key = load_pem_private_key((grid.path / "ca" / "private" / "cakey.pem").read_bytes(), b"secret")
+    cert = x509.load_pem_x509_certificate((grid.path / f"{name}.cert").read_bytes())
+    now = datetime.now(UTC)
+    entry = x509.RevokedCertificateBuilder().serial_number(cert.serial_number).revocation_date(now - timedelta(hours=1))
+    builder = x509.CertificateRevocationListBuilder().issuer_name(ca.subject)
+    builder = builder.last_update(now - timedelta(hours=1)).next_update(now + timedelta(days=1))
+    made = builder.add_revoked_certificate(entry.build()).sign(cast("RSAPrivateKey", key), hashes.SHA256())
+    (there,) = grid.certificates.glob("*.signing_policy")
+    file = there.with_suffix(".r0")
+    file.write_bytes(made.public_bytes(Encoding.PEM))
+    try:
+        yield
+    finally:
+        file.unlink()
+
+
+# -- which host -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_host_is_believed_for_its_certificate_without_a_known_key(host: tuple[Sshd, Gsissh]) -> None:
+    server, gsissh = host
+    server.known_hosts.write_text("")
+    async with to(gsissh) as transport:
+        assert await prints(transport, "echo x") == "x\n"
+    assert "Accepted gssapi-keyex" in (server.directory / "log").read_text()
+
+
+async def test_a_host_with_a_certificate_of_another_name(host: tuple[Sshd, Gsissh]) -> None:
+    server, gsissh = host
+    certify(gsissh.grid, "elsewhere", "elsewhere.example.org")
+    restart(
+        server,
+        {
+            "X509_USER_CERT": f"{gsissh.grid.path}/elsewhere.cert",
+            "X509_USER_KEY": f"{gsissh.grid.path}/elsewhere.key",
+        },
+    )
+    said = await refusal(gsissh)
+    assert "there is not believed to be that host, by its certificate: " in said
+    assert "host@elsewhere.example.org" in said
+
+
+async def test_a_host_with_a_certificate_of_an_unknown_ca(host: tuple[Sshd, Gsissh], strangers: SimpleCA) -> None:
+    server, gsissh = host
+    restart(
+        server,
+        {
+            "X509_CERT_DIR": str(strangers.certificates),
+            "X509_USER_CERT": f"{strangers.path}/gsisshd.cert",
+            "X509_USER_KEY": f"{strangers.path}/gsisshd.key",
+        },
+    )
+    assert "there is not believed to be that host, by its certificate: " in await refusal(gsissh)
+
+
+@pytest.mark.parametrize("exchange", ["yes", "no"])
+async def test_a_host_that_does_not_know_our_ca(
+    host: tuple[Sshd, Gsissh], strangers: SimpleCA, exchange: str, tmp_path: Path
+) -> None:
+    server, gsissh = host
+    gsissh.configure(f"GSSAPIKeyExchange {exchange}")
+    restart(server, {"X509_CERT_DIR": str(strangers.certificates)})
+    said = await refusal(gsissh)
+    assert "there does not let you in: " in said
+    if exchange == "yes":  # otherwise it does not say why
+        assert "Untrusted self-signed certificate" in said
+
+
+async def test_a_host_that_exchanges_no_keys_by_certificates_must_be_known(host: tuple[Sshd, Gsissh]) -> None:
+    server, gsissh = host
+    restart(server, GSSAPIKeyExchange="no")
+    async with to(gsissh) as transport:
+        assert await prints(transport, "echo x") == "x\n"
+    assert "Accepted gssapi-with-mic" in (server.directory / "log").read_text()
+    server.known_hosts.write_text("")
+    assert "the host key of there is not known" in await refusal(gsissh)
+
+
+# -- as whom ----------------------------------------------------------------------------------------------------------
+
+
+async def test_the_account_is_that_of_the_certificate(host: tuple[Sshd, Gsissh], accounts: None) -> None:
+    _, gsissh = host
+    (gsissh.directory / "gridmap").write_text(f'"{ALICE}" {A}\n')
+    async with to(gsissh) as transport:
+        assert await prints(transport, "whoami; echo $HOME") == f"{A}\n/home/{A}\n"
+    assert "does not let you in" in await refusal(gsissh, f"gsissh://{B}@there")
+
+
+async def test_one_of_several_accounts_is_named(host: tuple[Sshd, Gsissh], accounts: None) -> None:
+    _, gsissh = host
+    (gsissh.directory / "gridmap").write_text(f'"{ALICE}" {A},{B}\n')
+    for url, account in ((None, A), (f"gsissh://{B}@there", B)):
+        async with to(gsissh, url) as transport:
+            assert await prints(transport, "whoami") == f"{account}\n"
+
+
+async def test_without_key_exchange_the_account_must_be_named(host: tuple[Sshd, Gsissh], accounts: None) -> None:
+    server, gsissh = host
+    restart(server, GSSAPIKeyExchange="no")
+    (gsissh.directory / "gridmap").write_text(f'"{ALICE}" {A}\n')
+    assert "the url has to name the account" in await refusal(gsissh)
+    async with to(gsissh, f"gsissh://{A}@there") as transport:
+        assert await prints(transport, "whoami") == f"{A}\n"
+
+
+@pytest.mark.parametrize("kind", ["-rfc", "-draft"])
+async def test_kinds_of_proxies(host: tuple[Sshd, Gsissh], kind: str) -> None:
+    _, gsissh = host
+    file = Path(os.environ["X509_USER_PROXY"])
+    file.write_bytes(gsissh.grid.proxy(kind, user="alice"))
+    async with to(gsissh) as transport:
+        assert await prints(transport, "echo x") == "x\n"
+
+
+async def test_a_certificate_that_was_revoked(host: tuple[Sshd, Gsissh]) -> None:
+    _, gsissh = host
+    gsissh.grid.user("mallory", "Mallory Example")
+    (gsissh.directory / "gridmap").write_text('"/O=Grid/OU=argosy/CN=Mallory Example" root\n')
+    Path(os.environ["X509_USER_PROXY"]).write_bytes(gsissh.grid.proxy("-rfc", user="mallory"))
+    async with to(gsissh) as transport:
+        assert await prints(transport, "echo x") == "x\n"
+    with revoked(gsissh.grid, "mallory"):
+        said = await refusal(gsissh)
+    assert "there does not let you in: " in said
+    assert "revoked" in said
+
+
+# -- the proxy there, and afterwards ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("exchange", ["yes", "no"])
+async def test_a_proxy_that_is_delegated(host: tuple[Sshd, Gsissh], exchange: str, accounts: None) -> None:
+    _, gsissh = host
+    gsissh.configure(f"GSSAPIKeyExchange {exchange}")
+    (gsissh.directory / "gridmap").write_text(f'"{ALICE}" {A}\n')
+    url = f"gsissh://{A}@there"
+    async with to(gsissh, url) as transport:
+        assert await prints(transport, "echo $X509_USER_PROXY") == "\n"
+    async with to(gsissh, url, delegate=True) as transport:
+        proxy, owner, identity = (
+            await prints(
+                transport,
+                "echo $X509_USER_PROXY; stat -c '%U %a' $X509_USER_PROXY; grid-proxy-info -identity",
+            )
+        ).splitlines()
+        assert (owner, identity) == (f"{A} 600", ALICE)
+    async with asyncio.timeout(10):
+        while os.path.exists(proxy):
+            await asyncio.sleep(0.05)
+
+
+async def test_keys_are_exchanged_anew_while_the_proxy_is_there(host: tuple[Sshd, Gsissh], tmp_path: Path) -> None:
+    server, gsissh = host
+    gsissh.configure("RekeyLimit 1M")
+    async with to(gsissh) as transport:
+        for _ in range(3):
+            await transport.write(f"{tmp_path}/f", bytes(1_500_000))
+    assert (server.directory / "log").read_text().count("Accepted ") == 1
+
+
+async def test_a_login_is_made_again_where_keys_cannot_be_exchanged_anew(
+    host: tuple[Sshd, Gsissh], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, gsissh = host
+    gsissh.configure("RekeyLimit 1M")
+    async with to(gsissh) as transport:
+        await prints(transport, "true")
+        proxy = Path(os.environ["X509_USER_PROXY"])
+        whole = proxy.read_bytes()
+        proxy.unlink()
+        with pytest.raises(Unavailable):
+            await transport.write(f"{tmp_path}/f", bytes(3_000_000))
+        proxy.touch(mode=0o600)
+        proxy.write_bytes(whole)
+        assert await prints(transport, "echo x") == "x\n"
+    assert (server.directory / "log").read_text().count("Accepted ") == 2
