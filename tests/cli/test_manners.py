@@ -196,3 +196,12 @@ def test_a_directory_that_is_not_there_is_named(live: Live, argosy: Command) -> 
     id = argosy("submit", "--held", "--", "prog").out.strip()
     done = argosy("files", "get", id, "stdout", "/no/such/place")
     assert (done.code, done.err) == (1, "argosy: /no/such: there is no such directory\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"), [(["lst"], "list"), (["sweep", "lsit"], "list"), (["admin", "drian"], "drain")]
+)
+def test_a_command_that_is_mistyped_is_told_with_the_nearest(argosy: Command, words: list[str], meant: str) -> None:
+    done = argosy(*words)
+    assert done.code == 2
+    assert f"Did you mean {meant}?" in done.err

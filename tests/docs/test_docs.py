@@ -20,6 +20,7 @@ from argosy.cli.app import cli
 from argosy.launchers import Launcher
 from argosy.model import JobSpec, ResourceSpecV1
 from argosy.model.activity import RESTARTED
+from argosy.model.notification import KINDS
 from argosy.service.config import ResourceConfig, load_config
 from argosy.service.faults import POINTS
 from argosy.service.files.transfers import FETCHED, NOT_PUSHED, PUSHED
@@ -247,6 +248,7 @@ def test_fault_points_are_those_there_are() -> None:
 def test_event_kinds_are_those_there_are() -> None:
     sources = "".join(path.read_text("utf-8") for path in (ROOT / "src" / "argosy" / "service").rglob("*.py"))
     (told,) = re.findall(r"^Kinds of events: (.*)\.$", page("docs/rest.md"), re.MULTILINE)
+    assert set(re.findall(r"`([a-z-]+)`", told)) == set(KINDS)
     assert set(re.findall(r"`([a-z-]+)`", told)) == set(re.findall(r'(?:\.note|Noticed)\("([a-z-]+)"', sources)) | {
         "state",
         RESTARTED,

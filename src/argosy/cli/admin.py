@@ -8,11 +8,12 @@ from argosy.languages.documents import ServiceStatus
 
 from .common import connect, json_option, print_json
 from .exits import FAILED, OK
+from .groups import Group
 from .tables import printable, table
 from .units import Duration, ago, size, span, utc
 
 
-@click.group(epilog="\b\nExample:\n  argosy admin drain --message 'new disks; back at 14:00'")
+@click.group(cls=Group, epilog="\b\nExample:\n  argosy admin drain --message 'new disks; back at 14:00'")
 def admin() -> None:
     """For those who run the service: drain it, see what it does, stop it."""
 

@@ -10,6 +10,7 @@ from importlib import import_module
 import click
 
 from .exits import OK, PIPE_CLOSED, USAGE, exit_code_of, report, words
+from .groups import Group
 
 #: Commands by section: name, where it is, and what it does in a line.
 _SECTIONS: dict[str, list[tuple[str, str, str]]] = {
@@ -81,7 +82,7 @@ Completion in bash: eval "$(_ARGOSY_COMPLETE=bash_source argosy)"; zsh_source an
 """
 
 
-class _Commands(click.Group):
+class _Commands(Group):
     """The commands by section, without importing them for their help."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -16,6 +16,7 @@ from argosy.languages.documents_credentials import CredentialDocument, Delegatio
 from argosy.model import InvalidInput
 
 from .common import connect, json_option, print_json
+from .groups import Group
 from .tables import table
 from .units import Lifetime
 
@@ -39,6 +40,7 @@ def _myproxy(command: F) -> F:
 
 
 @click.group(
+    cls=Group,
     epilog="""\b
 Examples:
   argosy credential delegate                         a proxy of your proxy, its key made by the service

@@ -8,12 +8,14 @@ import click
 
 from .common import connect, full_id, json_option, print_json
 from .fetching import fetch
+from .groups import Group
 from .progress import moving
 from .tables import table
 from .units import ago, size
 
 
 @click.group(
+    cls=Group,
     epilog="""\b
 Examples:
   argosy files ls @last

@@ -8,6 +8,7 @@ import click
 
 from .common import connect, full_id, json_option, pairs, print_json
 from .exits import FAILED, OK, report
+from .groups import Group
 from .tables import table
 from .units import Lifetime, ago
 
@@ -16,6 +17,7 @@ _AT_A_TIME = 1000
 
 
 @click.group(
+    cls=Group,
     epilog="""\b
 Examples:
   argosy notifications subscribe --state final https://receiver.example.org/hook

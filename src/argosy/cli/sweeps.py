@@ -14,6 +14,7 @@ from argosy.model import InvalidInput, NotFound
 
 from .common import connect, json_option, print_json
 from .exits import FAILED, OK
+from .groups import Group
 from .progress import Progress
 from .tables import printable, table
 from .units import Duration, ago, utc
@@ -24,6 +25,7 @@ _id = click.argument("id", metavar="SWEEP")
 
 
 @click.group(
+    cls=Group,
     epilog="""\b
 Examples:
   argosy submit --sweep a=1..100 -- ./simulate '{{a}}'     prints the sweep's id

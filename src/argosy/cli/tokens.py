@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .common import json_option, print_json
+from .groups import Group
 from .tables import table
 from .units import Lifetime, span
 
@@ -23,6 +24,7 @@ _directory = click.option(
 
 
 @click.group(
+    cls=Group,
     epilog="""\b
 Examples:
   argosy token create --note "nightly build" --scope compute.read --scope compute.create --expires 30d

@@ -20,7 +20,8 @@ from argosy.languages.documents_credentials import (
     DelegationRequest,
     NewCredential,
 )
-from argosy.languages.native import Description, invalid
+from argosy.languages.faults import invalid
+from argosy.languages.native import Description
 
 from .vectors import Pieces, body_of
 
@@ -86,7 +87,7 @@ def describe(description: Describable) -> Description:
     try:
         return msgspec.convert(description, Description)
     except msgspec.ValidationError as error:
-        raise invalid(error) from None
+        raise invalid(error, Description) from None
 
 
 def new_key() -> str:

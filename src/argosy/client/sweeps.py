@@ -12,7 +12,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from argosy.languages.native import invalid
+from argosy.languages.faults import invalid
 from argosy.languages.sweeps.answers import SweepDocument, SweepEventDocument, SweepEventPage, SweepPage
 from argosy.languages.sweeps.document import SweepDescription
 from argosy.model import NotFound

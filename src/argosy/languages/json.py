@@ -11,6 +11,7 @@ from argosy.model import InvalidInput
 
 from . import native, optional
 from .contract import Element, Language, Note, NotValid, Parsed, Support, Written
+from .faults import invalid
 from .native import Description
 from .sweeps import Expansion, Options, Value
 from .sweeps.document import SweepDescription, SweepNode, plan
@@ -125,7 +126,7 @@ def _decode_sweep(data: bytes) -> JSONSweep:
     try:
         return JSONSweep(_sweep.decode(data))
     except msgspec.ValidationError as error:
-        found = native.invalid(error)
+        found = invalid(error, SweepDescription)
         raise NotValid(found.message, element=found.element) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise NotValid(f"this is not JSON: {error}") from None

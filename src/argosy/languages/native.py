@@ -26,6 +26,8 @@ from argosy.model.attributes import DEFAULT_DURATION
 from argosy.model.description import CreationFlag
 from argosy.model.notification import Callback
 
+from .faults import invalid
+
 Count = Annotated[int, Meta(ge=1)]
 Creation = Annotated[CreationFlag, Meta(description="What becomes of a file that is there already.")]
 Deleted = Annotated[bool, Meta(description="Remove it once the job has ended and its output is staged out.")]
@@ -310,7 +312,7 @@ def decode(data: bytes) -> Description:
     try:
         return _decoder.decode(data)
     except msgspec.ValidationError as error:
-        raise invalid(error) from None
+        raise invalid(error, Description) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(f"this is not JSON: {error}") from None
 
@@ -323,19 +325,9 @@ def checked(wire: Description) -> Description:
     try:
         msgspec.convert(msgspec.to_builtins(wire), Description)
     except msgspec.ValidationError as error:
-        raise invalid(error) from None
+        raise invalid(error, Description) from None
     to_model(wire)
     return wire
-
-
-def invalid(error: msgspec.ValidationError) -> InvalidInput:
-    """What msgspec found wrong, as our own error: the sentence apart from the element's path."""
-    message, _, path = str(error).partition(" - at `$")
-    element = path.rstrip("`").removeprefix(".") or None
-    if "field `" in message:
-        field = message.split("field `")[1].split("`")[0]
-        element = field if element is None else f"{element}.{field}"
-    return InvalidInput(message, element=element)
 
 
 def without_secrets(wire: Description) -> Description:

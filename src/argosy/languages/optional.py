@@ -15,6 +15,7 @@ from argosy.model import InvalidInput
 
 from . import native
 from .contract import Note
+from .faults import invalid
 from .native import Description
 
 _INDEX = re.compile(r"\[\d+\]")
@@ -45,7 +46,7 @@ def convert(tree: dict[str, Any]) -> tuple[Description, list[Note]]:
             return _unmarked(msgspec.convert(tree, Description)), notes
         except msgspec.ValidationError as error:
             unknown = "unknown field" in str(error)
-            found = native.invalid(error)
+            found = invalid(error, Description)
         element = found.element or ""
         if not unknown or not left & {element, _INDEX.sub("[]", element)} or not _take_out(tree, element):
             raise found

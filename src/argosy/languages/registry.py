@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 
 from argosy.model import InvalidInput
+from argosy.model.choices import listed
 
 from .contract import MAX_BYTES, Language, Parsed
 
@@ -34,7 +35,10 @@ def language(name: str) -> Language:
     """The language of this name. Raises InvalidInput naming those that there are."""
     found = _installed().get(name.lower())
     if found is None:
-        raise InvalidInput(f"there is no language {name!r}; there are {', '.join(_installed())}", element="language")
+        raise InvalidInput(
+            f"there is no language {name!r}; there are {listed(_installed(), name)}",
+            element="language",
+        )
     return found
 
 

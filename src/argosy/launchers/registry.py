@@ -7,6 +7,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from argosy.model import InvalidJobException
+from argosy.model.choices import listed
 
 from .contract import Launcher
 
@@ -34,7 +35,7 @@ def get_launcher(name: str) -> Launcher:
         for find in others:
             if (found := find(name)) is not None:
                 return found
-        known = ", ".join(sorted(_registered())) or "none"
+        known = listed(sorted(_registered()), name) or "none"
         raise InvalidJobException(f"there is no launcher {name!r}; there are: {known}", element="launcher")
     try:
         launcher = entry.load()()

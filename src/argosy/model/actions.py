@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from .activity import IN_LRMS, ActivityState
+from .choices import listed
 from .errors import InvalidInput
 
 
@@ -80,8 +81,7 @@ def action_named(name: str) -> Action:
     try:
         return Action(name)
     except ValueError:
-        known = ", ".join(Action)
-        raise InvalidInput(f"{name!r} is no action; there are {known}", element="action") from None
+        raise InvalidInput(f"{name!r} is no action; there are {listed(Action, name)}", element="action") from None
 
 
 def action_towards(target: str, state: ActivityState) -> Action:
@@ -97,7 +97,8 @@ def action_towards(target: str, state: ActivityState) -> Action:
         return Action.RESUME
     if wanted in (_S.PENDING, _S.QUEUED, _S.LRMS_RUNNING, "running", "running:lrms"):
         return Action.RELEASE
-    known = ", ".join((_S.PENDING, _S.HELD, "running", _S.LRMS_HOLD, _S.QUEUED, _S.SUSPENDED, _S.TERMINATED))
+    known = (_S.PENDING, _S.HELD, "running", _S.LRMS_HOLD, _S.QUEUED, _S.SUSPENDED, _S.TERMINATED)
     raise InvalidInput(
-        f"an activity cannot be asked to go to {target!r}; states to ask for are {known}", element="state"
+        f"an activity cannot be asked to go to {target!r}; states to ask for are {listed(known, target)}",
+        element="state",
     )

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from .activity import ActivityState
+from .choices import meant, none_of
 from .errors import InvalidInput
 from .webhooks import key_of
 
 #: The kinds of events that are told of where nothing is said.
 USUAL_KINDS = ("created", "state")
+#: All kinds of events of activities.
+KINDS = (
+    *("created", "waiting", "matched", "credential-wanted", "environments", "state", "note", "asked", "refused"),
+    *("held", "hold-lost", "suspend-lost", "restarted", "fetched", "pushed", "not-pushed", "quota", "reason"),
+    *("released", "submit-intended", "submitted", "native-id", "unavailable"),
+)
 #: Stands for all kinds of events.
 ANY_KIND = "*"
 #: Stands for the three final states.
@@ -37,6 +45,8 @@ class Callback:
         check_url(self.url, at + "url")
         for index, state in enumerate(self.states):
             check_state(state, f"{at}states[{index}]")
+        for index, kind in enumerate(self.kinds):
+            check_kind(kind, f"{at}kinds[{index}]")
         if self.secret is not None:
             key_of(self.secret, at + "secret")
 
@@ -69,10 +79,19 @@ def check_url(url: str, element: str) -> str:
     return f"{parts.scheme}://{host}:{port or (443 if parts.scheme == 'https' else 80)}"
 
 
-def check_state(state: str, element: str) -> None:
-    """Raise InvalidInput where a text names no state."""
-    if state != FINAL_WORD and not any(known.within(state) for known in ActivityState):
-        raise InvalidInput(f"{state!r} is no state; write one, or one above it, or {FINAL_WORD}", element=element)
+def check_state(state: str, element: str, more: Iterable[str] = (FINAL_WORD,)) -> None:
+    """Raise InvalidInput where a text names no state; `more` are words that do for several."""
+    if state not in more and not any(known.within(state) for known in ActivityState):
+        outermost = sorted({known.partition(":")[0] for known in ActivityState} | set(more))
+        near = meant(state, [*outermost, *ActivityState])
+        words = f"{state!r} is no state; write one of {', '.join(outermost)}, or a sub-state{near}"
+        raise InvalidInput(words, element=element)
+
+
+def check_kind(kind: str, element: str) -> None:
+    """Raise InvalidInput where a text names no kind of events."""
+    if kind not in KINDS and kind != ANY_KIND:
+        raise InvalidInput(none_of(kind, (*KINDS, ANY_KIND)), element=element)
 
 
 def told(states: tuple[str, ...] | list[str], kinds: tuple[str, ...] | list[str], kind: str, state: str) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from argosy.identity.policy import Operation, Reach
 from argosy.model import InvalidInput, LimitExceeded, NotAllowed
+from argosy.model.choices import none_of
 from argosy.store import Store, UsageQuery, UsageRecord, UsageSum
 from argosy.store.usage import GROUPS
 
@@ -56,10 +57,10 @@ class Usage(UsageOperations):
     async def usage(self, caller: Caller, query: UsageQuery, by: Sequence[str] = ()) -> list[UsageSum]:
         allowed = _allowed(caller, Operation.USAGE, query)
         for index, one in enumerate(by):
-            if one not in GROUPS or one in by[:index]:
-                raise InvalidInput(
-                    f"usage is summed up by {', '.join(GROUPS)}, each once; not by {one!r}", element="by"
-                )
+            if one not in GROUPS:
+                raise InvalidInput(f"usage is not summed up by that: {none_of(one, GROUPS)}", element="by")
+            if one in by[:index]:
+                raise InvalidInput(f"usage is summed up by {one} once, not twice", element="by")
         found = await self._store.usage_sums(allowed, by, MOST_LINES + 1)
         if len(found) > MOST_LINES:
             raise LimitExceeded(f"these are more than {MOST_LINES} lines; ask for a shorter period, or by less")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 
 from argosy.model import InvalidInput, NotAllowed
+from argosy.model.choices import listed
 from argosy.model.description import CreationFlag
 from argosy.outbound import OutboundPolicy, Url
 
@@ -47,7 +48,8 @@ class Schemes:
         if lacking is not None:
             raise InvalidInput(f"{url.scheme}: cannot be used on this service: {lacking}", element=element)
         if found is None:
-            usable = ", ".join(one.scheme for one in self.capabilities() if one.missing is None)
+            schemes = [one.scheme for one in self.capabilities() if one.missing is None]
+            usable = listed(schemes, url.scheme)
             raise InvalidInput(
                 f"this service does not know URLs that begin with {url.scheme}:; it knows {usable}", element=element
             )

@@ -15,7 +15,8 @@ from litestar.params import FromPath, HeaderParameter, QueryParameter
 from argosy.languages.contract import Language, in_its_terms
 from argosy.languages.documents import ActivityDocument, ActivityPage, BatchElement, Result
 from argosy.languages.native import Description
-from argosy.model import ActivityState, ArgosyError, InvalidInput
+from argosy.model import ArgosyError, InvalidInput
+from argosy.model.notification import check_state
 from argosy.model.projections import GES, MODELS, information_model
 from argosy.service.administration.limits import Limits
 from argosy.service.caller import Caller
@@ -320,9 +321,8 @@ def _states(states: list[str] | tuple[str, ...]) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for state in states:
         meant = _GROUPS.get(state, (state,))
-        if not all(any(known.within(one) for known in ActivityState) for one in meant):
-            known = ", ".join(sorted({s.partition(":")[0] for s in ActivityState} | set(_GROUPS)))
-            raise InvalidInput(f"{state!r} is no state; write one of {known}, or a sub-state", element="state")
+        for one in meant:
+            check_state(one, "state", more=_GROUPS)
         found |= dict.fromkeys(meant)
     return tuple(found)
 

@@ -31,7 +31,7 @@ from .files import file_routes
 from .hot import hot_path
 from .information import information_routes
 from .notifications import notification_routes
-from .parameters import check_parameters
+from .parameters import check_parameters, in_words
 from .problems import answer, of_status, unexpected
 from .purge import purge_routes
 from .restart import restart_routes
@@ -203,7 +203,8 @@ def _http_fault(request: AnyRequest, error: Exception) -> Response[bytes]:
     assert isinstance(error, HTTPException)
     if isinstance(error, ValidationException) and isinstance(error.extra, list) and error.extra:
         first = error.extra[0]
-        return _respond(InvalidInput(first["message"], element=first.get("key")), request)
+        fault = InvalidInput(first["message"], element=first.get("key"))
+        return _respond(in_words(fault, request.route_handler), request)
     if error.status_code >= 500:
         return _respond(unexpected(error), request)
     return _respond(of_status(error.status_code, headers=error.headers), request)

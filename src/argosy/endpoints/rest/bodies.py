@@ -12,7 +12,8 @@ import msgspec
 from argosy.languages import optional, registry
 from argosy.languages.contract import MAX_BYTES, Language, check
 from argosy.languages.documents import BatchElement
-from argosy.languages.native import Description, invalid
+from argosy.languages.faults import invalid
+from argosy.languages.native import Description
 from argosy.model import InvalidInput, TooLarge
 
 from .problems import HttpError, Malformed, of_status
@@ -127,7 +128,7 @@ def decode(data: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     try:
         return decoder.decode(data)
     except msgspec.ValidationError as error:
-        raise invalid(error) from None
+        raise invalid(error, decoder.type) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(f"the body is not JSON: {error}") from None
 
@@ -202,5 +203,5 @@ def _marked_batch_element(data: bytes) -> tuple[BatchElement, list[str]] | None:
     try:
         element = msgspec.convert(parts | {"description": description}, BatchElement)
     except msgspec.ValidationError as error:
-        raise invalid(error) from None
+        raise invalid(error, BatchElement) from None
     return element, [str(note) for note in notes]

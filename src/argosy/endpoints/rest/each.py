@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from argosy.languages.native import invalid
+from argosy.languages.faults import invalid
 from argosy.model import ArgosyError, InvalidInput
 from argosy.service.administration.limits import too_many
 
@@ -30,7 +30,7 @@ class Elements(Generic[T]):
             try:
                 element = decoder.decode(raw)
             except msgspec.ValidationError as error:
-                self._read.append(_at(place, invalid(error)))
+                self._read.append(_at(place, invalid(error, decoder.type)))
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 self._read.append(_at(place, InvalidInput(f"the element cannot be read: {error}")))
             else:

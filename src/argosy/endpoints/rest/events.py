@@ -14,7 +14,7 @@ from litestar.types import ASGIApp
 
 from argosy.languages.documents import EventPage
 from argosy.model import InvalidInput
-from argosy.model.notification import check_state, told
+from argosy.model.notification import check_kind, check_state, told
 from argosy.service.caller import Caller
 from argosy.service.contract import Operations
 from argosy.store import Event
@@ -48,6 +48,8 @@ def event_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRou
     ) -> ASGIApp:
         for state in states or ():
             check_state(state, "state")
+        for kind in kinds or ():
+            check_kind(kind, "kind")
         source = operations.stream(request.user, ids, after=resume(request, after))
         chosen = partial(_wanted, states or [], kinds or [])
         return Answer(200, STREAM_HEADERS, waiting.frames(source, closing, wanted=chosen, rendered=render.event))

@@ -22,6 +22,7 @@ from argosy.languages.documents import (
     TimesDocument,
 )
 from argosy.model import NotFound
+from argosy.model.choices import listed
 from argosy.service.administration.limits import Limits
 from argosy.service.caller import Caller
 from argosy.service.contract import Operations
@@ -73,8 +74,8 @@ def information_routes(operations: Operations, limits: Limits, *, name: str, ver
     async def language(name: FromPath[str]) -> LanguageDocument:
         found = next((one for one in registry.languages() if one.name == name.lower()), None)
         if found is None:
-            known = ", ".join(one.name for one in registry.languages())
-            raise NotFound(f"there is no language {name!r}; there are {known}")
+            known = [one.name for one in registry.languages()]
+            raise NotFound(f"there is no language {name!r}; there are {listed(known, name)}")
         return _language(found)
 
     return [service, shares, environments, languages, language]

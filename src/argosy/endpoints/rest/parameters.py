@@ -8,11 +8,14 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
+import msgspec
 from litestar import Request
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import QueryParameter
 
-from argosy.model.choices import meant
+from argosy.languages.faults import invalid
+from argosy.model import InvalidInput
+from argosy.model.choices import listed, shown
 
 from .problems import HttpError
 
@@ -44,13 +47,21 @@ def taken(handler: HTTPRouteHandler) -> frozenset[str]:
     )
 
 
+def in_words(error: InvalidInput, handler: HTTPRouteHandler) -> InvalidInput:
+    """What Litestar found wrong with a parameter; where one of few words is right, with all of them."""
+    for name, one in handler.parsed_fn_signature.parameters.items():
+        asked = one.kwarg_definition
+        if isinstance(asked, QueryParameter) and (asked.name or name) == error.element:
+            return InvalidInput(invalid(msgspec.ValidationError(error.message), one.raw).message, element=error.element)
+    return error
+
+
 def _unknown(name: str, known: list[str]) -> HttpError:
-    shown = name if len(name) <= 60 else name[:60] + "..."
-    there = f"it takes {', '.join(known)}" if known else "it takes none"
+    there = f"it takes {listed(known, name)}" if known else "it takes none"
     error = HttpError(
         HTTPStatus.BAD_REQUEST,
         "unknown-parameter",
-        f"this address has no parameter {shown!r}; {there}{meant(name, known)}",
+        f"this address has no parameter {shown(name)!r}; {there}",
     )
-    error.element = shown
+    error.element = shown(name)
     return error

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from argosy.languages.native import invalid
+from argosy.languages.faults import invalid
 
 from .problems import HttpError, Malformed, of_status
 

@@ -18,6 +18,7 @@ from argosy.languages.sweeps import Options
 from argosy.languages.sweeps.answers import SweepDocument, SweepEventDocument, SweepEventPage, SweepPage
 from argosy.languages.sweeps.document import SweepDescription
 from argosy.model import InvalidInput
+from argosy.model.choices import listed
 from argosy.model.sweep import SweepState
 from argosy.service.caller import Caller
 from argosy.service.contract import Operations
@@ -289,7 +290,7 @@ def _states(names: list[str] | tuple[str, ...]) -> tuple[SweepState, ...]:
     for name in names:
         those = [state for state in SweepState if state == name or state.startswith(name + ":")]
         if not those:
-            known = ", ".join(SweepState)
+            known = listed(SweepState, name)
             raise InvalidInput(f"{name!r} is no state of a sweep; write one of {known}", element="state")
         found += those
     return tuple(found)

@@ -16,6 +16,7 @@ from litestar.types import ASGIApp
 from argosy.languages import usage_record
 from argosy.languages.documents_usage import UsagePage, UsageRecordDocument, UsageSumDocument, UsageSummary
 from argosy.model import InvalidInput, clock
+from argosy.model.choices import none_of
 from argosy.service.caller import Caller
 from argosy.service.contract import Operations
 from argosy.store import UsageQuery, UsageRecord, UsageSum
@@ -114,7 +115,7 @@ def _format(asked: str | None, accept: str, offered: Sequence[str]) -> str:
     """What to answer with: what `format` says, or else the first that Accept names and that is offered."""
     if asked is not None:
         if asked not in offered:
-            raise InvalidInput(f"{asked!r} is none of {', '.join(offered)}", element="format")
+            raise InvalidInput(none_of(asked, offered), element="format")
         return asked
     for part in accept.split(","):
         kind = _ACCEPTED.get(part.partition(";")[0].strip().lower())

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 
 from lxml import etree
 
+from argosy.model.choices import meant, none_of
+
 from ..contract import Note, NotValid, Support
 from .grammar import GRAMMAR, Form
 from .names import is_about_xml, known, line, local, path, shown
@@ -79,7 +81,7 @@ class Reading:
             return
         entry = understood().get(name)
         if entry is None:
-            self.note(element, f"there is no {name} in JSDL", refused=True)
+            self.note(element, f"there is no {name} in JSDL{meant(name, understood())}", refused=True)
         elif entry.support is Support.UNSUPPORTED:
             self.note(element, entry.meaning, refused=True)
         else:
@@ -112,7 +114,7 @@ class Reading:
         """What one of several words stands for."""
         word = self.text(element).strip()
         if word not in known:
-            raise wrong(element, f"{word!r} is none of {', '.join(known)}")
+            raise wrong(element, none_of(word, known))
         return known[word]
 
     def flag(self, element: etree._Element) -> bool:

@@ -10,6 +10,8 @@ from typing import Any
 
 from lxml import etree
 
+from argosy.model.choices import none_of
+
 from ..contract import NotValid
 from .grammar import ENUMERATIONS, GRAMMAR, Form, type_name
 from .names import NAMESPACES, known, path
@@ -23,7 +25,11 @@ _ANY = {"##other": ("0", "unbounded"), "##other1": ("1", "1"), "##other+": ("1",
 _one_at_a_time = threading.Lock()
 #: The most that is told about one document.
 _MOST = 20
-_QUALIFIED = re.compile(r"\{([^}]*)\}([\w.-]+)")
+_QUALIFIED = re.compile(r"\{([^}]*)\}(\w[\w.-]*)")
+#: One of few words is right, and another one is there.
+_ENUMERATION = re.compile(
+    r"\[facet 'enumeration'\] The value '(.*)' is not an element of the set \{(.*)\}\.?\Z", re.DOTALL
+)
 _PREFIXES = re.compile(r"([\w.-]+):")
 _WILDCARD = re.compile(r"##other\{[^}]*\}\*")
 
@@ -60,7 +66,9 @@ def validate(root: etree._Element) -> None:
 
 def _readable(message: str) -> str:
     message = _WILDCARD.sub("anything of another namespace", message)
-    return _QUALIFIED.sub(lambda name: known(name[0]) or name[2], message).rstrip(". ")
+    message = _QUALIFIED.sub(lambda name: known(name[0]) or name[2], message)
+    message = _ENUMERATION.sub(lambda found: none_of(found[1], re.findall(r"'([^']*)'", found[2])), message)
+    return message.rstrip(". ")
 
 
 @functools.cache

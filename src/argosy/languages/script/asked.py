@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 from argosy.model import InvalidInput
+from argosy.model.choices import meant
 from argosy.model.shell import escape_references, is_variable_name
 
 from ..contract import Note, NotValid, Support
@@ -235,7 +236,9 @@ class Dialect:
             asked.at = f"{self.mark} {name}"
             option = known.get(name)
             if option is None:
-                asked.note(UNKNOWN, refused=True)
+                # Of words only: any two letters are alike.
+                words_known = [one for one in known if len(one) > 2] if len(name) > 2 else []
+                asked.note(UNKNOWN + meant(name, words_known), refused=True)
                 while position < len(words) and not words[position].startswith("-"):
                     position += 1  # what follows is its value
                 continue

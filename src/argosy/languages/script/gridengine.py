@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from argosy.model.choices import meant
+
 from .asked import Asked, Dialect, Option, clock, counts, flags, refuses, sets, skips
 
 _CLOCK = (1, 60, 3600)
+#: What those who write a word wrongly may have meant.
+_RESOURCES = ("h_rt", "s_rt", "h_vmem", "s_vmem", "mem_free", "virtual_free", "h_rss", "gpu", "exclusive")
 
 
 def _resources(asked: Asked, text: str) -> None:
@@ -23,7 +27,7 @@ def _resources(asked: Asked, text: str) -> None:
         elif name in ("h_cpu", "s_cpu"):
             asked.note(f"{name} cannot be asked for")
         else:
-            asked.note(f"the resource {name!r}{equals}{value} is not known", refused=True)
+            asked.note(f"the resource {name!r}{equals}{value} is not known{meant(name, _RESOURCES)}", refused=True)
 
 
 def _parallel(asked: Asked, text: str) -> None:

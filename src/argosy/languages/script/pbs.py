@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from argosy.model.choices import meant
+
 from .asked import Asked, Dialect, Option, clock, flags, refuses, sets, skips
 
 _CLOCK = (1, 60, 3600, 86_400)
+#: What those who write a word wrongly may have meant.
+_RESOURCES = ("walltime", "nodes", "mem", "vmem", "pmem", "pvmem", "ncpus", "procs", "ngpus", "place", "select")
+_OF_A_CHUNK = ("ncpus", "mpiprocs", "mem", "ngpus", "ompthreads")
 
 
 def _resources(asked: Asked, text: str) -> None:
@@ -35,7 +40,7 @@ def _resources(asked: Asked, text: str) -> None:
         elif name in ("cput", "pcput", "file", "nice"):
             asked.note(f"{name} cannot be asked for")
         else:
-            asked.note(f"the resource {name!r} is not known", refused=True)
+            asked.note(f"the resource {name!r} is not known{meant(name, _RESOURCES)}", refused=True)
 
 
 def _select(asked: Asked, text: str) -> None:
@@ -60,7 +65,7 @@ def _select(asked: Asked, text: str) -> None:
     if "ompthreads" in found:
         asked.environment.setdefault("OMP_NUM_THREADS", found.pop("ompthreads"))
     for name in found:
-        asked.note(f"{name!r} of a chunk is not known", refused=True)
+        asked.note(f"{name!r} of a chunk is not known{meant(name, _OF_A_CHUNK)}", refused=True)
 
 
 def _nodes(asked: Asked, text: str) -> None:

@@ -14,9 +14,11 @@ import msgspec
 from msgspec import inspect
 
 from argosy.model import InvalidInput
+from argosy.model.choices import listed
 
-from .. import native, optional
+from .. import optional
 from ..contract import Note
+from ..faults import invalid
 from ..native import Description
 from .document import INDEX
 from .plan import Value
@@ -45,7 +47,7 @@ class Template:
                 return optional.convert(tree)[0]
             return msgspec.convert(tree, Description)
         except msgspec.ValidationError as error:
-            found = native.invalid(error)
+            found = invalid(error, Description)
         except InvalidInput as error:
             found = error
         shown = told(values)
@@ -99,7 +101,7 @@ class Template:
         pieces = list(_pieces(text))
         for name in (piece[1] for piece in pieces if piece[0]):
             if name not in self._names:
-                known = ", ".join(sorted(self._names))
+                known = listed(sorted(self._names), name)
                 raise InvalidInput(
                     f"there is no parameter {name}; there are {known}. For the text itself write {{{{{{{{{name}}}}}",
                     element=at,

@@ -2,6 +2,7 @@
 
 from argosy.model.errors import InvalidInput
 
+from ..choices import listed
 from .arc_rest import ARC_REST
 from .bes import BES
 from .contract import Case, Facts, InformationModel, Projected, Table
@@ -22,7 +23,10 @@ def information_model(name: str) -> InformationModel:
     """The model of this name. Raises InvalidInput naming those that there are."""
     found = MODELS.get(name.lower())
     if found is None:
-        raise InvalidInput(f"there is no information model {name!r}; there are {', '.join(MODELS)}", element="model")
+        raise InvalidInput(
+            f"there is no information model {name!r}; there are {listed(MODELS, name)}",
+            element="model",
+        )
     return found
 
 

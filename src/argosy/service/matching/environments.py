@@ -10,6 +10,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
 from argosy.model import EnvironmentRequest, InvalidInput, RuntimeEnvironment
+from argosy.model.choices import listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +61,12 @@ def pick(requests: Sequence[EnvironmentRequest], available: Sequence[RuntimeEnvi
         unmet: Unmet | None = None
         if best is None:
             versions = sorted((one.version for one in available if one.name == request.name), key=Version)
-            unmet = (
-                Unmet(f"{element}.version", f"{request.name} is there in {', '.join(versions)}, not {request.version}")
-                if versions
-                else Unmet(f"{element}.name", f"the environment {request.name!r} is not there{_others(available)}")
-            )
+            if versions:
+                words = f"{request.name} is there in {', '.join(versions)}, not {request.version}"
+                unmet = Unmet(f"{element}.version", words)
+            else:
+                words = f"the environment {request.name!r} is not there; {_others(request.name, available)}"
+                unmet = Unmet(f"{element}.name", words)
         elif best.container is not None and container is not None:
             unmet = Unmet(f"{element}.name", f"{best.id} and {container} are containers; a job runs in one")
         else:
@@ -79,9 +81,9 @@ def pick(requests: Sequence[EnvironmentRequest], available: Sequence[RuntimeEnvi
     return Picked(tuple(ids), tuple(left_out))
 
 
-def _others(available: Sequence[RuntimeEnvironment]) -> str:
+def _others(name: str, available: Sequence[RuntimeEnvironment]) -> str:
     names = list(dict.fromkeys(one.name for one in available))
-    return f"; there are {', '.join(names)}" if names else "; there are none"
+    return f"there are {listed(names, name)}" if names else "there are none"
 
 
 def _best(request: EnvironmentRequest, available: Iterable[RuntimeEnvironment]) -> RuntimeEnvironment | None:
@@ -96,10 +98,11 @@ def _wrong(request: EnvironmentRequest, environment: RuntimeEnvironment, element
         at = f"{element}.parameters.{name}"
         parameter = known.get(name)
         if parameter is None:
-            there_are = f"there are {', '.join(known)}" if known else "it has none"
+            there_are = f"there are {listed(known, name)}" if known else "it has none"
             return Unmet(at, f"{environment.id} has no parameter {name!r}; {there_are}")
         if parameter.allowed and value not in parameter.allowed:
-            return Unmet(at, f"{name} of {environment.id} is one of {', '.join(parameter.allowed)}, not {value!r}")
+            words = f"{name} of {environment.id} is not {value!r}, but one of {listed(parameter.allowed, value)}"
+            return Unmet(at, words)
         if "\0" in value:
             return Unmet(at, f"{name} of {environment.id} cannot hold a NUL")
     for parameter in environment.parameters:

@@ -30,6 +30,7 @@ from argosy.model import (
     RuntimeEnvironment,
     Share,
 )
+from argosy.model.choices import listed
 
 from .environments import Unmet, pick
 
@@ -327,13 +328,15 @@ def _unknown(needed: Requirements, candidates: Sequence[Candidate]) -> InvalidIn
     if needed.resource is not None:
         here = [candidate.name for candidate in candidates if candidate.resource == needed.resource]
         if not here:
-            known = ", ".join(dict.fromkeys(candidate.resource for candidate in candidates))
+            known = listed(dict.fromkeys(candidate.resource for candidate in candidates), needed.resource)
             return InvalidInput(f"there is no resource {needed.resource!r} here; there are {known}", element="share")
         known = ", ".join(here)
         if needed.queue is not None:
+            known = listed(here, f"{needed.resource}/{needed.queue}")
             return InvalidInput(f"{needed.resource} has no queue {needed.queue!r}; there are {known}", element="share")
         return InvalidInput(f"name a queue of {needed.resource}; there are {known}", element="share")
-    known = ", ".join(candidate.name for candidate in candidates)
+    names = [candidate.name for candidate in candidates]
+    known = ", ".join(names)
     if needed.among:
         return InvalidInput(f"none of these is here; there are {known}", element="resources.candidates")
     return InvalidInput(f"name a share; there are {known}", element="share")
