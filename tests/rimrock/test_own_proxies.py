@@ -35,6 +35,7 @@ pytestmark = [pytest.mark.slurm, pytest.mark.ssh, pytest.mark.timeout(120)]
 A, B = USERS
 ALICE, BOB = (f"/O=Grid/OU=argosy/CN={name} Example" for name in ("Alice", "Bob"))
 SERVICE, SERVICES = "/O=Grid/OU=argosy/CN=The Service", "services.example.org"
+LENT = "lent.example.org"
 
 
 class OwnSite(Site):
@@ -131,8 +132,15 @@ def own(grid: SimpleCA, slurm: None, sshd: Sshd, accounts: None) -> Iterator[Own
                 credential = "service"
                 preference = 1
                 poll = 1
+                [resources.lending]
+                type = "slurm"
+                url = "{gsissh.url}"
+                ssh_config = "{gsissh.config}"
+                delegate = true
+                preference = 1
+                poll = 1
                 [endpoints.rimrock]
-                hosts = {{ "{HOST}" = "zeus", "{SERVICES}" = "everybodys" }}
+                hosts = {{ "{HOST}" = "zeus", "{SERVICES}" = "everybodys", "{LENT}" = "lending" }}
                 timeout = 8
                 process_timeout = 5
                 """
@@ -196,6 +204,17 @@ def test_a_command_is_its_senders_own(own: OwnSite) -> None:
     for user, account in (("alice", A), ("bob", B)):
         answered = own.ask("POST", "/api/process", {"host": HOST, "command": "whoami; pwd"}, proxy=own.header(user))
         assert answered.json["standard_output"] == f"{account}\n{pwd.getpwnam(account).pw_dir}\n", answered
+
+
+def test_a_proxy_is_delegated_to_the_host_that_is_to_have_one(own: OwnSite) -> None:
+    if not own.gsissh.real:
+        pytest.skip("there is no GSI-OpenSSH, and its stand-in does not delegate: make check-gsissh")
+    command = 'grid-proxy-info -identity -file "$X509_USER_PROXY"; stat -c "%U %a" "$X509_USER_PROXY"'
+    for user, name, account in (("alice", ALICE, A), ("bob", BOB, B)):
+        answered = own.ask("POST", "/api/process", {"host": LENT, "command": command}, proxy=own.header(user))
+        assert answered.json["standard_output"] == f"{name}\n{account} 600\n", answered
+        answered = own.ask("POST", "/api/process", {"host": HOST, "command": command}, proxy=own.header(user))
+        assert answered.json["standard_output"] == "", answered
 
 
 def test_who_has_no_account_there_is_told_so_and_keeps_up_nobody(own: OwnSite) -> None:

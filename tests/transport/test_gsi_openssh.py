@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,8 +20,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from argosy.model import Command, Unavailable
+from argosy.service.owners.logins import VARIABLES
 from argosy.transport import Transport
-from argosy.transport.gsissh import GSISSHTransport
+from argosy.transport.gsissh import Credential, GSISSHTransport
 from argosy.transport.shell.backoff import LoginRefused
 from tests.servers.accounts import USERS
 from tests.servers.gsissh import Gsissh, certify, install, installed
@@ -57,8 +58,10 @@ def strangers(tmp_path_factory: pytest.TempPathFactory) -> SimpleCA:
 
 
 @asynccontextmanager
-async def to(gsissh: Gsissh, url: str | None = None, *, delegate: bool = False) -> AsyncIterator[Transport]:
-    transport = GSISSHTransport(url or gsissh.url, config=gsissh.config, delegate=delegate)
+async def to(
+    gsissh: Gsissh, url: str | None = None, *, credential: Credential | None = None, delegate: bool = False
+) -> AsyncIterator[Transport]:
+    transport = GSISSHTransport(url or gsissh.url, config=gsissh.config, credential=credential, delegate=delegate)
     try:
         yield transport
     finally:
@@ -215,6 +218,41 @@ async def test_a_certificate_that_was_revoked(host: tuple[Sshd, Gsissh]) -> None
         said = await refusal(gsissh)
     assert "there does not let you in: " in said
     assert "revoked" in said
+
+
+class Lent(Credential):
+    """A proxy's file, as the service lends it."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    @asynccontextmanager
+    async def lent(self) -> AsyncIterator[Mapping[str, str]]:
+        yield dict.fromkeys(VARIABLES, str(self._file))
+
+    async def check(self) -> None:
+        pass
+
+
+async def test_an_owners_bad_proxy_lets_nobody_else_in(
+    host: tuple[Sshd, Gsissh], accounts: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The library looks for certificates in several places; this one is the service's own.
+    _, gsissh = host
+    certify(gsissh.grid, "service", "service.example.org")
+    (gsissh.directory / "gridmap").write_text(f'"{ALICE}" {A}\n"/O=Grid/OU=argosy/CN=service.example.org" {B}\n')
+    monkeypatch.delenv("X509_USER_PROXY")
+    monkeypatch.setenv("X509_USER_CERT", f"{gsissh.grid.path}/service.cert")
+    monkeypatch.setenv("X509_USER_KEY", f"{gsissh.grid.path}/service.key")
+    async with to(gsissh) as transport:
+        assert await prints(transport, "whoami") == f"{B}\n"
+    (tmp_path / "empty").touch(mode=0o600)
+    for bad in ("nosuch", "empty"):
+        async with to(gsissh, credential=Lent(tmp_path / bad)) as transport:
+            with pytest.raises(LoginRefused, match="Valid credentials could not be found"):
+                await transport.run(Command(("true",)), timeout=30)
+    async with to(gsissh, credential=Lent(gsissh.proxy("alice", tmp_path / "good"))) as transport:
+        assert await prints(transport, "whoami") == f"{A}\n"
 
 
 # -- the proxy there, and afterwards ----------------------------------------------------------------------------------

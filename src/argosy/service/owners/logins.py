@@ -22,7 +22,7 @@ from argosy.transport.gsissh import Credential
 from .whose import taken_apart
 
 #: gsissh looks for a proxy, and where that is not good for a certificate: all of it is the same file.
-_VARIABLES = ("X509_USER_PROXY", "X509_USER_CERT", "X509_USER_KEY")
+VARIABLES = ("X509_USER_PROXY", "X509_USER_CERT", "X509_USER_KEY")
 
 
 class Logins:
@@ -53,7 +53,7 @@ class Logins:
         file = self._directory / name
         await asyncio.to_thread(_write, file, pem)
         try:
-            yield dict.fromkeys(_VARIABLES, str(file))
+            yield dict.fromkeys(VARIABLES, str(file))
         finally:
             file.unlink(missing_ok=True)
 
