@@ -98,3 +98,44 @@ def test_what_is_known_is_told() -> None:
     assert [child.text for child in record.findall(urf.NS + "Host")] == ["n01.example.org"]
     assert [one.text for one in record.iter(urf.NS + "LocalJobId")] == ["4711"]
     assert [one.text for one in record.iter(urf.NS + "GlobalUserName")] == ["/DC=org/CN=Alice"]
+
+
+#: What GFD.98's schema and its words have something against, done to a record that is good.
+BROKEN = [
+    ("<urf:Status>Completed</urf:Status>", ""),
+    ("<urf:Status>Completed</urf:Status>", "<urf:Status>Done</urf:Status>"),
+    ("<urf:Status>Completed</urf:Status>", "<Status>Completed</Status>"),
+    ("<urf:GlobalJobId>", "<urf:LocalJobId>x</urf:LocalJobId><urf:GlobalJobId>"),
+    ("<urf:JobIdentity>", "<urf:JobIdentity>x"),
+    (' urf:recordId="', ' recordId="'),
+    (' urf:recordId="urn', ' urf:recordId=" urn'),
+    ("<urf:WallDuration>", "<urf:WallDuration>P"),
+    ("</urf:WallDuration>", "</urf:WallDuration><urf:WallDuration>PT1S</urf:WallDuration>"),
+    ("</urf:CpuDuration>", "</urf:CpuDuration><urf:CpuDuration>PT1S</urf:CpuDuration>"),
+    ("</urf:Queue>", "</urf:Queue><urf:Queue>other</urf:Queue>"),
+    ("</urf:NodeCount>", "</urf:NodeCount><urf:NodeCount>3</urf:NodeCount>"),
+    ("<urf:NodeCount>2", "<urf:NodeCount>0"),
+    ('urf:storageUnit="B"', 'urf:storageUnit="TB"'),
+    ('urf:primary="true"', 'urf:primary="yes"'),
+    ('urf:type="submitted"', 'urf:type="created"'),
+    ("<urf:EndTime>1970-01-01T00", "<urf:EndTime>1970-13-01T00"),
+    ("<urf:EndTime>1970-01-01T00", "<urf:EndTime>1970-01-01T25"),
+    ("<urf:MachineName>cluster", "<urf:MachineName>" + "c" * 256),
+    ("<urf:MachineName>cluster", "<urf:MachineName>my_cluster"),
+    ("<urf:Queue>debug", "<urf:Queue><urf:Host>a1</urf:Host>"),
+    ("<urf:JobName>", "<urf:JobName urf:colour='red'>"),
+]
+
+
+@pytest.mark.parametrize(("good", "bad"), BROKEN)
+def test_the_content_model_sees_what_is_wrong(good: str, bad: str) -> None:
+    one = UsageRecord(
+        7, "0" * 32, 0, "/DC=org/CN=Alice", "project", "sort", "cluster", "debug", "4711", "finished", 3,
+        0.0, 1.0, 2.5, 12.75, 13.0, 2, 4, 8, 20.25, 10.25, 82.0, 1024, ("n01.example.org",),
+    )  # fmt: skip
+    root = document([one])
+    urf.check(root)
+    text = etree.tostring(root).decode()
+    assert good in text
+    with pytest.raises((AssertionError, LookupError, StopIteration)):
+        urf.check(etree.fromstring(text.replace(good, bad, 1)))
