@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -322,6 +322,17 @@ async def test_few_logins_are_enough(own: tuple[Sshd, Gsissh]) -> None:
         assert (server.directory / "log").read_text().count("Accepted ") <= 4
         await one.close()
         assert (await other.run(TRUE, timeout=20)).returncode == 0
+
+
+async def test_many_owners_at_once_are_not_too_many_for_the_host(own: tuple[Sshd, Gsissh], proxy: Path) -> None:
+    server, gsissh = own
+    server.stop()
+    server.options["MaxStartups"] = "10:100:10"
+    server.start()
+    async with AsyncExitStack() as stack:
+        owners = [await stack.enter_async_context(to(gsissh, Lent(lambda: proxy))) for _ in range(24)]
+        answers = await asyncio.gather(*(transport.run(TRUE, timeout=50) for transport in owners))
+        assert {answer.returncode for answer in answers} == {0}
 
 
 async def test_what_login_shells_print_is_no_output(own: tuple[Sshd, Gsissh], tmp_path: Path) -> None:

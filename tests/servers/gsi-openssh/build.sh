@@ -1,6 +1,7 @@
 #!/bin/bash
 # Make GSI-OpenSSH's gsissh and gsisshd, which Debian does not have, of what it has: OpenSSH with the patch for key
 # exchange by GSS-API, and the grid's GSS-API library. Takes about a minute; does nothing where they are there already.
+# Tried with OpenSSH 9.2p1, Debian 12's; with another one it says so where there is not what it looks for.
 # usage: build.sh PREFIX (becomes PREFIX/bin/gsissh and PREFIX/sbin/gsisshd); needs root for the packages.
 set -euo pipefail
 prefix=${1:?usage: build.sh PREFIX}
@@ -29,8 +30,7 @@ apt=(-o "Dir::Etc::SourceList=/dev/null" -o "Dir::Etc::SourceParts=$work/sources
     -o "APT::Sandbox::User=root")
 apt-get "${apt[@]}" update -qq >&2
 cd "$work"
-version=$(dpkg-query -W -f '${source:Version}' openssh-client 2>/dev/null || true)
-apt-get "${apt[@]}" source -qq "openssh${version:+=$version}" >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
+apt-get "${apt[@]}" source -qq openssh >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
 cd openssh-*/
 
 # Each of these must find its line.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Hashable
 
 from argosy.model import Unavailable
 from argosy.transport.shell.connection import DIAL_TIMEOUT, Connection, SessionT
@@ -18,14 +19,28 @@ from .words import failure
 
 #: Each is a login there, and costs a handshake; half of them at the most watch directories.
 _CHANNELS = 4
+#: So many logins to one host are under way at once, whomever they are for: sshd turns some away beyond 10 unless its
+#: MaxStartups says otherwise.
+_AT_ONCE = 8
 #: How long a process that was killed is waited for, in seconds.
 _GONE = 5.0
 #: How old the word may be that the credential is good, in seconds.
 _LOOK = 1.0
 
 
+_doors: weakref.WeakKeyDictionary[
+    asyncio.AbstractEventLoop, weakref.WeakValueDictionary[Hashable, asyncio.Semaphore]
+] = weakref.WeakKeyDictionary()
+
+
+def _door(target: Target) -> asyncio.Semaphore:
+    """The one to this host in the running loop, whoever goes through it."""
+    here = _doors.setdefault(asyncio.get_running_loop(), weakref.WeakValueDictionary())
+    return here.setdefault((target.host, target.port, target.config), asyncio.Semaphore(_AT_ONCE))
+
+
 class GSISSHConnection(Connection):
-    """Logins one after the other: while one is being tried nobody tries another."""
+    """Logins one after the other: while one is being tried nobody tries another with the same credential."""
 
     def __init__(self, target: Target, credential: Credential | None, *, delegate: bool) -> None:
         super().__init__(str(target), PROGRAM, _CHANNELS)
@@ -33,6 +48,7 @@ class GSISSHConnection(Connection):
         self._credential = credential
         self._delegate = delegate
         self._turn = asyncio.Lock()
+        self._door = _door(target)
         self._failure: Unavailable | None = None
         self._children: set[Child] = set()
         self._closed = False
@@ -76,7 +92,8 @@ class GSISSHConnection(Connection):
         if (wait := self._backoff.wait()) > 0:
             await asyncio.sleep(wait)
         try:
-            session = await self._start(line, factory, credential)
+            async with self._door:
+                session = await self._start(line, factory, credential)
         except Unavailable as error:
             self._failure = error
             self._backoff.failed(error)
