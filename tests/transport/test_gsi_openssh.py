@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from argosy.model import Command, Unavailable
 from argosy.service.owners.logins import VARIABLES
@@ -205,6 +211,24 @@ async def test_kinds_of_proxies(host: tuple[Sshd, Gsissh], kind: str) -> None:
     file.write_bytes(gsissh.grid.proxy(kind, user="alice"))
     async with to(gsissh) as transport:
         assert await prints(transport, "echo x") == "x\n"
+
+
+async def test_a_proxy_with_attributes_and_its_key_in_the_older_form(host: tuple[Sshd, Gsissh]) -> None:
+    _, gsissh = host
+    grid, file = gsissh.grid, Path(os.environ["X509_USER_PROXY"])
+    certify(grid, "voms", "voms.example.org")
+    file.unlink()
+    grid.run(
+        "voms-proxy-fake", "-rfc", "-cert", grid.path / "alice.cert", "-key", grid.path / "alice.key",
+        "-certdir", grid.certificates, "-hostcert", grid.path / "voms.cert", "-hostkey", grid.path / "voms.key",
+        "-voms", "labvo", "-uri", "localhost:15000", "-out", file, "-fqan", "/labvo/Role=NULL/Capability=NULL",
+    )  # fmt: skip
+    first, key, rest = re.split(r"(-----BEGIN (?:RSA )?PRIVATE KEY[^!]*?PRIVATE KEY-----\n)", file.read_text())
+    for form in (PrivateFormat.TraditionalOpenSSL, PrivateFormat.PKCS8):
+        pem = load_pem_private_key(key.encode(), None).private_bytes(Encoding.PEM, form, NoEncryption()).decode()
+        file.write_text(first + pem + rest)
+        async with to(gsissh) as transport:
+            assert await prints(transport, "echo x") == "x\n"
 
 
 async def test_a_certificate_that_was_revoked(host: tuple[Sshd, Gsissh]) -> None:
