@@ -10,7 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from argosy.identity.members import Names
-from argosy.model import ActivityDescription, InvalidInput, JobAttributes, JobSpec, NotAllowed, ResourceSpecV1, Share
+from argosy.model import (
+    ActivityDescription,
+    EnvironmentParameter,
+    EnvironmentRequest,
+    InvalidInput,
+    JobAttributes,
+    JobSpec,
+    NotAllowed,
+    ResourceSpecV1,
+    RuntimeEnvironment,
+    Share,
+)
 from argosy.service.matching.verdicts import (
     Candidate,
     Fit,
@@ -102,6 +113,29 @@ def test_the_nearest_miss_is_told() -> None:
     with pytest.raises(InvalidInput, match=r"the nearest: slurm/big has at most 2 nodes") as caught:
         routed(wish(node_count=5, gpu_cores_per_process=1, minutes=90))
     assert caught.value.element == "resources.nodes"
+
+
+@pytest.mark.parametrize(
+    ("asked", "words", "element"),
+    [
+        (EnvironmentRequest("python", ">=3.10", {"threads": "3"}), "not '3', but one of 1, 2", "parameters.threads"),
+        (EnvironmentRequest("python", ">=3.10", {"thread": "1"}), "did you mean threads", "parameters.thread"),
+        (EnvironmentRequest("python", ">=4"), "python is there in 3.9, not >=4", "version"),
+        (EnvironmentRequest("pyhton"), "there are python; did you mean python", "name"),
+    ],
+)
+def test_the_nearest_has_more_of_what_is_asked_for(asked: EnvironmentRequest, words: str, element: str) -> None:
+    """A share that has the environment is nearer than those without it, whichever comes first."""
+    old = RuntimeEnvironment("python", "3.9")
+    new = RuntimeEnvironment("python", "3.11", parameters=(EnvironmentParameter("threads", "T", "1", "", ("1", "2")),))
+    shares = [
+        Candidate("bare", DEBUG),
+        Candidate("local", DEBUG, environments=(old,)),
+        Candidate("slurm", DEBUG, environments=(new,)),
+    ]
+    with pytest.raises(InvalidInput, match=f"the nearest: .*{words}") as caught:
+        routed(wish(more={"environments": [asked]}), shares)
+    assert caught.value.element == f"environments[0].{element}"
 
 
 def test_shares_are_written_with_a_slash() -> None:

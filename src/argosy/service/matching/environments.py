@@ -23,10 +23,15 @@ class Picked:
 
 @dataclass(frozen=True, slots=True)
 class Unmet:
-    """A request that cannot be met: which element, and why."""
+    """A request that cannot be met: which element, and why.
+
+    `far` tells how far from it what is there is: 3 where there is nothing, 2 where there are other environments, 1
+    where there are other versions of it, 0 where what was asked of it is wrong.
+    """
 
     element: str
     words: str
+    far: int = 0
 
 
 @lru_cache(maxsize=1000)
@@ -63,10 +68,10 @@ def pick(requests: Sequence[EnvironmentRequest], available: Sequence[RuntimeEnvi
             versions = sorted((one.version for one in available if one.name == request.name), key=Version)
             if versions:
                 words = f"{request.name} is there in {', '.join(versions)}, not {request.version}"
-                unmet = Unmet(f"{element}.version", words)
+                unmet = Unmet(f"{element}.version", words, far=1)
             else:
                 words = f"the environment {request.name!r} is not there; {_others(request.name, available)}"
-                unmet = Unmet(f"{element}.name", words)
+                unmet = Unmet(f"{element}.name", words, far=2 if available else 3)
         elif best.container is not None and container is not None:
             unmet = Unmet(f"{element}.name", f"{best.id} and {container} are containers; a job runs in one")
         else:

@@ -183,6 +183,8 @@ class Verdict:
     environments: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     problems: int = 0
+    far: int = 0
+    """As `Unmet.far`."""
     denied: bool = False
     queue: str | None = None
 
@@ -265,7 +267,7 @@ def judge(needed: Requirements, candidate: Candidate, who: Who) -> Verdict:
         answer = pick(needed.requests(), candidate.environments)
         if isinstance(answer, Unmet):
             words = f"{candidate.name}: {answer.words}"
-            return Verdict(candidate, Fit.NEVER, words, answer.element, problems=1)
+            return Verdict(candidate, Fit.NEVER, words, answer.element, problems=1, far=answer.far)
         chosen, left_out = answer.ids, answer.left_out
     queue = needed.queue if needed.queue is not None else candidate.queue
     share = candidate.share
@@ -296,7 +298,7 @@ def expected_wait(needed: Requirements, candidate: Candidate, given: Given) -> f
 
 def refusal(needed: Requirements, verdicts: Sequence[Verdict]) -> ArgosyError:
     """Why nothing can ever take the job, in the words of the nearest miss."""
-    nearest = min(verdicts, key=lambda verdict: (verdict.problems, verdict.candidate.standing))
+    nearest = min(verdicts, key=lambda verdict: (verdict.problems, verdict.far, verdict.candidate.standing))
     words = nearest.words
     if len(verdicts) > 1:
         words = f"nothing here can ever take it; the nearest: {words}"
