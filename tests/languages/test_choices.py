@@ -88,6 +88,12 @@ def test_in_jsdl(strict: bool) -> None:
         check(registry.language("jsdl").parse(definition(posix("<jsdl-posix:WorkDirectory/>")), strict=False))
 
 
+def test_prefixes_do_not_make_names_alike() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        check(registry.language("jsdl").parse(definition(posix("<jsdl-posix:DryRun/>")), strict=False))
+    assert "did you mean" not in caught.value.message
+
+
 def test_in_jsdl_by_its_schema() -> None:
     name = "<jsdl:CPUArchitecture><jsdl:CPUArchitectureName>x86_63</jsdl:CPUArchitectureName></jsdl:CPUArchitecture>"
     with pytest.raises(InvalidInput, match=r"'x86_63' is none of sparc, .*; did you mean x86_64"):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from lxml import etree
 
-from argosy.model.choices import meant, none_of
+from argosy.model.choices import nearest, none_of
 
 from ..contract import Note, NotValid, Support
 from .grammar import GRAMMAR, Form
@@ -81,7 +81,7 @@ class Reading:
             return
         entry = understood().get(name)
         if entry is None:
-            self.note(element, f"there is no {name} in JSDL{meant(name, understood())}", refused=True)
+            self.note(element, f"there is no {name} in JSDL{_meant(name)}", refused=True)
         elif entry.support is Support.UNSUPPORTED:
             self.note(element, entry.meaning, refused=True)
         else:
@@ -137,6 +137,16 @@ def trimmed(text: str) -> str:
     if "\n" in text[:left] or "\n" in text[right:] or "\r" in text[:left] + text[right:]:
         return text.strip()
     return text
+
+
+def _meant(name: str) -> str:
+    """Which element may have been meant. Only names are compared: what prefixes have in common says nothing."""
+    prefix, _, plain = name.rpartition(":")
+    known: dict[str, str] = {}
+    for one in sorted(understood(), key=lambda one: not one.startswith(prefix + ":")):
+        known.setdefault(one.rpartition(":")[2], one)
+    near = nearest(plain, known)
+    return "" if near is None else f"; did you mean {known[near]}?"
 
 
 def wrong(element: etree._Element, message: str) -> NotValid:
