@@ -126,12 +126,13 @@ async def told_service(
     staging: Staging | None = None,
     credentials: FindCredentials = no_credentials,
     limits: Limits | None = None,
+    store_fault: Callable[[str], None] | None = None,
     **policy: float,
 ) -> AsyncIterator[tuple[ExecutionService, ToldDriver]]:
     driver = driver or ToldDriver()
     times = {"retry_first": 0.01, "retry_most": 0.05} | policy
     service = ExecutionService(
-        SQLiteStore(directory / "argosy.db"),
+        SQLiteStore(directory / "argosy.db", fault=store_fault),
         str(directory / "sessions"),
         {"told": Resource("told", driver)},
         ServicePolicy(**times),

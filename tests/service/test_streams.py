@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
+import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from argosy.endpoints.rest.waiting import changed
 from argosy.executors.contract import Report
+from argosy.languages.native import Description
 from argosy.model import ActivityState, Outcome, Phase
 from argosy.service.activities.streams import Streams
-from argosy.store import Activity, Event
+from argosy.service.contract import CreateRequest
+from argosy.service.service import ExecutionService
+from argosy.store import Activity, Created, Event
 from tests.service.driving import ALICE, create, record, told_service, until
 
 pytestmark = pytest.mark.anyio
@@ -51,11 +58,100 @@ async def test_what_ends_while_it_is_read_is_told_before_the_stream_ends(tmp_pat
                 await driver.end(id)
 
         streams = Streams(_Meanwhile(service._store, end))
-        streams.start()
+        await streams.start()
         told = [event async for events in streams.follow(ALICE.name, [id], 0) for event in events]
         streams.stop()
         assert told[-1].state is ActivityState.FINISHED
         assert told == await service.events(ALICE, id)
+
+
+class _Halt:
+    """Has the store's writer stop at a point once more events are on the disk than before, until it may go on."""
+
+    def __init__(self, database: Path) -> None:
+        self._database = database
+        self._point, self._seq = "", 0
+        self._there, self._free = threading.Event(), threading.Event()
+
+    def __call__(self, point: str) -> None:
+        if point == self._point and not self._there.is_set() and self.more > 0:
+            self._there.set()
+            assert self._free.wait(20)
+
+    @property
+    def more(self) -> int:
+        """How many events there are now that were not there before."""
+        return self._last() - self._seq
+
+    def _last(self) -> int:
+        with contextlib.closing(sqlite3.connect(self._database)) as db:
+            return int(db.execute("SELECT max(seq) FROM event").fetchone()[0])
+
+    @asynccontextmanager
+    async def at(self, point: str, cause: Awaitable[None]) -> AsyncIterator[None]:
+        self._point, self._seq = point, self._last()
+        causing = asyncio.ensure_future(cause)
+        try:
+            assert await asyncio.to_thread(self._there.wait, 20)
+            yield
+        finally:
+            self._free.set()
+            await causing
+
+
+@asynccontextmanager
+async def _statuses_when_told(
+    service: ExecutionService,
+) -> AsyncIterator[list[tuple[str, ActivityState, ActivityState]]]:
+    """Of each event in ALICE's stream: whose it is, its state, and what a status asked for then says."""
+    told: list[tuple[str, ActivityState, ActivityState]] = []
+
+    async def follow() -> None:
+        async for events in service.stream(ALICE, [], after=0):
+            for event in events:
+                now = await record(service, event.activity)
+                told.append((event.activity, event.state, now.state))
+
+    following = asyncio.create_task(follow())
+    try:
+        yield told
+    finally:
+        following.cancel()
+        await asyncio.wait([following])
+
+
+async def test_nobody_is_told_what_the_status_does_not_show_yet(tmp_path: Path) -> None:
+    """The end is on the disk, where a follower reads, before the service itself knows that."""
+    halt = _Halt(tmp_path / "argosy.db")
+    async with told_service(tmp_path, store_fault=halt) as (service, driver):
+        id = await create(service)
+        await until(lambda: driver.submitted)
+        before = len(await service.events(ALICE, id))
+        async with halt.at("after-commit", driver.end(id)), _statuses_when_told(service) as told:
+            assert len(await service.events(ALICE, id)) > before, "it is on the disk"
+            await until(lambda: len(told) == before)
+            assert not any(state.final for _, state, _ in told)
+        async with _statuses_when_told(service) as told:
+            await until(lambda: told and told[-1][1:] == (ActivityState.FINISHED, ActivityState.FINISHED))
+
+
+async def test_the_status_shows_what_was_told_though_the_rest_is_being_recorded(tmp_path: Path) -> None:
+    """So many changes take several transactions, and followers are told after the first: of 512, as a rule."""
+    halt = _Halt(tmp_path / "argosy.db")
+    async with told_service(tmp_path, store_fault=halt) as (service, driver):
+        made = await service.create(ALICE, [CreateRequest(Description(executable="/bin/true"))] * 600)
+        ids = [one.activity.id for one in made if isinstance(one, Created)]
+        assert len(ids) == 600
+        await until(lambda: len(driver.submitted) == 600)
+        async with _statuses_when_told(service) as told:
+            await until(lambda: {id for id, state, _ in told if state.in_lrms} == set(ids))
+            told.clear()
+            async with halt.at("before-commit", driver.end(*ids)):
+                await until(lambda: len(told) == halt.more > 0)
+                last = {id: (state, now) for id, state, now in told}
+                assert all(state == now for state, now in last.values())
+            await until(lambda: sum(state.final for _, state, _ in told) == 600)
+            assert all(now.final for _, state, now in told if state.final)
 
 
 async def test_a_restarted_activity_is_followed_to_its_new_end(tmp_path: Path) -> None:

@@ -91,6 +91,7 @@ class Follower:
             self._final.add(event.activity)
             self._look_at.set()
         else:
+            self._final.discard(event.activity)  # it was restarted
             await self._changed(event)
 
     async def _look(self) -> None:
@@ -106,6 +107,11 @@ class Follower:
             try:
                 for begin in range(0, len(ids), _AT_ONCE):
                     await self._ask(ids[begin : begin + _AT_ONCE])
+                if final & self.open:
+                    # The service is behind what it has told.
+                    self._final |= final & self.open
+                    await asyncio.sleep(_FIRST_PAUSE)
+                    self._look_at.set()
             except ArgosyError as error:
                 log.warning("the service cannot be asked: %s", error)
                 self._final |= final

@@ -193,7 +193,7 @@ class ExecutionService(
             await self._store.retire_all()
         await self._admission.open()
         self._engine.start()
-        self._streams.start()
+        await self._streams.start()
         self._changes.start()
         await self.sender.start()
         self._offering.start()

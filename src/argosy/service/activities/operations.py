@@ -177,7 +177,7 @@ class ActivityOperations(Operations):
         """
         all_of_them = demand(caller, operation) is Reach.ANY
         self._check_vector(ids)
-        live = {id: held.record for id in ids if (held := self._engine.get(id)) is not None}
+        live = {id: record for id in ids if (record := self._engine.record(id)) is not None}
         stored = [id for id in ids if id not in live]
         known = {**live, **(await self._store.get(stored) if stored else {})}
         answers: list[Activity | ArgosyError] = []

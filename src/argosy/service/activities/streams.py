@@ -22,16 +22,22 @@ class _Follower:
 
 
 class Streams:
-    """Wakes followers when something is recorded that concerns them; what it was they read from the store."""
+    """Wakes followers when something is recorded that concerns them; what it was they read from the store.
+
+    They are given nothing that the store has not told of yet: who reads an event and asks for the activity's status is
+    to be answered with no older one.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._followers: set[_Follower] = set()
         self._stopped = False
         self._unsubscribe: Callable[[], None] | None = None
+        self._told = 0
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Begin to listen to the store."""
+        self._told = await self._store.last_seq()
         self._unsubscribe = self._store.subscribe(self._committed)
 
     def stop(self) -> None:
@@ -43,6 +49,7 @@ class Streams:
             follower.news.set()
 
     def _committed(self, events: Sequence[Event], activities: dict[str, Activity]) -> None:
+        self._told = max(self._told, events[-1].seq)
         if not self._followers:
             return
         owners = {activity.owner for activity in activities.values()}
@@ -81,13 +88,21 @@ class Streams:
     async def _read(self, follower: _Follower, last: int) -> list[Event]:
         if len(follower.ids) == 1:
             (id,) = follower.ids
-            return await self._store.events(id, after=last, limit=_PAGE)
+            return self._of_the_told(await self._store.events(id, after=last, limit=_PAGE))
         while True:
             events = await self._store.feed(follower.owner, after=last, limit=_PAGE)
-            chosen = [event for event in events if not follower.ids or event.activity in follower.ids]
+            chosen = [
+                event for event in self._of_the_told(events) if not follower.ids or event.activity in follower.ids
+            ]
             if chosen or len(events) < _PAGE:
                 return chosen
             last = events[-1].seq
+
+    def _of_the_told(self, events: list[Event]) -> list[Event]:
+        """Without those at the end that are recorded, and about to be told."""
+        if events and events[-1].seq > self._told:
+            return [event for event in events if event.seq <= self._told]
+        return events
 
     async def _unfinished(self, ids: Sequence[str]) -> set[str]:
         known = await self._store.get(ids) if ids else {}

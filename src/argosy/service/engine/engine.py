@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from argosy.model import ActivityDescription, Conflict, Unavailable, clock
@@ -28,11 +28,13 @@ _AGAIN = 1.0
 
 @dataclass(slots=True)
 class Live:
-    """An activity in this worker's hands. `record` is what is stored; `description` is kept until it is submitted."""
+    """An activity in this worker's hands. `record` is what is stored, and what is decided from; `told` what others have
+    been told of already, for the moments in which it is ahead. `description` is kept until it is submitted."""
 
     record: Activity
     needs: Needs
     description: ActivityDescription | None = None
+    told: Activity | None = None
     inbox: list[tuple[Happening, asyncio.Future[Activity] | None]] = field(default_factory=list)
     writing: bool = False
     tries: int = 0
@@ -78,13 +80,16 @@ class Engine:
         self._writer: asyncio.Task[None] | None = None
         self._recording = 0
         self._settling: set[asyncio.Task[None]] = set()
+        self._unsubscribe: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         """Begin to record."""
+        self._unsubscribe = self._store.subscribe(self._committed)
         self._writer = asyncio.create_task(self._write())
 
     async def stop(self) -> None:
         """Stop. What was not recorded is found out again by the next worker."""
+        self._unsubscribe()
         for live in self._lives.values():
             if live.timer is not None:
                 live.timer.cancel()
@@ -96,6 +101,13 @@ class Engine:
     def get(self, id: str) -> Live | None:
         """An activity that this worker has."""
         return self._lives.get(id)
+
+    def record(self, id: str) -> Activity | None:
+        """How an activity is that this worker has: never older than what a stream or a listing has told of it."""
+        live = self._lives.get(id)
+        if live is None:
+            return None
+        return live.told if live.told is not None and live.told.version > live.record.version else live.record
 
     def backlog(self) -> tuple[int, int]:
         """How many happenings wait to be decided on, and how many changes to be recorded or are."""
@@ -189,6 +201,12 @@ class Engine:
             for instruction in dict.fromkeys(draft.instructions):
                 self.perform(instruction, draft.live)
 
+    def _committed(self, events: Sequence[Event], records: Mapping[str, Activity]) -> None:
+        """Some of what is being recorded is, and followers read it now; the rest may take more transactions."""
+        for id, record in records.items():
+            if (live := self._lives.get(id)) is not None:
+                live.told = record
+
     async def _write(self) -> None:
         while True:
             await self._drafted.wait()
@@ -212,7 +230,7 @@ class Engine:
                 continue
             if live.record.native_id is None and result.native_id is not None:
                 self._fault("accepted")
-            live.record = result
+            live.record, live.told = result, None
             if result.state.final:
                 final.append(result)
                 self._drop(live)
