@@ -33,6 +33,7 @@ from argosy.service.matching.share_config import SharesConfig
 from argosy.service.service import ExecutionService
 from argosy.service.sweeps.contract import SweepRequest
 from argosy.service.sweeps.deciding import Become, EndActivities, Expand, Remove, Wait, next_step
+from argosy.service.sweeps.operations import _digest
 from argosy.store import Activity, Query, Sweep, SweepDocument, SweepQuery
 from tests.languages import documents as xml
 from tests.service.driving import ALICE, BOB, ToldDriver, create, routed_service, told_service, until
@@ -260,6 +261,30 @@ async def test_limits(tmp_path: Path) -> None:
             await created(service, 100, window=11)
         await created(service, 100)
         await submitted(service, driver, 5)
+
+
+async def test_where_its_jobs_go_can_be_said_beside_the_document(tmp_path: Path) -> None:
+    drivers = {"first": ToldDriver(), "second": ToldDriver()}
+    script = SweepDocument("script", False, b"#!/bin/sh\n#SBATCH --array=1-4\ntrue\n")
+    async with routed_service(tmp_path, drivers) as service:
+        for number, text in enumerate((script, document(4, description={"share": "first"}))):
+            made = (await service.create_sweep(ALICE, SweepRequest(text, Options(share="second", window=2)))).sweep
+            await submitted(service, drivers["second"], number * 4 + 2)
+            await drivers["second"].end(*drivers["second"].submitted)
+            await submitted(service, drivers["second"], number * 4 + 4)
+            await drivers["second"].end(*drivers["second"].submitted)
+            assert (await service.sweep(ALICE, made.id, wait=10)).sweep.share == "second"
+        assert drivers["first"].submitted == []
+        with pytest.raises(InvalidInput, match="did you mean second") as caught:
+            await service.create_sweep(ALICE, SweepRequest(script, Options(share="secnd")))
+        assert caught.value.element == "share"
+
+
+def test_who_repeats_a_sweep_is_known_as_before() -> None:
+    """The digest is recorded, and compared with those of later versions."""
+    known = _digest(SweepRequest(SweepDocument("json", True, b"{}"), Options("n", 3, None, False)))
+    assert known.hex() == "db84e471eb65d4bd1164faf57186a4362cf9907538af2bdc6f786b482296a845"
+    assert known != _digest(SweepRequest(SweepDocument("json", True, b"{}"), Options("n", 3, None, False, "x")))
 
 
 async def test_a_drained_service_makes_no_more_jobs_and_goes_on_afterwards(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ async def test_every_field_comes_back(store: Store) -> None:
     fields: dict[str, Any] = {
         "next": 7, "refused": 1, "finished": 3, "nonzero": 2, "failed": 1, "terminated": 1, "name": "ö", "window": 5,
         "stop_after": 6, "reason": "because", "by": "bob", "purging": True, "final_at": 8.5, "expires": 9.5,
-        "worker": "w", "groups": ("g", "h"), "local_account": "ann", "proxy": "p",
+        "worker": "w", "groups": ("g", "h"), "local_account": "ann", "proxy": "p", "share": "s/q",
     }  # fmt: skip
     made = sweep(state=SweepState.FAILED, **fields)
     assert {name for name in Sweep.__dataclass_fields__ if name not in fields} == {

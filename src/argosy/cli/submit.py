@@ -185,8 +185,6 @@ def _submit_file(
     tell(parsed.notes)
     held = whole.held
     if parsed.expansion is not None and not each:
-        if share is not None:
-            raise click.UsageError("--to cannot be said beside a sweep; write it into the file, or add --each")
         assert spoken is not None
         with connect() as client:
             made = client.submit_sweep(
@@ -194,6 +192,7 @@ def _submit_file(
                 key=key,
                 media_type=spoken.media_types[0],
                 strict=strict,
+                share=share,
                 window=whole.window,
                 stop_after_failures=whole.stop_after_failures,
                 held=held,

@@ -113,6 +113,7 @@ class SweepMethods(ABC):
         media_type: str = "application/json",
         strict: bool = False,
         name: str | None = None,
+        share: str | None = None,
         window: int | None = None,
         stop_after_failures: int | None = None,
         held: bool = False,
@@ -122,7 +123,7 @@ class SweepMethods(ABC):
         A repeat with the same `key` answers with the first one. What is said here comes before what the document says.
         """
         params = {"strict": strict, "name": name, "window": window, "stop_after_failures": stop_after_failures}
-        return self._do(_submit(sweep, key, media_type, params | {"held": held}))
+        return self._do(_submit(sweep, key, media_type, params | {"share": share, "held": held}))
 
     def sweep(self, id: str) -> SweepDocument:
         """The sweep as it is now; `list` gives its activities."""
@@ -205,6 +206,7 @@ class AsyncSweepMethods(ABC):
         media_type: str = "application/json",
         strict: bool = False,
         name: str | None = None,
+        share: str | None = None,
         window: int | None = None,
         stop_after_failures: int | None = None,
         held: bool = False,
@@ -214,7 +216,7 @@ class AsyncSweepMethods(ABC):
         A repeat with the same `key` answers with the first one. What is said here comes before what the document says.
         """
         params = {"strict": strict, "name": name, "window": window, "stop_after_failures": stop_after_failures}
-        return await self._do(_submit(sweep, key, media_type, params | {"held": held}))
+        return await self._do(_submit(sweep, key, media_type, params | {"share": share, "held": held}))
 
     async def sweep(self, id: str) -> SweepDocument:
         """The sweep as it is now; `list` gives its activities."""

@@ -60,6 +60,8 @@ class Sweep:
     """Those that its owner was in when it was asked for."""
     local_account: str | None = None
     """As `Activity.local_account`."""
+    share: str | None = None
+    """Where its jobs go, where that was said beside its document."""
     proxy: str | None = None
     """The id of the kept one that came with the request, for those of its jobs that need one and name none."""
 

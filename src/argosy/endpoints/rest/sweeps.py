@@ -48,6 +48,10 @@ _Strict = Annotated[bool, QueryParameter(description="Hold a document in JSDL or
 _Window = Annotated[int | None, QueryParameter(ge=1, description="The most jobs that are unfinished at a time.")]
 _Stop = Annotated[int | None, QueryParameter(ge=1, description="After so many failures give up the others.")]
 _Held = Annotated[bool, QueryParameter(description="Make its first job only when told.")]
+_Share = Annotated[
+    str | None,
+    QueryParameter(min_length=1, max_length=400, description="Where its jobs go: RESOURCE or RESOURCE/QUEUE."),
+]
 _Name = Annotated[str | None, QueryParameter(min_length=1, max_length=200)]
 
 
@@ -72,6 +76,7 @@ def sweep_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRou
         window: _Window = None,
         stop_after_failures: _Stop = None,
         held: _Held = False,
+        share: _Share = None,
     ) -> Response[SweepDocument]:
         language = bodies.language_of(request.headers.get("content-type", "")) or registry.language("json")
         body = await request.body()
@@ -81,7 +86,7 @@ def sweep_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRou
             request.user,
             SweepRequest(
                 Asked(language.name, strict, body),
-                Options(name, window, stop_after_failures, held),
+                Options(name, window, stop_after_failures, held, share),
                 bodies.check_key(idempotency_key, "Idempotency-Key"),
             ),
         )
@@ -256,6 +261,7 @@ def _rendered(sweep: Sweep, open_ones: dict[str, int]) -> SweepDocument:
         name=sweep.name,
         window=sweep.window,
         stop_after_failures=sweep.stop_after,
+        share=sweep.share,
         reason=sweep.reason,
         ended_by=sweep.by,
         ended_at=None if sweep.final_at is None else render.utc(sweep.final_at),

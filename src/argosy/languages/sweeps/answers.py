@@ -35,6 +35,8 @@ class SweepDocument(Struct, omit_defaults=True, kw_only=True):
     name: str | None = None
     window: int
     stop_after_failures: int | None = None
+    share: str | None = None
+    """Where its jobs go, where that was said beside its document."""
     reason: str | None = None
     ended_by: str | None = None
     """Who asked for it to be ended."""

@@ -21,6 +21,8 @@ class Options:
     """After so many failed jobs no more are made, and those that are there are ended."""
     held: bool = False
     """Make its first job only when told."""
+    share: str | None = None
+    """Where its jobs go, whatever their description says."""
 
 
 class Expansion(ABC):

@@ -29,7 +29,7 @@ from ..reaching import demand
 from .contract import PREFIX, SweepCreated, SweepOperations, SweepRequest, SweepStatus
 from .deciding import become
 from .refusals import in_the_documents_terms
-from .runner import Maker, SweepRunner, may_hold, read_document
+from .runner import Maker, SweepRunner, for_share, may_hold, read_document
 
 #: How many jobs are made to be looked at before a sweep is recorded, and for how long, in seconds.
 _PROBES = 250
@@ -59,7 +59,9 @@ class SweepService(SweepOperations):
         demand(caller, Operation.CREATE_SWEEP)
         if (refusal := self._admission.refusal()) is not None:
             raise refusal
-        expansion, notes, probes = await asyncio.to_thread(_read, request.document, self._policy.sweep_limit)
+        expansion, notes, probes = await asyncio.to_thread(
+            _read, request.document, self._policy.sweep_limit, request.options.share
+        )
         options = _merged(request.options, expansion.options)
         window = options.window or self._policy.sweep_window
         if window > self._policy.sweep_window_limit:
@@ -76,7 +78,7 @@ class SweepService(SweepOperations):
                     await check_credentials(self.keeper, caller.name, job)
                 except InvalidInput as error:
                     raise _of_job(error, index) from None
-            self._probe(caller, index, job, request.document)
+            self._probe(caller, index, job, request)
             if number % _AT_A_TIME == 0:
                 await asyncio.sleep(0)  # others have their turn
         now = clock.now()
@@ -92,6 +94,7 @@ class SweepService(SweepOperations):
             name=options.name,
             window=window,
             stop_after=options.stop_after_failures,
+            share=options.share,
             reason="waiting for its owner to let it start" if options.held else None,
             worker=self._worker,
             groups=tuple(sorted(caller.groups)),
@@ -119,12 +122,14 @@ class SweepService(SweepOperations):
                 self._sweeps.follow(made.sweep, expansion)
         return SweepCreated(made.sweep, made.existed, tuple(notes))
 
-    def _probe(self, caller: Caller, index: int, job: Description, document: SweepDocument) -> None:
+    def _probe(self, caller: Caller, index: int, job: Description, request: SweepRequest) -> None:
         """Raise InvalidInput where a job could not be made."""
         try:
             self._maker.look_at(caller, job)
         except InvalidInput as error:
-            raise _of_job(in_the_documents_terms(error, document, job), index) from None
+            if error.element == "share" and request.options.share is not None:
+                raise  # that of the request, not of its document
+            raise _of_job(in_the_documents_terms(error, request.document, job), index) from None
 
     async def _sweep_of(self, caller: Caller, operation: Operation, id: str) -> Sweep:
         everybodys = demand(caller, operation) is Reach.ANY
@@ -211,7 +216,9 @@ class SweepService(SweepOperations):
         return changed, [event]
 
 
-def _read(document: SweepDocument, limit: int) -> tuple[Expansion, list[str], list[tuple[int, Description]]]:
+def _read(
+    document: SweepDocument, limit: int, share: str | None
+) -> tuple[Expansion, list[str], list[tuple[int, Description]]]:
     """A document, its notes, and some of its jobs to look at. Raises InvalidInput, TooLarge."""
     expansion, notes = read_document(document)
     if expansion.count > limit:
@@ -224,14 +231,14 @@ def _read(document: SweepDocument, limit: int) -> tuple[Expansion, list[str], li
     last = expansion.count - 1
     for index in itertools.islice(expansion.probes(), _PROBES):
         if index != last:
-            probes.append(_probed(expansion, index))
+            probes.append(_probed(expansion, index, share))
         if time.monotonic() > until:
             break
-    return expansion, notes, [*probes, _probed(expansion, last)]
+    return expansion, notes, [*probes, _probed(expansion, last, share)]
 
 
-def _probed(expansion: Expansion, index: int) -> tuple[int, Description]:
-    return index, expansion.description(index)
+def _probed(expansion: Expansion, index: int, share: str | None) -> tuple[int, Description]:
+    return index, for_share(expansion.description(index), share)
 
 
 def _merged(first: Options, second: Options) -> Options:
@@ -241,10 +248,14 @@ def _merged(first: Options, second: Options) -> Options:
         window=first.window or second.window,
         stop_after_failures=first.stop_after_failures or second.stop_after_failures,
         held=first.held or second.held,
+        share=first.share,
     )
 
 
 def _digest(request: SweepRequest) -> bytes:
     document = request.document
-    said = msgspec.json.encode([document.language, document.strict, msgspec.to_builtins(request.options)])
+    options = msgspec.to_builtins(request.options)
+    if options["share"] is None:
+        del options["share"]  # as it was before there was one: those who repeat are known by it
+    said = msgspec.json.encode([document.language, document.strict, options])
     return hashlib.sha256(said + b"\0" + document.data).digest()

@@ -13,6 +13,8 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from argosy.languages import registry
 from argosy.languages.contract import check
 from argosy.languages.native import Description
@@ -326,7 +328,7 @@ class SweepRunner:
         wanted = min(most, _CHUNK)
         if spare >= wanted:
             await self._go_on_from(sweep, active)
-        jobs = await asyncio.to_thread(_make, expansion, start, min(wanted, spare))
+        jobs = await asyncio.to_thread(_make, expansion, start, min(wanted, spare), sweep.share)
         stop = start + len(jobs)
         made: list[NewActivity] = []
         begin: list[Callable[[], None]] = []
@@ -437,14 +439,21 @@ class SweepRunner:
         return True
 
 
-def _make(expansion: Expansion, start: int, most: int) -> list[tuple[dict[str, Value], Description | InvalidInput]]:
+def for_share(description: Description, share: str | None) -> Description:
+    """A job's description, for where the request for its sweep says that all of them go."""
+    return description if share is None else msgspec.structs.replace(description, share=share)
+
+
+def _make(
+    expansion: Expansion, start: int, most: int, share: str | None
+) -> list[tuple[dict[str, Value], Description | InvalidInput]]:
     """Some jobs, and what is wrong with those that cannot be: so many, or what a slice of time is enough for."""
     made: list[tuple[dict[str, Value], Description | InvalidInput]] = []
     until = time.monotonic() + _SLICE
     for index in range(start, start + most):
         values = expansion.values(index)
         try:
-            made.append((values, expansion.make(index, values)))
+            made.append((values, for_share(expansion.make(index, values), share)))
         except InvalidInput as error:
             made.append((values, error))
         if time.monotonic() > until:

@@ -46,6 +46,7 @@ class _Rest(msgspec.Struct, omit_defaults=True):
     groups: tuple[str, ...] = ()
     local_account: str | None = None
     proxy: str | None = None
+    share: str | None = None
 
 
 _rest = msgspec.json.Decoder(_Rest)
@@ -112,6 +113,7 @@ def _read(row: tuple[Any, ...]) -> Sweep:
         groups=rest.groups,
         local_account=rest.local_account,
         proxy=rest.proxy,
+        share=rest.share,
     )
 
 
