@@ -287,6 +287,23 @@ def test_who_repeats_a_sweep_is_known_as_before() -> None:
     assert known != _digest(SweepRequest(SweepDocument("json", True, b"{}"), Options("n", 3, None, False, "x")))
 
 
+async def test_a_page_goes_on_after_what_a_page_ended_with(tmp_path: Path) -> None:
+    async with told_service(tmp_path) as (service, driver):
+        ids = [await created(service, 1) for _ in range(3)]
+        first, following = await service.sweep_page(ALICE, SweepQuery(limit=2))
+        assert [one.id for one in first] == ids[:0:-1]
+        assert [one.id for one in (await service.sweep_page(ALICE, SweepQuery(after=following)))[0]] == ids[:1]
+        await submitted(service, driver, 3)
+        page, following = await service.page(ALICE, Query(limit=2))
+        assert len((await service.page(ALICE, Query(limit=2, after=following)))[0]) == 1
+        for wrong in ("xx", ids[0], page[0].id.upper(), page[0].id + "0"):
+            with pytest.raises(InvalidInput, match="of no page") as caught:
+                await service.page(ALICE, Query(after=wrong))
+            assert caught.value.element == "cursor"
+        with pytest.raises(InvalidInput, match="of no page"):
+            await service.sweep_page(ALICE, SweepQuery(after=page[0].id))
+
+
 async def test_a_drained_service_makes_no_more_jobs_and_goes_on_afterwards(tmp_path: Path) -> None:
     boss = Caller("boss", roles=frozenset({Role.ADMINISTRATOR}))
     async with told_service(tmp_path, housekeeping=0.05) as (service, driver):

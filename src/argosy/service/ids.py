@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 
+from argosy.model import InvalidInput
+
+_ID = re.compile(r"[0-9a-f]{32}")
 _last = 0
 #: Random bytes that no id has had yet. Asking the system lets other threads have the interpreter, each time.
 _random = b""
@@ -17,6 +21,12 @@ def _forget_random() -> None:
 
 
 os.register_at_fork(after_in_child=_forget_random)
+
+
+def check_cursor(cursor: str | None, prefix: str = "") -> None:
+    """Raise InvalidInput where a cursor cannot be what a page of things that have ids ended with."""
+    if cursor and not (cursor.startswith(prefix) and _ID.fullmatch(cursor, len(prefix))):
+        raise InvalidInput("that is the `next` of no page; leave it out for the first one", element="cursor")
 
 
 def new_id() -> str:

@@ -28,6 +28,7 @@ from argosy.service.engine.engine import Engine
 from argosy.service.engine.housekeeping import Housekeeping
 from argosy.service.engine.performer import Performer
 from argosy.service.files.moving import Transfer
+from argosy.service.ids import check_cursor
 from argosy.service.lifecycle import Begun, TerminateAsked
 from argosy.service.lifecycle.restart import RestartAsked, why_not
 from argosy.service.lifecycle.wishes import Wished
@@ -201,6 +202,7 @@ class ActivityOperations(Operations):
         return msgspec.json.decode(data, type=Description)
 
     async def page(self, caller: Caller, query: Query) -> tuple[list[Activity], str | None]:
+        check_cursor(query.after)
         owner = query.owner or caller.name
         if demand(caller, Operation.PAGE) is Reach.ANY:
             return await self._store.page(replace(query, owner=None if owner == EVERYBODY else owner))

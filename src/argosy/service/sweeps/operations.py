@@ -23,7 +23,7 @@ from argosy.service.owners.kept import Kept
 from argosy.store import NewSweep, Store, Sweep, SweepDocument, SweepEvent, SweepQuery
 
 from ..caller import Caller
-from ..ids import new_id
+from ..ids import check_cursor, new_id
 from ..policy import ServicePolicy
 from ..reaching import demand
 from .contract import PREFIX, SweepCreated, SweepOperations, SweepRequest, SweepStatus
@@ -147,6 +147,7 @@ class SweepService(SweepOperations):
 
     async def sweep_page(self, caller: Caller, query: SweepQuery) -> tuple[list[Sweep], str | None]:
         demand(caller, Operation.SWEEP_PAGE)
+        check_cursor(query.after, PREFIX)
         return await self._store.sweep_page(replace(query, owner=caller.name))
 
     async def sweep_document(self, caller: Caller, id: str) -> SweepDocument:
