@@ -1,7 +1,8 @@
 # `make demo` and `make test` are all that is needed; `make` lists the rest.
 # PYTHON names an interpreter (3.11 or later); SERVERS=no leaves out the tests that need a real
 # batch system or sshd; PROCESSES is how many of pytest's run side by side; PYTEST_ARGS goes to pytest;
-# GSI_OPENSSH is where check-gsissh puts what it makes.
+# GSI_OPENSSH is where the GSI-OpenSSH is, or is put, that tests use: make check-gsissh makes one, and so does
+# make test where CI is set.
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint check-rimrock check-gsissh docs-check benchmark constraints clean
@@ -26,9 +27,11 @@ test: ## set up, start what the tests need, lint, and run all tests
 ifneq ($(SERVERS),no)
 	@if [ "$$(id -u)" = 0 ]; then \
 	for up in packages slurm-up gridengine-up; do tests/servers/$$up.sh || [ -z "$$CI" ] || exit 1; done; \
+	[ -z "$$CI" ] || tests/servers/gsi-openssh/build.sh "$(GSI_OPENSSH)"; \
 	else echo "not root: tests that need programs or servers which are not here are skipped" >&2; fi
 endif
-	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(if $(filter no,$(SERVERS)),-m "not slurm and not gridengine and not ssh") $(PYTEST_ARGS)
+	@if [ -x "$(GSI_OPENSSH)/bin/gsissh" ]; then export GSI_OPENSSH="$(GSI_OPENSSH)"; fi; \
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(if $(filter no,$(SERVERS)),-m "not slurm and not gridengine and not ssh") $(PYTEST_ARGS)
 
 lint: ## check form, types and imports
 	@tools/venv.sh dev
@@ -42,8 +45,7 @@ check-rimrock: ## Rimrock's calls with curl against a real CA, sshd and Slurm; d
 
 check-gsissh: ## hosts that take proxies: make a GSI-OpenSSH (a minute; root, Debian) and run the tests against it
 	@tools/venv.sh dev
-	@tests/servers/gsi-openssh/build.sh "$(GSI_OPENSSH)"
-	@CI=yes GSI_OPENSSH="$(GSI_OPENSSH)" $(MAKE) test PYTEST_ARGS="-v tests/transport tests/rimrock/test_own_proxies.py"
+	@CI=yes $(MAKE) test PYTEST_ARGS="-v tests/transport tests/rimrock/test_own_proxies.py"
 
 docs-check: ## run what the documentation shows
 	@tools/venv.sh dev

@@ -208,7 +208,7 @@ def test_a_command_is_its_senders_own(own: OwnSite) -> None:
 
 def test_a_proxy_is_delegated_to_the_host_that_is_to_have_one(own: OwnSite) -> None:
     if not own.gsissh.real:
-        pytest.skip("there is no GSI-OpenSSH, and its stand-in does not delegate: make check-gsissh")
+        absent("there is no GSI-OpenSSH, and its stand-in does not delegate: make check-gsissh")
     command = 'grid-proxy-info -identity -file "$X509_USER_PROXY"; stat -c "%U %a" "$X509_USER_PROXY"'
     for user, name, account in (("alice", ALICE, A), ("bob", BOB, B)):
         answered = own.ask("POST", "/api/process", {"host": LENT, "command": command}, proxy=own.header(user))
