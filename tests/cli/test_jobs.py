@@ -180,7 +180,7 @@ def test_submit_takes_a_description(argosy: Command, live: Live) -> None:
     assert json.loads(two.out)["id"] == one.out.strip()
     wrong = argosy("submit", "-f", "-", input='{"executable": "prog", "tag": {}}')
     assert (wrong.code, wrong.out) == (1, "")
-    assert wrong.err == "argosy: Object contains unknown field `tag` (at tag)\n"
+    assert wrong.err == "argosy: there is no field 'tag' here; did you mean tags? (at tag)\n"
     again = argosy("submit", "--key", "k", "other")
     assert again.code == 1
     assert "used for something else" in again.err
