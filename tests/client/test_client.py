@@ -91,9 +91,9 @@ def test_lists_go_on_over_pages(client: Client) -> None:
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_errors_arrive_as_they_were_raised(client: Client, live: Live, error: InvalidInput) -> None:
+def test_errors_arrive_as_they_were_raised(endpoint: Endpoint, live: Live, error: InvalidInput) -> None:
     live.operations.failure = error
-    with pytest.raises(type(error)) as raised:
+    with Client(endpoint, patience=0.5) as client, pytest.raises(type(error)) as raised:
         client.submit(JOB)
     assert type(raised.value) is type(error)
     assert (raised.value.message, raised.value.element) == (error.message, error.element)
