@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from argosy.transport.gsissh.words import failure
@@ -100,5 +102,14 @@ def test_the_reason(log: str, refused: bool, begins: str, has: str) -> None:
     assert not any(word in error.message for word in ("debug1", "Attempt", "OpenSSH_", "Error Chain"))
 
 
-def test_a_program_that_dies() -> None:
-    assert "It was ended by SIGSEGV, as it is by a proxy that is torn" in failure("there", b"", b"", 11).message
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (signal.SIGSEGV, "It was ended by SIGSEGV, as it is by a proxy that is torn"),
+        (signal.SIGABRT, "It was ended by SIGABRT, as it is by a proxy that is torn"),
+        (signal.SIGKILL, "It was ended by SIGKILL"),
+        (40, "It was ended by signal 40"),
+    ],
+)
+def test_a_program_that_was_ended(number: int, words: str) -> None:
+    assert failure("there", b"", b"", number).message.endswith(words)

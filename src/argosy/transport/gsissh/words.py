@@ -23,6 +23,9 @@ _DEBUG = re.compile(r"debug[123]: ")
 #: What is there all the same: the program, its version, and that of OpenSSL.
 _BANNER = re.compile(r"OpenSSH_\S+ ?\S*, OpenSSL ")
 
+#: Of a proxy that is torn the library dies so; any other signal is somebody's who sent it.
+_DIES = (signal.SIGSEGV, signal.SIGABRT)
+
 
 def failure(where: str, said: bytes, log: bytes, ended_by: int | None = None) -> Unavailable:
     """Why there is no connection to `where`: `said` was on standard error, and `log` is what the program told."""
@@ -51,10 +54,19 @@ def failure(where: str, said: bytes, log: bytes, ended_by: int | None = None) ->
         )
     words = words or "it said nothing"
     if ended_by is not None:
-        words += f". It was ended by {signal.Signals(ended_by).name}, as it is by a proxy that is torn"
+        words += f". It was ended by {_name(ended_by)}"
+        if ended_by in _DIES:
+            words += ", as it is by a proxy that is torn"
     elif _BEGUN in told and _DONE not in told:
         words += ". Certificates were being exchanged: it may not believe the proxy"
     return Unavailable(f"{where} cannot be reached through gsissh: {words}")
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # one of real time
+        return f"signal {number}"
 
 
 def _sorted(log: str) -> tuple[str, str, str]:
