@@ -61,7 +61,7 @@ fi
 note
 key=$(awk -v as="$as" '$1 == as { print $2 }' "$here/keys")
 PATH=%(path)s exec ssh -i "$key" -l "$as" -o PreferredAuthentications=publickey -o PubkeyAuthentication=yes \
-    -o IdentitiesOnly=yes -o IdentityAgent=none -o LogLevel=INFO "$@"
+    -o IdentitiesOnly=yes -o IdentityAgent=none -o LogLevel=DEBUG1 "$@"
 """
 
 

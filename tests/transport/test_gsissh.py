@@ -7,8 +7,10 @@ that verifies proxies as the grid's programs do and goes on as the real ssh. See
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -333,6 +335,74 @@ async def test_many_owners_at_once_are_not_too_many_for_the_host(own: tuple[Sshd
         owners = [await stack.enter_async_context(to(gsissh, Lent(lambda: proxy))) for _ in range(24)]
         answers = await asyncio.gather(*(transport.run(TRUE, timeout=50) for transport in owners))
         assert {answer.returncode for answer in answers} == {0}
+
+
+async def test_somebodys_shell_that_hangs_keeps_nobody_else_waiting(
+    own: tuple[Sshd, Gsissh], proxy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("argosy.transport.gsissh.connection._AT_ONCE", 1)
+    server, gsissh = own
+    server.stop()
+    hangs = f"mkdir {tmp_path}/hangs 2>/dev/null && cat >/dev/null"
+    server.options["ForceCommand"] = f'{hangs}; exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"'
+    server.start()
+    async with to(gsissh, Lent(lambda: proxy)) as one, to(gsissh, Lent(lambda: proxy)) as other:
+        waiting = asyncio.create_task(one.run(TRUE, timeout=30))
+        async with asyncio.timeout(20):
+            while not (tmp_path / "hangs").exists():
+                await asyncio.sleep(0.02)
+        assert (await other.run(TRUE, timeout=10)).returncode == 0
+        assert not waiting.done()
+        waiting.cancel()
+
+
+async def test_a_host_that_does_not_answer_keeps_nobody_waiting_for_long(
+    own: tuple[Sshd, Gsissh], proxy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("argosy.transport.gsissh.connection._AT_ONCE", 1)
+    monkeypatch.setattr("argosy.transport.gsissh.connection.CONNECT_TIMEOUT", 0.5)
+    server, gsissh = own
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(20)
+        right = gsissh.config.read_text()
+        gsissh.config.write_text(right.replace(f"Port {server.port}", f"Port {silent.getsockname()[1]}"))
+        async with to(gsissh, Lent(lambda: proxy)) as one, to(gsissh, Lent(lambda: proxy)) as other:
+            waiting = asyncio.create_task(one.run(TRUE, timeout=30))
+            kept, _ = await asyncio.to_thread(silent.accept)
+            gsissh.config.write_text(right)
+            assert (await other.run(TRUE, timeout=15)).returncode == 0
+            assert not waiting.done()
+            waiting.cancel()
+            kept.close()
+
+
+async def test_a_login_of_which_much_is_told(own: tuple[Sshd, Gsissh]) -> None:
+    # More than a pipe holds: the program tells of each of these.
+    _, gsissh = own
+    gsissh.configure(*("Host there" for _ in range(3000)))
+    async with to(gsissh) as transport:
+        assert (await transport.run(TRUE, timeout=20)).returncode == 0
+    (gsissh.directory / "gridmap").write_text("")
+    said = await refusal(gsissh)
+    assert "there does not let you in: " in said
+    assert "Applying options" not in said
+
+
+async def test_no_log_is_left_over(own: tuple[Sshd, Gsissh], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, gsissh = own
+    place = tmp_path / "place"
+    place.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    async with to(gsissh) as transport:
+        await transport.run(TRUE, timeout=20)
+        assert not list(place.iterdir())
+
+    def full(path: str, mode: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.mkfifo", full)
+    assert "No space left" in await refusal(gsissh, Unavailable)
+    assert not list(place.iterdir())
 
 
 async def test_what_login_shells_print_is_no_output(own: tuple[Sshd, Gsissh], tmp_path: Path) -> None:

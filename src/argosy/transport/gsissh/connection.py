@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import os
 import weakref
-from collections.abc import Callable, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable
 
 from argosy.model import Unavailable
 from argosy.transport.shell.connection import DIAL_TIMEOUT, Connection, SessionT
 from argosy.transport.shell.target import Target
 
 from .child import Child
-from .command import PROGRAM, Credential, environment, find, words
+from .command import CONNECT_TIMEOUT, PROGRAM, Credential, environment, find, words
 from .log import Log
 from .words import failure
 
 #: Each is a login there, and costs a handshake; half of them at the most watch directories.
 _CHANNELS = 4
-#: So many logins to one host are under way at once, whomever they are for: sshd turns some away beyond 10 unless its
-#: MaxStartups says otherwise.
+#: So many logins to one host wait to be let in at once, whomever they are for: sshd turns some away beyond 10 unless
+#: its MaxStartups says otherwise.
 _AT_ONCE = 8
 #: How long a process that was killed is waited for, in seconds.
 _GONE = 5.0
@@ -37,6 +38,27 @@ def _door(target: Target) -> asyncio.Semaphore:
     """The one to this host in the running loop, whoever goes through it."""
     here = _doors.setdefault(asyncio.get_running_loop(), weakref.WeakValueDictionary())
     return here.setdefault((target.host, target.port, target.config), asyncio.Semaphore(_AT_ONCE))
+
+
+@contextlib.asynccontextmanager
+async def _at(door: asyncio.Semaphore) -> AsyncIterator[Callable[[], None]]:
+    """One is at the door until what this gives is called, and not for long anyway: somebody's login shell that hangs
+    keeps nobody else waiting."""
+    await door.acquire()
+    there = True
+
+    def leave() -> None:
+        nonlocal there
+        if there:
+            there = False
+            door.release()
+
+    timer = asyncio.get_running_loop().call_later(CONNECT_TIMEOUT, leave)
+    try:
+        yield leave
+    finally:
+        timer.cancel()
+        leave()
 
 
 class GSISSHConnection(Connection):
@@ -92,8 +114,8 @@ class GSISSHConnection(Connection):
         if (wait := self._backoff.wait()) > 0:
             await asyncio.sleep(wait)
         try:
-            async with self._door:
-                session = await self._start(line, factory, credential)
+            async with _at(self._door) as let_in:
+                session = await self._start(line, factory, credential, let_in)
         except Unavailable as error:
             self._failure = error
             self._backoff.failed(error)
@@ -102,12 +124,18 @@ class GSISSHConnection(Connection):
         self._backoff.went_well()
         return session
 
-    async def _start(self, line: str, factory: Callable[[], SessionT], credential: dict[str, str] | None) -> SessionT:
+    async def _start(
+        self,
+        line: str,
+        factory: Callable[[], SessionT],
+        credential: dict[str, str] | None,
+        let_in: Callable[[], None],
+    ) -> SessionT:
         environ = environment(os.environ, credential)
         program = find(environ.get("PATH"))
         session = factory()
         child = Child(session)
-        with Log() as log:
+        with Log(let_in) as log:
             argv = words(program, self._target, child.line(line), delegate=self._delegate, log=log.path)
             loop = asyncio.get_running_loop()
             try:
