@@ -331,3 +331,16 @@ async def test_a_login_is_made_again_where_keys_cannot_be_exchanged_anew(
         proxy.write_bytes(whole)
         assert await prints(transport, "echo x") == "x\n"
     assert (server.directory / "log").read_text().count("Accepted ") == 2
+
+
+async def test_keys_that_are_not_exchanged_by_gsi_need_no_proxy_for_it(
+    host: tuple[Sshd, Gsissh], tmp_path: Path
+) -> None:
+    server, gsissh = host
+    restart(server, RekeyLimit="default 1s")
+    gsissh.configure("GSSAPIKeyExchange no")
+    async with to(gsissh) as transport:
+        await prints(transport, "true")
+        Path(os.environ["X509_USER_PROXY"]).unlink()
+        assert await prints(transport, "sleep 1.5; echo; sleep 1.5; echo x") == "\nx\n"
+    assert (server.directory / "log").read_text().count("Accepted ") == 1
