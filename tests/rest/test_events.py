@@ -66,6 +66,7 @@ def test_a_stream_begins_where_it_is_told_and_ends_with_its_activity(live: Live)
     assert "line\u2028separator\x85" in everything[1].data.decode()
     assert stream(live, path + "?after=2") == everything[2:]
     assert stream(live, path + "?after=0", **{"Last-Event-ID": "2"}) == everything[2:]
+    assert stream(live, path + "?after=0&lastEventId=2") == everything[2:]
     assert stream(live, path) == everything[4:]
     assert stream(live, f"/v1/events?activity={id}&after=0") == everything
 

@@ -29,6 +29,7 @@ JSON = {"Content-Type": "application/json"}
         ("GET", "/v1/activities/nobody?wait=x", b"", {}, 422, "invalid-input", "wait"),
         ("GET", "/v1/events?activity=nobody", b"", {}, 404, "not-found", None),
         ("GET", "/v1/events", b"", {"Last-Event-ID": "x"}, 422, "invalid-input", "Last-Event-ID"),
+        ("GET", "/v1/events?lastEventId=x", b"", {}, 422, "invalid-input", "lastEventId"),
         ("DELETE", "/v1/activities/nobody", b"", {}, 404, "not-found", None),
         ("POST", "/v1/activities/nobody/terminate", b"", {}, 404, "not-found", None),
         ("PATCH", "/v1/activities", b"", {}, 405, "method-not-allowed", None),

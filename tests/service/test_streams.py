@@ -125,7 +125,7 @@ async def test_nobody_is_told_what_the_status_does_not_show_yet(tmp_path: Path) 
     halt = _Halt(tmp_path / "argosy.db")
     async with told_service(tmp_path, store_fault=halt) as (service, driver):
         id = await create(service)
-        await until(lambda: driver.submitted)
+        await until(lambda: _in_lrms(service, id))
         before = len(await service.events(ALICE, id))
         async with halt.at("after-commit", driver.end(id)), _statuses_when_told(service) as told:
             assert len(await service.events(ALICE, id)) > before, "it is on the disk"
@@ -133,6 +133,64 @@ async def test_nobody_is_told_what_the_status_does_not_show_yet(tmp_path: Path) 
             assert not any(state.final for _, state, _ in told)
         async with _statuses_when_told(service) as told:
             await until(lambda: told and told[-1][1:] == (ActivityState.FINISHED, ActivityState.FINISHED))
+
+
+async def test_nothing_ends_before_its_end_is_told(tmp_path: Path) -> None:
+    """The record is final on the disk, and its last event not told: neither a stream nor a long poll is over."""
+    halt = _Halt(tmp_path / "argosy.db")
+    async with told_service(tmp_path, store_fault=halt) as (service, driver):
+        id = await create(service)
+        await until(lambda: _in_lrms(service, id))
+
+        async def follow() -> list[Event]:
+            return [event async for events in service.stream(ALICE, [id], after=0) for event in events]
+
+        async with halt.at("after-commit", driver.end(id)):
+            assert (await service._store.get([id]))[id].state.final
+            whole = asyncio.create_task(follow())
+            waiting = asyncio.create_task(changed(service, ALICE, id, version=None, wait=30, closing=asyncio.Event()))
+            done, _ = await asyncio.wait([whole, waiting], timeout=0.3)
+            assert not done, "it has not ended for anybody"
+        async with asyncio.timeout(10):
+            assert (await whole)[-1].state is ActivityState.FINISHED
+            assert (await waiting).state is ActivityState.FINISHED
+
+
+async def test_one_that_is_restarted_at_once_when_its_end_is_told_stays_in_hand(tmp_path: Path) -> None:
+    """Others that have failed with it are still being recorded."""
+    halt = _Halt(tmp_path / "argosy.db")
+    async with told_service(tmp_path, store_fault=halt) as (service, driver):
+        made = await service.create(ALICE, [CreateRequest(Description(executable="/bin/true"))] * 600)
+        ids = [one.activity.id for one in made if isinstance(one, Created)]
+        await until(lambda: len(driver.submitted) == 600)
+
+        await until(lambda: _in_lrms(service, *ids))
+
+        async def fail() -> None:
+            now = time.time()
+            await driver.on_reports([Report(id, id, Phase.ENDED, now, outcome=Outcome.OUT_OF_MEMORY) for id in ids])
+
+        async with halt.at("before-commit", fail()):
+            failed = [id for id, one in (await service._store.get(ids)).items() if one.state is ActivityState.FAILED]
+            (one, *_) = failed
+            await until(lambda: _shows(service, one, ActivityState.FAILED))
+            restarting = asyncio.create_task(service.restart(ALICE, [one]))
+            await asyncio.wait([restarting], timeout=0.1)
+        async with asyncio.timeout(10):
+            assert not [answer for answer in await restarting if isinstance(answer, Exception)]
+        await until(lambda: f"{one}-2" in driver.submitted)
+        await driver.on_reports(
+            [Report(f"{one}-2", f"{one}-2", Phase.ENDED, time.time(), outcome=Outcome.EXITED, exit_code=0)]
+        )
+        await until(lambda: _shows(service, one, ActivityState.FINISHED))
+
+
+async def _in_lrms(service: ExecutionService, *ids: str) -> bool:
+    return all(one.state.in_lrms for one in (await service._store.get(ids)).values())
+
+
+async def _shows(service: ExecutionService, id: str, state: ActivityState) -> bool:
+    return (await record(service, id)).state is state
 
 
 async def test_the_status_shows_what_was_told_though_the_rest_is_being_recorded(tmp_path: Path) -> None:

@@ -128,9 +128,9 @@ async def test_a_cancelled_one_that_waits_for_its_turn_leaves_nothing(
     first = asyncio.create_task(staging.fetch(Fetch(str(session), "first", (web.put("/first", b"1"),))))
     await asyncio.to_thread(within.wait, 20)
     second = asyncio.create_task(staging.fetch(Fetch(str(session), "second", (web.put("/second", b"2"),))))
-    waiting = staging._desk.landing._turns.waiting
+    turns = staging._desk.landing._turns
     async with asyncio.timeout(20):
-        while not any(waiting.values()):
+        while not turns.waiting:
             await asyncio.sleep(0.01)
     second.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -82,6 +82,24 @@ async def test_one_place_that_stands_still_keeps_no_other_waiting(executor: Thre
     assert (await stands, await other) == (10, 30)
 
 
+async def test_while_a_turn_is_slow_others_go_beside_it(executor: ThreadPoolExecutor) -> None:
+    held = Held()
+    turns = Turns(executor, held, beside=3)
+    tasks = await started(turns, [1])
+    await held.begun()
+    for item in (2, 3):
+        tasks += await started(turns, [item])
+        await held.begun()  # while the ones before are held
+    tasks += await started(turns, [4])
+    await asyncio.sleep(0.2)
+    assert held.turns == [[1], [2], [3]], "no more than three"
+    held.free.release(4)
+    assert await asyncio.gather(*tasks) == [10, 20, 30, 40]
+    assert not turns.waiting
+    held.free.release()
+    assert await turns.take("", 5) == 50
+
+
 async def test_no_more_than_64_wait_for_each_other(executor: ThreadPoolExecutor) -> None:
     held = Held()
     held.free.release(3)
@@ -109,3 +127,22 @@ async def test_what_came_of_a_cancelled_one_is_discarded(executor: ThreadPoolExe
         await under_way
     assert discarded == [10]
     assert held.turns == [[1]]
+
+
+async def test_what_came_of_one_that_was_cancelled_twice_is_discarded_too(executor: ThreadPoolExecutor) -> None:
+    held = Held()
+    turns = Turns(executor, held)
+    discarded: list[int] = []
+    task = asyncio.create_task(turns.take("", 1, discarded.append))
+    await held.begun()
+    for _ in range(2):
+        task.cancel()
+        await asyncio.sleep(0)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not discarded
+    held.free.release()
+    async with asyncio.timeout(20):
+        while not discarded:
+            await asyncio.sleep(0.01)
+    assert discarded == [10]

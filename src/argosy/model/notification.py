@@ -41,12 +41,13 @@ class Callback:
     secret: str | None = field(default=None, repr=False)
 
     def check(self, at: str = "") -> None:
-        """Raise InvalidInput naming the element that is wrong; `at` goes before its name."""
+        """Raise InvalidInput naming the element that is wrong; `at` goes before its name.
+
+        Kinds are looked at where something is asked for anew (`check_kind`): what is recorded may name any.
+        """
         check_url(self.url, at + "url")
         for index, state in enumerate(self.states):
             check_state(state, f"{at}states[{index}]")
-        for index, kind in enumerate(self.kinds):
-            check_kind(kind, f"{at}kinds[{index}]")
         if self.secret is not None:
             key_of(self.secret, at + "secret")
 

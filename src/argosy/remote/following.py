@@ -19,6 +19,8 @@ _AT_ONCE = 1000
 #: How often everything is looked at, though the stream says nothing, in seconds.
 _LOOK = 60.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+#: How often it is asked about one whose end was told, and is not shown.
+_TRIES = 10
 
 
 class Follower:
@@ -43,6 +45,7 @@ class Follower:
         self.open: set[str] = set()
         self._seen = 0
         self._final: set[str] = set()
+        self._behind: dict[str, int] = {}
         self._look_at = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -107,11 +110,7 @@ class Follower:
             try:
                 for begin in range(0, len(ids), _AT_ONCE):
                     await self._ask(ids[begin : begin + _AT_ONCE])
-                if final & self.open:
-                    # The service is behind what it has told.
-                    self._final |= final & self.open
-                    await asyncio.sleep(_FIRST_PAUSE)
-                    self._look_at.set()
+                self._again(final & self.open)
             except ArgosyError as error:
                 log.warning("the service cannot be asked: %s", error)
                 self._final |= final
@@ -123,6 +122,15 @@ class Follower:
         stream, _ = self._tasks
         self._tasks = []
         stream.cancel()
+
+    def _again(self, behind: set[str]) -> None:
+        """Of these the service has told the end, and does not show it: it is asked again in a moment."""
+        self._behind = {id: self._behind.get(id, 0) + 1 for id in behind}
+        # One that was restarted at once, say, is left to the look behind the stream.
+        soon = {id for id, times in self._behind.items() if times <= _TRIES}
+        if soon:
+            self._final |= soon
+            asyncio.get_running_loop().call_later(_FIRST_PAUSE, self._look_at.set)
 
     async def _ask(self, ids: Sequence[str]) -> None:
         for id, result in zip(ids, await self._client.statuses(ids), strict=True):

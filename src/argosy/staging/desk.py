@@ -36,7 +36,7 @@ class Desk:
         self.throttle = Throttle(config.bandwidth)
         self.disk = ThreadPoolExecutor(max_workers=min(config.transfers, 16), thread_name_prefix="argosy-staging")
         self.landing = Landing(self.disk, fault)
-        self._glances: Turns[Callable[[], object], object] = Turns(self.disk, _each)
+        self._glances: Turns[Callable[[], object], object] = Turns(self.disk, _each, beside=8)
 
     async def glance(self, directory: str, look: Callable[[], _T], discard: Callable[[_T], None] | None = None) -> _T:
         """What `look` answers, which blocks for a moment only: many are called by a thread in one turn.

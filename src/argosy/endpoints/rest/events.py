@@ -31,6 +31,9 @@ After = Annotated[
     int | None,
     QueryParameter(ge=0, le=MAX_NUMBER, description="Begin after this event's `seq`; Last-Event-ID does the same."),
 ]
+#: In place of the header, which a browser's EventSource would send; what stands in for that where a header must let the
+#: caller in (event-source-polyfill) sends this.
+LastEventId = Annotated[str | None, QueryParameter(name="lastEventId", description="The same as Last-Event-ID.")]
 States = Annotated[
     list[str] | None,
     QueryParameter(
@@ -46,11 +49,12 @@ def event_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRou
     def stream(
         request: EventRequest, ids: list[str], after: int | None, states: list[str] | None, kinds: list[str] | None
     ) -> ASGIApp:
+        """`after` as `resume` has it."""
         for state in states or ():
             check_state(state, "state")
         for kind in kinds or ():
             check_kind(kind, "kind")
-        source = operations.stream(request.user, ids, after=resume(request, after))
+        source = operations.stream(request.user, ids, after=after)
         chosen = partial(_wanted, states or [], kinds or [])
         return Answer(200, STREAM_HEADERS, waiting.frames(source, closing, wanted=chosen, rendered=render.event))
 
@@ -76,10 +80,15 @@ def event_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRou
         opt={"answers": {200: EVENT_STREAM}, "problems": (404, 422, 503)},
     )
     async def of_one(
-        request: EventRequest, id: FromPath[str], after: After = None, states: States = None, kind: Kinds = None
+        request: EventRequest,
+        id: FromPath[str],
+        after: After = None,
+        last_event_id: LastEventId = None,
+        states: States = None,
+        kind: Kinds = None,
     ) -> ASGIApp:
         await waiting.status(operations, request.user, id)
-        return stream(request, [id], after, states, kind)
+        return stream(request, [id], resume(request, last_event_id, after), states, kind)
 
     @get(
         "/events",
@@ -91,12 +100,13 @@ def event_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRou
         request: EventRequest,
         activity: Annotated[list[str] | None, QueryParameter(description="Only of these; repeatable.")] = None,
         after: After = None,
+        last_event_id: LastEventId = None,
         states: States = None,
         kind: Kinds = None,
     ) -> ASGIApp:
         for id in activity or ():
             await waiting.status(operations, request.user, id)
-        return stream(request, activity or [], after, states, kind)
+        return stream(request, activity or [], resume(request, last_event_id, after), states, kind)
 
     return [history, of_one, of_all]
 
@@ -105,11 +115,11 @@ def _wanted(states: list[str], kinds: list[str], event: Event) -> bool:
     return told(states, kinds, event.kind, event.state)
 
 
-def resume(request: EventRequest, after: int | None) -> int | None:
-    """Where to begin. A browser that reconnects repeats the address, so Last-Event-ID comes before it."""
-    last = request.headers.get("last-event-id")
-    if not last:
-        return after
-    if not (last.isascii() and last.isdigit() and len(last) < 19):
-        raise InvalidInput(f"{last!r} is no event's id here; it is a number", element="Last-Event-ID")
-    return int(last)
+def resume(request: EventRequest, last_event_id: str | None, after: int | None) -> int | None:
+    """Where to begin. A browser that reconnects repeats the address, so Last-Event-ID comes before `after`."""
+    for name, last in (("Last-Event-ID", request.headers.get("last-event-id")), ("lastEventId", last_event_id)):
+        if last:
+            if not (last.isascii() and last.isdigit() and len(last) < 19):
+                raise InvalidInput(f"{last!r} is no event's id here; it is a number", element=name)
+            return int(last)
+    return after

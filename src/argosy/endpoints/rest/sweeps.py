@@ -27,7 +27,7 @@ from argosy.store import Sweep, SweepEvent, SweepQuery
 from argosy.store import SweepDocument as Asked
 
 from . import bodies, render, waiting
-from .events import EVENT_STREAM, STREAM_HEADERS, After, resume
+from .events import EVENT_STREAM, STREAM_HEADERS, After, LastEventId, resume
 from .problems import of_status
 from .streaming import Answer
 
@@ -158,9 +158,11 @@ def sweep_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRou
         summary="What happens to a sweep itself, as it happens, until it is over (server-sent events)",
         opt={"answers": {200: EVENT_STREAM}, "problems": (404, 422, 503)},
     )
-    async def stream(request: _Request, id: FromPath[str], after: After = None) -> ASGIApp:
+    async def stream(
+        request: _Request, id: FromPath[str], after: After = None, last_event_id: LastEventId = None
+    ) -> ASGIApp:
         await operations.sweep(request.user, id)
-        source = operations.stream_sweep(request.user, id, after=resume(request, after) or 0)
+        source = operations.stream_sweep(request.user, id, after=resume(request, last_event_id, after) or 0)
         return Answer(200, STREAM_HEADERS, waiting.frames(source, closing, rendered=_event))
 
     @get(

@@ -37,8 +37,8 @@ class Streams:
 
     async def start(self) -> None:
         """Begin to listen to the store."""
-        self._told = await self._store.last_seq()
         self._unsubscribe = self._store.subscribe(self._committed)
+        self._told = max(await self._store.last_seq(), self._told)
 
     def stop(self) -> None:
         """End all streams."""
@@ -62,20 +62,20 @@ class Streams:
         follower = _Follower(owner, frozenset(ids))
         self._followers.add(follower)
         try:
-            last = await self._store.last_seq() if after is None else after
+            last = self._told if after is None else after
             open_ids = await self._unfinished(ids)
             while not self._stopped:
                 follower.news.clear()
-                events = await self._read(follower, last)
+                events, more = await self._read(follower, last)
                 if events:
                     last = events[-1].seq
                     if ids:
                         _close(open_ids, events)
                     yield events
                     continue
-                if ids and not open_ids:
+                if ids and not open_ids and not more:
                     return
-                if open_ids:
+                if open_ids and not more:
                     # One that ended and was purged before its last events could be read has none to show. What
                     # ended between the reading and this question has: they are read before the stream ends.
                     open_ids = await self._unfinished(list(open_ids))
@@ -85,24 +85,24 @@ class Streams:
         finally:
             self._followers.discard(follower)
 
-    async def _read(self, follower: _Follower, last: int) -> list[Event]:
+    async def _read(self, follower: _Follower, last: int) -> tuple[list[Event], bool]:
+        """The next ones, and whether there are more that are recorded and about to be told."""
         if len(follower.ids) == 1:
             (id,) = follower.ids
             return self._of_the_told(await self._store.events(id, after=last, limit=_PAGE))
         while True:
             events = await self._store.feed(follower.owner, after=last, limit=_PAGE)
-            chosen = [
-                event for event in self._of_the_told(events) if not follower.ids or event.activity in follower.ids
-            ]
-            if chosen or len(events) < _PAGE:
-                return chosen
+            chosen, more = self._of_the_told(
+                [event for event in events if not follower.ids or event.activity in follower.ids]
+            )
+            if chosen or more or len(events) < _PAGE:
+                return chosen, more
             last = events[-1].seq
 
-    def _of_the_told(self, events: list[Event]) -> list[Event]:
-        """Without those at the end that are recorded, and about to be told."""
+    def _of_the_told(self, events: list[Event]) -> tuple[list[Event], bool]:
         if events and events[-1].seq > self._told:
-            return [event for event in events if event.seq <= self._told]
-        return events
+            return [event for event in events if event.seq <= self._told], True
+        return events, False
 
     async def _unfinished(self, ids: Sequence[str]) -> set[str]:
         known = await self._store.get(ids) if ids else {}
@@ -110,9 +110,8 @@ class Streams:
 
     async def until_final(self, owner: str, ids: Sequence[str]) -> None:
         """Wait until all of these have reached a final state, or the service stops."""
-        if await self._unfinished(ids):
-            async for _ in self.follow(owner, list(ids), None):
-                pass
+        async for _ in self.follow(owner, list(ids), None):
+            pass
 
 
 def _close(open_ids: set[str], events: Sequence[Event]) -> None:

@@ -233,7 +233,8 @@ class Engine:
             live.record, live.told = result, None
             if result.state.final:
                 final.append(result)
-                self._drop(live)
+                if not live.inbox:  # otherwise by whoever decides on that: it may be a restart
+                    self._drop(live)
             self._done(draft)
             if live.inbox:
                 self._decide(live)

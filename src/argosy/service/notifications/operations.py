@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from argosy.identity.policy import Operation
 from argosy.model import ArgosyError, InvalidInput, NotFound, TooLarge, clock
-from argosy.model.notification import Callback, check_url
+from argosy.model.notification import Callback, check_kind, check_url
 from argosy.model.webhooks import key_of, new_secret
 from argosy.outbound import OutboundPolicy
 from argosy.service.caller import Caller
@@ -121,6 +121,8 @@ def subscription(
     at: str = "",
 ) -> Subscription:
     """The record of a callback that has been checked. Raises InvalidInput, or NotAllowed for where it must not go."""
+    for index, kind in enumerate(callback.kinds):
+        check_kind(kind, f"{at}kinds[{index}]")
     element = at + "url"
     host = check_url(callback.url, element)
     if not config.allow_http and host.startswith("http:"):

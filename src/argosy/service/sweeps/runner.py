@@ -383,6 +383,8 @@ class SweepRunner:
             # It tells its values itself, and some tell their place.
             said = error.element is None or error.element in error.message
             return error.message if said else f"{error.element}: {error.message}"
+        if error.element == "share" and sweep.share is not None:
+            return why_not(error, index, values)  # that of the request, not of its document
         if sweep.refused + before < PLACED and error.element is not None:
             document = await self._store.sweep_document(sweep.id)
             if document is not None:
