@@ -172,9 +172,9 @@ def test_who_may_not(site: Site, alice: str) -> None:
     ],
 )
 def test_bad_requests(site: Site, alice: str, body: str, words: str) -> None:
-    before = site.ask("GET", "/api/jobs", proxy=alice).json
+    before = len(site.ask("GET", "/api/jobs", proxy=alice).json)
     is_fault(site.ask("POST", "/api/jobs", body, proxy=alice), 422, words)
-    assert site.ask("GET", "/api/jobs", proxy=alice).json == before
+    assert len(site.ask("GET", "/api/jobs", proxy=alice).json) == before
 
 
 def test_unknown_actions_and_addresses(site: Site, alice: str) -> None:
@@ -185,12 +185,12 @@ def test_unknown_actions_and_addresses(site: Site, alice: str) -> None:
 
 
 def test_what_the_scheduler_refuses_is_told_in_its_words(site: Site, alice: str) -> None:
-    before = site.ask("GET", "/api/jobs", proxy=alice).json
+    before = len(site.ask("GET", "/api/jobs", proxy=alice).json)
     answered = site.ask(
         "POST", "/api/jobs", {"host": HOST, "script": "#!/bin/sh\n#SBATCH --constraint=nothere\n"}, proxy=alice
     )
     is_fault(answered, 500, "(?i)feature")
-    assert site.ask("GET", "/api/jobs", proxy=alice).json == before
+    assert len(site.ask("GET", "/api/jobs", proxy=alice).json) == before
 
 
 def test_one_dead_host_delays_nobody_and_hides_nothing(site: Site, alice: str) -> None:
