@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from unittest.mock import patch
 
 import pytest
 
@@ -31,22 +32,15 @@ class Site(Kept):
     @asynccontextmanager
     async def service(self, driver: ToldDriver) -> AsyncIterator[ExecutionService]:
         self.store = SQLiteStore(self.path / "argosy.db")
-        self.sealed = 0
         keeper = self.open(Vault([bytes(32)]))
-        add, site = keeper.keep, self
-
-        async def counted(*arguments: object) -> object:
-            site.sealed += 1
-            return await add(*arguments)  # type: ignore[arg-type]
-
-        keeper.keep = counted  # type: ignore[assignment, method-assign]
         resources = {"told": Resource("told", driver, by_owner=True)}
         service = ExecutionService(self.store, str(self.path / "sessions"), resources, alone=True, keeper=keeper)
-        await service.open()
-        try:
-            yield service
-        finally:
-            await service.close()
+        with patch.object(keeper, "keep", wraps=keeper.keep) as self.keep:
+            await service.open()
+            try:
+                yield service
+            finally:
+                await service.close()
 
     async def later(self, keeper: Keeper) -> None:
         self.now += NEEDED + 1
@@ -76,7 +70,7 @@ async def test_all_jobs_have_it_and_it_is_kept_while_the_sweep_lasts(site: Site)
         id = (await service.create_sweep(came(proxy()), asked(7))).sweep.id
         await until(lambda: len(driver.submitted) == 3)
         ((kept,),) = await proxies(service, GRID, id)
-        assert site.sealed == 1
+        assert site.keep.await_count == 1
         owner, ids = taken_apart(service._resources["told"].whose((await service.page(GRID, Query()))[0][0]) or "")
         assert (owner, ids) == (GRID.name, (kept,))
         await site.later(service.keeper)
@@ -110,4 +104,4 @@ async def test_without_one_there_is_none(site: Site) -> None:
         id = (await service.create_sweep(GRID, asked(3))).sweep.id
         await until(lambda: len(driver.submitted) == 3)
         assert await proxies(service, GRID, id) == {()}
-        assert site.sealed == 0
+        assert site.keep.await_count == 0

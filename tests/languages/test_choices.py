@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -45,9 +46,9 @@ def test_the_nearest() -> None:
         ({"executable": "x", "a.b": 1}, "a.b", "no field 'a.b' here"),
     ],
 )
-def test_in_json(document: object, element: str, words: str) -> None:
+def test_in_json(document: dict[str, Any], element: str, words: str) -> None:
     text = json.dumps(document).encode()
-    marked = json.dumps({**document, "optional": ["nothing"]}).encode()  # type: ignore[dict-item]
+    marked = json.dumps({**document, "optional": ["nothing"]}).encode()
     for read in (native.decode, registry.language("json").parse):
         for one in (text, marked):
             with pytest.raises(InvalidInput) as caught:

@@ -48,14 +48,14 @@ match the information obtained from DNS and is often a DNS configuration problem
 gss_init_context failed\r
 """
 THEIRS = """debug1: Received Error\r
-GSSAPI Error: 
+GSSAPI Error:\x20
 
 GSS Major Status: Authentication Failed
 GSS Minor Status Error Chain:
 globus_gsi_gssapi: SSL handshake problems
 OpenSSL Error: ../ssl/statem/statem_srvr.c:3530: in library: SSL routines, function (null): certificate verify failed
 globus_gsi_callback_module: Could not verify credential: Can't get the local trusted CA certificate\r
-"""  # noqa: W291
+"""
 NO_KEY = (
     "No ED25519 host key is known for [localhost]:5522 and you have requested strict checking.\r\n"
     "Host key verification failed.\r\n"

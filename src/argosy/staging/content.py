@@ -6,6 +6,7 @@ import asyncio
 import os
 import stat
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from concurrent.futures import Executor
 
@@ -22,7 +23,7 @@ PIECE = 1024 * 1024
 _SMALL = 64 * 1024
 
 
-class FileContent:
+class FileContent(ABC):
     """What is sent of a file. Its size is that at the time it was opened: what is added later is not sent."""
 
     def __init__(self, size: int, meter: Meter, throttle: Throttle) -> None:
@@ -32,13 +33,13 @@ class FileContent:
         self._at = 0
         self._sums: dict[str, str] = {}
 
+    @abstractmethod
     def part(self, offset: int, size: int) -> bytes:
         """A part of it, whole. Raises TransferFailed."""
-        raise NotImplementedError
 
+    @abstractmethod
     def chunks(self) -> AsyncIterator[bytes]:
         """The bytes, from the first on."""
-        raise NotImplementedError
 
     async def checksum(self, algorithm: str) -> str:
         """Of the whole, in hexadecimal; computed once."""
@@ -46,9 +47,11 @@ class FileContent:
             self._sums[algorithm] = self._computed(algorithm)
         return self._sums[algorithm]
 
+    @abstractmethod
     def unchanged(self) -> None:
         """Raise TransferFailed where the file was written to while it was sent: what is there now may be a mixture."""
 
+    @abstractmethod
     def close(self) -> None:
         """Let go of the file."""
 
@@ -96,6 +99,12 @@ class HeldContent(FileContent):
         if self._data:
             await self.sent(self.size)
             yield self._data
+
+    def unchanged(self) -> None:
+        """See `FileContent`: what was sent is what the file was at one moment."""
+
+    def close(self) -> None:
+        """See `FileContent`: it was closed when it had been read."""
 
 
 class OpenContent(FileContent):
