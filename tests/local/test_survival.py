@@ -215,6 +215,25 @@ async def test_other_users_are_turned_away(bench: Bench, tmp_path):
     assert (await bench.driver.status())["pid"] == bench.pid
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount /proc anew")
+async def test_processes_of_others_may_be_hidden():
+    """Where /proc is mounted with hidepid=1 others' processes are listed there, and cannot be looked at."""
+    code = (
+        "import os\nfrom argosy.executors.local.processes import Table, open_process\n"
+        "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        "assert not {1, os.getppid()} & set(Table().processes)\n"
+        "assert open_process(1, 0) is None\n"
+        "print('ok')"
+    )
+    # Another mount on top: what is there already is the whole machine's.
+    script = 'mount -t proc -o hidepid=1 proc /proc || exit 77; "$@"'
+    words = ["unshare", "--mount", "sh", "-c", script, "sh", sys.executable, "-c", code]
+    done = subprocess.run(words, capture_output=True, text=True)
+    if done.returncode == 77 or "unshare failed" in done.stderr:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"/proc cannot be mounted anew: {done.stderr}")
+    assert done.stdout == "ok\n", done.stderr
+
+
 async def test_a_directory_that_others_may_write_to_is_refused(tmp_path, bench_at):
     (tmp_path / "open").mkdir()
     (tmp_path / "open").chmod(0o777)

@@ -179,11 +179,11 @@ def ended(status: int, usage: resource.struct_rusage) -> Ended:
 def start_time(pid: int) -> int:
     """When a process was started, in clock ticks since boot; with the pid it names a process for good.
 
-    Raises ProcessLookupError where there is none (field 22 of /proc/PID/stat).
+    Raises ProcessLookupError where there is none that this user may see (field 22 of /proc/PID/stat).
     """
     try:
         fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH)) from None
     try:
         text = os.read(fd, 4096)

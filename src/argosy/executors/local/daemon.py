@@ -139,7 +139,11 @@ def _run(directory: str, slots: int, idle: float) -> None:
     os.dup2(log_fd, 2)
     os.close(log_fd)
     log(f"reaper {os.getpid()} begins with {slots} slots")
-    reaper.open()
+    try:
+        reaper.open()
+    except OSError as error:
+        log(f"the reaper ends, it cannot begin: {error}")
+        raise DaemonError(f"the reaper cannot begin: {error}") from error
     with _socket_path(directory) as path, contextlib.suppress(FileNotFoundError):
         os.unlink(path)
     with _socket_path(directory) as path, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:

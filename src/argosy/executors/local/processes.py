@@ -116,8 +116,8 @@ def _read(name: str, uid: int) -> Process | None:
             owner = os.fstat(file.fileno()).st_uid
         if owner == uid:
             tag = _read_tag(name)
-    except (FileNotFoundError, ProcessLookupError):
-        return None  # it ended meanwhile
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return None  # it ended meanwhile; or it is somebody else's, and /proc is mounted so that those are hidden
     fields = text[text.rindex(b")") + 2 :].split(b" ", 20)
     return Process(
         pid=int(name),

@@ -5,6 +5,7 @@ What is decided here is noted in the journal, which the reaper commits before it
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import time
@@ -308,5 +309,6 @@ def _leader(job: Job) -> Leader | None:
     if job.pid is None:
         return None
     if job.start_time is None and job.gone is None:
-        job.start_time = child.start_time(job.pid)
+        with contextlib.suppress(ProcessLookupError):  # it runs as another user, and those are hidden here
+            job.start_time = child.start_time(job.pid)
     return None if job.start_time is None else Leader(job.pid, job.start_time, job.gone)
