@@ -279,10 +279,10 @@ class Performer:
             else:
                 self.engine.went_well(live)
                 self.engine.post(live.record.id, Accepted(native_id))
-                resource.driver.watch([Handle(live.record.tag, native_id, account=resource.whose(live.record))])
+                resource.driver.watch([_watched(live, resource, native_id)])
 
     async def _watch(self, resource: Resource, lives: list[Live]) -> None:
-        resource.driver.watch([handle_of(live.record, resource) for live in lives])
+        resource.driver.watch([_watched(live, resource) for live in lives])
         self.offering.attend([live.record for live in lives])
         for live in lives:
             if live.record.state.in_lrms:  # one that is being terminated has its own timer
@@ -293,7 +293,7 @@ class Performer:
         if unknown:
             await self._recover(resource, unknown)
         known = [live for live in lives if live.record.native_id is not None]
-        handles = [handle_of(live.record, resource) for live in known]
+        handles = [_watched(live, resource) for live in known]
         resource.driver.watch(handles)
         self._fault("cancel-before")
         answers = await resource.driver.control(Control.CANCEL, handles)
@@ -332,3 +332,7 @@ class Performer:
                 await self._resources[name].driver.settled(handles)
             except ArgosyError as error:
                 log.warning("%s keeps records of %d ended jobs for now: %s", name, len(handles), error)
+
+
+def _watched(live: Live, resource: Resource, native_id: str | None = None) -> Handle:
+    return handle_of(live.record, resource, native_id=native_id, rerunnable=live.needs.rerunnable)

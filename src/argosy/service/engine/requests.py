@@ -14,10 +14,13 @@ from argosy.service.matching.resources import Resource
 from argosy.store import Activity
 
 
-def handle_of(activity: Activity, resource: Resource | None) -> Handle:
-    """A job that a resource's driver has."""
+def handle_of(
+    activity: Activity, resource: Resource | None, *, native_id: str | None = None, rerunnable: bool = False
+) -> Handle:
+    """A job that a resource's driver has: the activity's, or the one of this `native_id`. `rerunnable` matters to who
+    watches it."""
     account = activity.local_account if resource is None else resource.whose(activity)
-    return Handle(activity.tag, activity.native_id or "", account=account)
+    return Handle(activity.tag, native_id or activity.native_id or "", rerunnable, account)
 
 
 def job_request(

@@ -15,10 +15,11 @@ from .instructions import Instruction
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What the description asks of the stages around the job."""
+    """What the description asks of the stages around the job, and whether a requeue may run the job again."""
 
     inputs: bool
     outputs: bool
+    rerunnable: bool = False
 
 
 def needs_of(description: ActivityDescription | Description) -> Needs:
@@ -28,6 +29,7 @@ def needs_of(description: ActivityDescription | Description) -> Needs:
         inputs=bool(description.inputs),
         outputs=any(not file.optional or file.targets for file in description.outputs)
         or any(file.delete_on_termination for file in files),
+        rerunnable=description.rerunnable,
     )
 
 
