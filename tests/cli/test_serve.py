@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from argosy.model.user import own_name
 from tests.service.running import RunningService
 
 
@@ -66,3 +69,18 @@ def test_a_bad_configuration_is_told(home: Path) -> None:
     assert done.returncode == 1
     assert "service.nosuch" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_owner_is_whom_the_service_runs_as_whatever_the_environment_says(service_home: RunningService) -> None:
+    service_home.directory.mkdir(mode=0o700)
+    service_home.start(environ=dict.fromkeys(("LOGNAME", "USER", "LNAME", "USERNAME"), "somebody-else"))
+    made = service_home.client().submit({"executable": "true"})
+    assert made.owner == pwd.getpwuid(os.geteuid()).pw_name == own_name()
+
+
+def test_a_user_without_a_name_has_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    assert own_name() == str(os.geteuid())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import os
 import signal
 import socket
@@ -18,6 +17,7 @@ import pytest
 from argosy.client import Client, Endpoint, discover
 from argosy.endpoints.tls import Certificate, ServerTLS
 from argosy.model import ArgosyError, InvalidInput
+from argosy.model.user import own_name
 from argosy.service.config import load_config
 from tests.identity.pki import DRAFT, Pair, make_ca, make_proxy, make_user, rsa_key
 from tests.servers.needs import need
@@ -60,7 +60,7 @@ def test_our_own_clients_over_https(secure: Secure, tmp_path: Path) -> None:
     for known in ({"ARGOSY_TOKEN": secure.token}, proxy):
         with Client(discover(where | known)) as client:
             id = client.submit({"executable": "/bin/true", "held": True}).id
-            assert client.status(id).owner == ("/O=Grid/CN=Alice" if known is proxy else getpass.getuser())
+            assert client.status(id).owner == ("/O=Grid/CN=Alice" if known is proxy else own_name())
     with pytest.raises(InvalidInput, match="none"):
         Client(discover(where | {"ARGOSY_CERTIFICATE": str(tmp_path / "none")}))
     unknown = discover({"ARGOSY_URL": secure.url, "ARGOSY_TOKEN": "x"})

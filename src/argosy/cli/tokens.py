@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from argosy.model.user import own_name
 
 from .common import json_option, print_json
 from .groups import Group
@@ -65,7 +66,7 @@ def create(
 
     store, home = _store(directory)
     made, record = store.create(
-        owner or getpass.getuser(),
+        owner or own_name(),
         lifetime=expires,
         scopes=[Scope(one) for one in scopes] or None,
         note=note,

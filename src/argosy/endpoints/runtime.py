@@ -15,7 +15,6 @@ import asyncio
 import contextlib
 import fcntl
 import gc
-import getpass
 import json
 import logging
 import os
@@ -33,6 +32,7 @@ from argosy._version import __version__
 from argosy.identity import Role
 from argosy.identity.gate import open_gate
 from argosy.model import Conflict, Unavailable
+from argosy.model.user import own_name
 from argosy.service.assemble import assemble
 from argosy.service.audit import Trail, audited
 from argosy.service.caller import Caller
@@ -136,7 +136,7 @@ async def run_service(config: ServiceConfig, *, announce: bool = True) -> None:
     directory = _private(config.directory)
     with _locked(directory):
         token = _token(directory / "token")
-        owner = getpass.getuser()
+        owner = own_name()
         gate = open_gate(config.identity, directory, owner)
         tls = None
         if config.tls is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from argosy.model import InvalidJobException, JobAttributes, JobSpec, JobState, JobStatus, Observation, Outcome, Phase
 from argosy.model.resources import ResourceSpecV1
+from argosy.model.user import own_name
 
 from .job import Job
 
@@ -34,7 +34,7 @@ class JobInfo:
 
 def information(executor: JobExecutor, jobs: Sequence[Job] | None, owner: str | None) -> list[Job]:
     """See `JobExecutor.info`."""
-    user = getpass.getuser()
+    user = own_name()
     if owner is not None and owner != user:
         raise ValueError(f"only your own jobs can be asked about, not those of {owner!r}")
     if jobs is None:

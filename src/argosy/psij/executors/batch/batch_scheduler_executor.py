@@ -11,7 +11,6 @@ code tells its end at once; one status command for all jobs, at intervals, tells
 from __future__ import annotations
 
 import contextlib
-import getpass
 import logging
 import os
 import subprocess
@@ -29,6 +28,7 @@ from argosy.executors.executor import JobExecutorConfig as AnyConfig
 from argosy.executors.job import Job
 from argosy.executors.loop import call
 from argosy.model import Command, JobSpec, JobState, JobStatus, SubmitException, Unavailable
+from argosy.model.user import own_name
 from argosy.psij.job_executor_config import JobExecutorConfig
 from argosy.psij.job_launcher import Launcher
 from argosy.psij.launchers.script_based_launcher import ScriptBasedLauncher
@@ -235,7 +235,7 @@ class BatchSchedulerExecutor(JobExecutor):
     # -- for subclasses ---------------------------------------------------------------------------
 
     def _current_user(self) -> str:
-        return getpass.getuser()
+        return own_name()
 
     def _run_command(self, cmd: Sequence[str]) -> str:
         """What a command prints. Raises CalledProcessError with all that was printed, Unavailable without an answer."""
