@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from argosy.endpoints import runtime
 from argosy.model.user import own_name
 from tests.service.running import RunningService
 
@@ -84,3 +85,30 @@ def test_a_user_without_a_name_has_a_number(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(pwd, "getpwuid", nobody)
     assert own_name() == str(os.geteuid())
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe\n"])
+def test_a_token_that_is_none_is_told(home: Path, content: bytes) -> None:
+    home.mkdir(mode=0o700)
+    (home / "token").write_bytes(content)
+    done = argosy("serve")
+    assert done.returncode == 1
+    assert f"{home / 'token'} holds no token; remove it" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_token_that_cannot_be_written_leaves_none_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = tmp_path / "token"
+
+    def full(fd: int) -> None:
+        assert not token.exists(), "it has its name before it is on disk"
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            runtime._token(token)
+    made = runtime._token(token)
+    assert len(made) > 30
+    assert runtime._token(token) == made
+    assert token.stat().st_mode & 0o777 == 0o600

@@ -247,18 +247,27 @@ def _locked(directory: Path) -> Iterator[None]:
 
 
 def _token(path: Path) -> str:
-    """The service's token, made at its first start."""
-    with contextlib.suppress(FileExistsError):
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with open(fd, "w") as file:
-            file.write(secrets.token_urlsafe(32) + "\n")
+    """The service's token, made at its first start. Raises Unavailable where what is there is none."""
+    if not path.exists():
+        _write(path, secrets.token_urlsafe(32) + "\n")
     path.chmod(0o600)
-    return path.read_text().strip()
+    token = path.read_bytes().strip()
+    if not token.isascii() or not token:
+        raise Unavailable(f"{path} holds no token; remove it, and the next start of the service makes another")
+    return token.decode()
 
 
 def _publish(path: Path, addresses: Addresses) -> None:
     content = {"url": addresses.url, "socket": addresses.socket, "pid": os.getpid()}
+    _write(path, json.dumps(content) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file for this user alone, whole or not at all: it has its name once all of it is on disk."""
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(content) + "\n")
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
     temporary.chmod(0o600)
     temporary.rename(path)
