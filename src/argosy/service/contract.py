@@ -16,7 +16,22 @@ from argosy.languages.documents_credentials import DelegationRequest, NewCredent
 from argosy.languages.glue2 import Document
 from argosy.languages.native import Description
 from argosy.model import ArgosyError, InvalidInput, RuntimeEnvironment, Share
-from argosy.store import Activity, Created, Event, Query, StoredCredential
+from argosy.store import (
+    Activity,
+    Created,
+    Delivery,
+    Event,
+    Query,
+    StoredCredential,
+    Subscription,
+    Sweep,
+    SweepDocument,
+    SweepEvent,
+    SweepQuery,
+    UsageQuery,
+    UsageRecord,
+    UsageSum,
+)
 
 from .administration.figures import Overview
 from .caller import Caller
@@ -29,6 +44,32 @@ from .notifications.contract import Notifications
 from .policy import ServicePolicy
 from .sweeps.contract import SweepOperations
 from .usage import UsageOperations
+
+#: The records that the operations take and give are part of the contract: endpoints have them from here.
+__all__ = [
+    "EVERYBODY",
+    "Activity",
+    "ChangeRequest",
+    "CommandOutcome",
+    "CreateRequest",
+    "Created",
+    "Delivery",
+    "Event",
+    "FileInfo",
+    "OpenFile",
+    "Operations",
+    "Query",
+    "ResourceShare",
+    "StoredCredential",
+    "Subscription",
+    "Sweep",
+    "SweepDocument",
+    "SweepEvent",
+    "SweepQuery",
+    "UsageQuery",
+    "UsageRecord",
+    "UsageSum",
+]
 
 #: As the owner in a query: all that the caller may see.
 EVERYBODY = "*"

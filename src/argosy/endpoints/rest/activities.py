@@ -20,10 +20,9 @@ from argosy.model.notification import check_state
 from argosy.model.projections import GES, MODELS, information_model
 from argosy.service.administration.limits import Limits
 from argosy.service.caller import Caller
-from argosy.service.contract import CreateRequest, Operations
+from argosy.service.contract import CreateRequest, Operations, Query
 from argosy.service.information.monitoring import Verbosity
 from argosy.service.information.statuses import has_xml
-from argosy.store import Query
 
 from . import bodies, each, monitoring, render, waiting
 from .negotiation import XML, preferred

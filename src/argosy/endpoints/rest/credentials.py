@@ -16,8 +16,7 @@ from argosy.languages.documents_credentials import (
 )
 from argosy.model import NotFound, clock
 from argosy.service.caller import Caller
-from argosy.service.contract import Operations
-from argosy.store import StoredCredential
+from argosy.service.contract import Operations, StoredCredential
 
 from . import bodies, render
 

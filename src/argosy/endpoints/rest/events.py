@@ -16,8 +16,7 @@ from argosy.languages.documents import EventPage
 from argosy.model import InvalidInput
 from argosy.model.notification import check_kind, check_state, told
 from argosy.service.caller import Caller
-from argosy.service.contract import Operations
-from argosy.store import Event
+from argosy.service.contract import Event, Operations
 
 from . import render, waiting
 from .bodies import MAX_NUMBER

@@ -13,10 +13,9 @@ from argosy.languages.native import Description
 from argosy.model import ArgosyError, NotFound, TooLarge, clock
 from argosy.model.projections import GES, InformationModel
 from argosy.service.caller import Caller
-from argosy.service.contract import Operations
+from argosy.service.contract import Activity, Event, Operations
 from argosy.service.information import messages, statuses
 from argosy.service.information.monitoring import Verbosity, facts, spent
-from argosy.store import Activity, Event
 
 from . import render
 from .each import Elements

@@ -21,9 +21,8 @@ from argosy.languages.documents_notifications import (
 from argosy.model.notification import Callback
 from argosy.service.administration.limits import Limits
 from argosy.service.caller import Caller
-from argosy.service.contract import Operations
+from argosy.service.contract import Delivery, Operations, Subscription
 from argosy.service.notifications import NewSubscription
-from argosy.store import Delivery, Subscription
 
 from . import bodies, each, render
 from .problems import problem

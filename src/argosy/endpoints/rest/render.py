@@ -21,9 +21,8 @@ from argosy.languages.documents import (
 from argosy.model import ActivityState, ArgosyError, RuntimeEnvironment
 from argosy.model.actions import Action
 from argosy.model.projections import psij
-from argosy.service.contract import FileInfo, ResourceShare
+from argosy.service.contract import Activity, Event, FileInfo, ResourceShare
 from argosy.service.files.moving import Transfer
-from argosy.store import Activity, Event
 
 from .problems import problem
 from .ranges import as_date

@@ -21,10 +21,9 @@ from argosy.model import InvalidInput
 from argosy.model.choices import listed
 from argosy.model.sweep import SweepState
 from argosy.service.caller import Caller
-from argosy.service.contract import Operations
+from argosy.service.contract import Operations, Sweep, SweepEvent, SweepQuery
+from argosy.service.contract import SweepDocument as Asked
 from argosy.service.sweeps.contract import SweepRequest, SweepStatus
-from argosy.store import Sweep, SweepEvent, SweepQuery
-from argosy.store import SweepDocument as Asked
 
 from . import bodies, render, waiting
 from .events import EVENT_STREAM, STREAM_HEADERS, After, LastEventId, resume

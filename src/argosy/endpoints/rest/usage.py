@@ -18,8 +18,7 @@ from argosy.languages.documents_usage import UsagePage, UsageRecordDocument, Usa
 from argosy.model import InvalidInput, clock
 from argosy.model.choices import none_of
 from argosy.service.caller import Caller
-from argosy.service.contract import Operations
-from argosy.store import UsageQuery, UsageRecord, UsageSum
+from argosy.service.contract import Operations, UsageQuery, UsageRecord, UsageSum
 
 from . import render
 from .activities import instant

@@ -14,8 +14,7 @@ from argosy.languages.documents import Result
 from argosy.model import ArgosyError, InvalidInput, Unavailable
 from argosy.service.administration.limits import Limits, too_many
 from argosy.service.caller import Caller
-from argosy.service.contract import CreateRequest, Operations
-from argosy.store import Created
+from argosy.service.contract import Created, CreateRequest, Operations
 
 from . import bodies, render
 from .notifications import subscription

@@ -12,8 +12,7 @@ from msgspec import Struct
 
 from argosy.model import ArgosyError
 from argosy.service.caller import Caller
-from argosy.service.contract import Operations
-from argosy.store import Activity, Event, SweepEvent
+from argosy.service.contract import Activity, Event, Operations, SweepEvent
 
 from .problems import problem
 from .streaming import aclose

@@ -31,8 +31,7 @@ from argosy.model import (
     Unavailable,
 )
 from argosy.service.caller import Caller
-from argosy.service.contract import CreateRequest
-from argosy.store import Activity, Created, Query
+from argosy.service.contract import Activity, Created, CreateRequest, Query
 
 from . import documents, jobs
 from .documents import Fault, Job, Printed, fault

@@ -13,7 +13,7 @@ from argosy.languages.native import Description
 from argosy.languages.script import Script
 from argosy.model import ArgosyError, InvalidInput
 from argosy.model.projections import rimrock
-from argosy.store import Activity
+from argosy.service.contract import Activity
 
 from .documents import Job, Submission
 
