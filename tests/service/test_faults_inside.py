@@ -5,20 +5,25 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import sqlite3
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from argosy.languages.native import Input, Output
-from argosy.model import ActivityState, InvalidStateException, NotFound
+from argosy.delegation.keeper import Expired
+from argosy.executors.contract import JobRequest
+from argosy.languages.native import Description, Input, Output
+from argosy.model import ActivityDescription, ActivityState, ArgosyError, InvalidStateException, NotFound, Unavailable
+from argosy.service.contract import CreateRequest
 from argosy.service.engine import engine as engine_module
 from argosy.service.engine.engine import Engine, Live
-from argosy.service.lifecycle import Needs
+from argosy.service.lifecycle import Begun, Needs
 from argosy.service.policy import ServicePolicy
+from argosy.service.service import ExecutionService
 from argosy.store import Activity
-from tests.service.driving import ALICE, BOB, create, record, told_service, until
+from tests.service.driving import ALICE, BOB, ToldDriver, create, record, told_service, until
 
 pytestmark = pytest.mark.anyio
 
@@ -223,3 +228,91 @@ async def test_what_many_left_behind_is_forgotten_in_one_request(tmp_path: Path)
         await until(lambda: driver.forgotten)
         assert [sorted(tags) for tags in driver.forgotten] == [sorted(ids)]
         await until(lambda: not any(Path(tmp_path / "sessions").glob("*/*")))
+
+
+async def test_a_description_that_cannot_be_read_keeps_nobody(tmp_path: Path) -> None:
+    async with told_service(tmp_path) as (service, _):
+        bad, good = await create(service, held=True), await create(service, held=True)
+    with sqlite3.connect(tmp_path / "argosy.db") as db:
+        db.execute(
+            "UPDATE description SET body = x'7b7d' WHERE activity = (SELECT pk FROM activity WHERE id = ?)", (bad,)
+        )
+    db.close()
+    async with told_service(tmp_path) as (service, driver):
+        for id in (bad, good):
+            service._engine.post(id, Begun())  # together
+        await until(lambda: driver.submitted == [good])
+        await until(lambda: reason_says(service, bad, f"the description of {bad} cannot be read"))
+        await service.terminate(ALICE, [bad])
+        assert (await record(service, bad)).state is S.TERMINATED
+
+
+async def reason_says(service: object, id: str, words: str) -> bool:
+    return words in ((await record(service, id)).reason or "")
+
+
+async def two(service: ExecutionService) -> tuple[str, str]:
+    """Two activities that are made, and so submitted, together: one with the name "bad", and a good one."""
+    asked = [CreateRequest(Description(executable="/bin/true", name=name)) for name in ("bad", "good")]
+    bad, good = await service.create(ALICE, asked)
+    return bad.activity.id, good.activity.id
+
+
+@pytest.mark.parametrize("what", ["description", "directory", "credential"])
+async def test_one_that_cannot_be_made_ready_is_submitted_without_keeping_the_others(tmp_path: Path, what: str) -> None:
+    async with told_service(tmp_path, retry_first=1e6) as (service, driver):
+        describe, make, offer = service._performer.description, service._sessions.make, service._offering.prepare
+
+        async def description(live: Live) -> ActivityDescription:
+            if what == "description" and live.record.name == "bad":
+                raise Unavailable("not now")
+            return await describe(live)
+
+        def made(sessions: Sequence[str]) -> None:
+            if what == "directory" and any(
+                service._engine.get(Path(one).name).record.name == "bad" for one in sessions
+            ):
+                raise OSError(5, "not now", "sessions")
+            make(sessions)
+
+        async def offered(record: Activity, description: ActivityDescription) -> dict[str, str]:
+            if what == "credential" and record.name == "bad":
+                raise OSError(5, "not now", "copies")
+            return await offer(record, description)
+
+        service._performer.description = description
+        service._sessions.make = made
+        service._offering.prepare = offered
+        bad, good = await two(service)
+        await until(lambda: driver.submitted == [good])
+        await until(lambda: reason_says(service, bad, "not now"))
+        assert not any("not now" in (event.message or "") for event in await service.events(ALICE, good))
+
+
+async def test_one_without_its_credential_is_ended_while_others_are_being_submitted(tmp_path: Path) -> None:
+    class Slow(ToldDriver):
+        def __init__(self) -> None:
+            super().__init__()
+            self.asked, self.go_on = asyncio.Event(), asyncio.Event()
+
+        async def submit(self, requests: Sequence[JobRequest]) -> list[str | ArgosyError]:
+            self.asked.set()
+            await self.go_on.wait()
+            return await super().submit(requests)
+
+    driver = Slow()
+    async with told_service(tmp_path, driver=driver) as (service, _):
+        offer = service._offering.prepare
+
+        async def offered(record: Activity, description: ActivityDescription) -> dict[str, str]:
+            if record.name == "bad":
+                raise Expired("the proxy has expired")
+            return await offer(record, description)
+
+        service._offering.prepare = offered
+        without, other = await two(service)
+        await driver.asked.wait()
+        await service.terminate(ALICE, [without])
+        driver.go_on.set()
+        await until(lambda: state_is(service, without, S.TERMINATED))
+        assert driver.submitted == [other]

@@ -148,7 +148,7 @@ class Offering:
                 if credential is None or credential in description.credentials:
                     await self.prepare(activity, description)
                     await self.withdraw([activity.id])  # if it has ended while they were written
-            except ArgosyError as error:
+            except (ArgosyError, msgspec.DecodeError) as error:
                 log.warning("the job of %s keeps the credentials that it has: %s", activity.id, error)
             except OSError as error:
                 log.warning("the credentials of %s cannot be written: %s", activity.id, error)

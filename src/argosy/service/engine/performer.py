@@ -97,10 +97,10 @@ class Performer:
         if not lives:
             return
         if instruction in self._staging:
-            self._start(self._check_files(instruction, lives), instruction, len(lives))
+            self._start(self._one_by_one(instruction, lives, self._staging[instruction]), instruction, len(lives))
             return
         if instruction is Instruction.MATCH:
-            self._start(self._guarded(instruction, lives, self.waiting.match(lives)), instruction, len(lives))
+            self._start(self._one_by_one(instruction, lives, self.waiting.match), instruction, len(lives))
             return
         if instruction is Instruction.CONTROL:
             self._start(self._controls.work(self.engine, name, account, lives), instruction, len(lives))
@@ -187,14 +187,16 @@ class Performer:
         else:
             self._away(live, instruction, error.message)
 
-    # -- stage-in and stage-out: `stages` -------------------------------------------------------------------
+    # -- each for itself: matching, and stage-in and stage-out, which are in `stages` -----------------------
 
-    async def _check_files(self, instruction: Instruction, lives: list[Live]) -> None:
+    async def _one_by_one(
+        self, instruction: Instruction, lives: list[Live], work: Callable[[Live], Coroutine[Any, Any, None]]
+    ) -> None:
+        """What is wrong with one activity, its directory say, must not keep the others."""
         if instruction is Instruction.CHECK_OUTPUT:
             self._fault("stage-out")
         for live in lives:
-            # Each for itself: what one activity did to its directory must not keep the others.
-            await self._guarded(instruction, [live], self._staging[instruction](live))
+            await self._guarded(instruction, [live], work(live))
 
     async def description(self, live: Live) -> ActivityDescription:
         """What was asked for, in the model's terms."""
@@ -202,38 +204,36 @@ class Performer:
             data = await self._store.description(live.record.id)
             if data is None:
                 raise Unavailable(f"the description of {live.record.id} is not in the store")
-            live.description = native.to_model(msgspec.json.decode(data, type=native.Description))
+            try:
+                live.description = native.to_model(msgspec.json.decode(data, type=native.Description))
+            except (msgspec.DecodeError, ArgosyError) as error:
+                raise Unavailable(f"the description of {live.record.id} cannot be read: {error}") from error
         return live.description
 
     # -- the batch system -------------------------------------------------------------------------
 
     async def _submit(self, resource: Resource, lives: list[Live]) -> None:
         renewals = self._renewals(lives)
+        requests: dict[str, JobRequest] = {}
         try:
-            descriptions = {live.record.id: await self.description(live) for live in lives}
-            await asyncio.to_thread(self._sessions.make, [live.record.session for live in lives])
-            told = await self._offered(lives, descriptions)
+            made = await self._made([live.record.session for live in lives])
+            for live in lives:
+                # Each for itself: what is wrong with one must not keep the others.
+                await self._guarded(Instruction.SUBMIT, [live], self._prepare(live, made, requests))
+                if live.record.id not in requests:
+                    self._submitting.discard(live.record.id)  # a cancel need not wait for it
+            ready = [live for live in lives if live.record.id in requests]
             # Those that were terminated or held meanwhile are not handed over any more.
-            still = [
-                live for live in lives if live.record.state is ActivityState.STAGED_IN and not held_here(live.record)
-            ]
-            wanted = [live for live in still if isinstance(told[live.record.id], dict)]
-            requests = [
-                self._request(live.record, descriptions[live.record.id], told[live.record.id]) for live in wanted
+            wanted = [
+                live for live in ready if live.record.state is ActivityState.STAGED_IN and not held_here(live.record)
             ]
             self._fault("submit-before")
-            answers = await resource.driver.submit(requests) if requests else []
+            answers = await resource.driver.submit([requests[live.record.id] for live in wanted]) if wanted else []
         finally:
             self._submitting.difference_update(live.record.id for live in lives)
         self._fault("submit-after")
-        for live in still:
-            if isinstance(error := told[live.record.id], Expired):
-                self.engine.went_well(live)  # no more tries: it goes on when there is another one
-                self.engine.post(live.record.id, CredentialWanted(error.message))
-            elif isinstance(error, Unavailable):
-                self._away(live, Instruction.SUBMIT, error.message)
-        handed_over = {live.record.id for live in still}
-        for live in lives:
+        handed_over = {live.record.id for live in wanted}
+        for live in ready:
             if live.record.id not in handed_over:
                 self.engine.post(live.record.id, Never())
         for live, answer in zip(wanted, answers, strict=True):
@@ -249,22 +249,27 @@ class Performer:
             else:
                 self.engine.post(id, Refused(answer.message))
 
-    async def _offered(
-        self, lives: list[Live], descriptions: dict[str, ActivityDescription]
-    ) -> dict[str, dict[str, str] | Unavailable]:
-        """In which variables each job is told of its credentials, or why it does not have them now."""
-        told: dict[str, dict[str, str] | Unavailable] = {}
-        for live in lives:
-            try:
-                told[live.record.id] = await self.offering.prepare(live.record, descriptions[live.record.id])
-            except Unavailable as error:
-                told[live.record.id] = error
-        return told
+    async def _made(self, sessions: Sequence[str]) -> bool:
+        """Make session directories in one go; False where one of them cannot be made, and each is to be tried alone."""
+        try:
+            await asyncio.to_thread(self._sessions.make, sessions)
+        except OSError:
+            return False
+        return True
 
-    def _request(self, record: Activity, description: ActivityDescription, told: object) -> JobRequest:
+    async def _prepare(self, live: Live, made: bool, requests: dict[str, JobRequest]) -> None:
+        """Get one activity ready to be handed over, and say into `requests` what is asked for it."""
+        description = await self.description(live)
+        if not made:
+            await asyncio.to_thread(self._sessions.make, [live.record.session])
+        told = await self.offering.prepare(live.record, description)
+        requests[live.record.id] = self._request(live.record, description, told)
+
+    def _request(self, record: Activity, description: ActivityDescription, told: dict[str, str]) -> JobRequest:
+        """What is asked of a driver; `told`: the variables that tell the job of its credentials."""
         environments = self._router.named(record.environments)
         request = job_request(record.tag, description, record.session, record.queue, environments)
-        if isinstance(told, dict) and told:
+        if told:
             request.spec.environment = (request.spec.environment or {}) | told
         account = self._whose(record)
         return request if account is None else replace(request, account=account)

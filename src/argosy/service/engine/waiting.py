@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from argosy.model import ActivityDescription, ActivityState
@@ -41,17 +41,16 @@ class WaitingRoom:
         """Whether nothing waits."""
         return not self._groups
 
-    async def match(self, lives: Sequence[Live]) -> None:
-        """Send activities off, or let them wait."""
-        for live in lives:
-            needed, who = Requirements.of(await self._describe(live)), Who(live.record.owner, live.record.groups)
-            found = self._router.again(needed, who)
-            if isinstance(found, Waiting):
-                self.add(live, needed, who, found.reason)
-                self._engine.post(live.record.id, Unmatched(found.reason))
-            else:
-                self._engine.went_well(live)
-                self._engine.post(live.record.id, self._matched(found, needed, who))
+    async def match(self, live: Live) -> None:
+        """Send an activity off, or let it wait."""
+        needed, who = Requirements.of(await self._describe(live)), Who(live.record.owner, live.record.groups)
+        found = self._router.again(needed, who)
+        if isinstance(found, Waiting):
+            self.add(live, needed, who, found.reason)
+            self._engine.post(live.record.id, Unmatched(found.reason))
+        else:
+            self._engine.went_well(live)
+            self._engine.post(live.record.id, self._matched(found, needed, who))
 
     async def ended(self) -> None:
         """Activities have ended: their owners may have room again where one user may have only so much."""
