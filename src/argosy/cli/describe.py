@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from argosy.client import Description, Input, Output, Resources
+from argosy.model.shell import escape_references
 
 from .common import pairs
 from .environments import asked
@@ -40,7 +41,13 @@ _OPTIONS = [
     click.option("--time", "duration", type=Duration(), metavar="TIME", help="Wall time, e.g. 1:00:00 or 90m."),
     click.option("--launcher", metavar="NAME", help="How processes are started, e.g. mpirun."),
     click.option("--account", metavar="NAME", help="The account to charge."),
-    click.option("--env", "environment", metavar="K=V", multiple=True, help="An environment variable."),
+    click.option(
+        "--env",
+        "environment",
+        metavar="K=V",
+        multiple=True,
+        help="An environment variable. ${NAME} in V is replaced where the job runs; $${NAME} is the text itself.",
+    ),
     click.option("--tag", "tags", metavar="K=V", multiple=True, help="A tag to find it by."),
 ]
 
@@ -97,7 +104,8 @@ def job(
     )
     description = Description(
         executable=command[0],
-        arguments=list(command[1:]),
+        # What a shell has handed over is literal: a ${NAME} that is left in it is meant for the job's own shell.
+        arguments=[escape_references(argument) for argument in command[1:]],
         name=name,
         environment=pairs("--env", environment),
         launcher=launcher,

@@ -6,6 +6,8 @@ import click
 
 from argosy.languages.documents import ActivityDocument, EventDocument
 from argosy.languages.looks import SpentDocument
+from argosy.languages.native import Description
+from argosy.model.shell import expand, quote
 
 from .tables import printable
 from .units import ago, span, utc
@@ -50,10 +52,17 @@ def show_more(record: ActivityDocument, verbose: int) -> None:
     if verbose > 1 and record.description is not None:
         import msgspec
 
+        _section("command")
+        click.echo("  " + printable(_command(record.description)))
         _section("description")
         text = msgspec.json.format(msgspec.json.encode(record.description), indent=2).decode()
         for line in text.splitlines():
             click.echo("  " + printable(line))
+
+
+def _command(description: Description) -> str:
+    """As one writes it in a shell: what is literal between quotes, what is replaced where it runs as a variable."""
+    return " ".join([quote(description.executable), *map(expand, description.arguments)])
 
 
 def _section(name: str) -> None:

@@ -46,20 +46,22 @@ def expand(value: str) -> str:
     set gives nothing. ``$${NAME}`` gives the text ``${NAME}``.
     """
     parts: list[str] = []
+    literal = ""
     end = 0
     for match in _REFERENCE.finditer(value):
-        literal = value[end : match.start()]
+        literal += value[end : match.start()]
         escaped, name = match.groups()
+        end = match.end()
         if escaped:
             literal += "${" + name + "}"
+            continue
         if literal:
             parts.append(quote(literal))
-        if not escaped:
-            parts.append('"${' + name + '-}"')
-        end = match.end()
-    rest = value[end:]
-    if rest or not parts:
-        parts.append(quote(rest))
+            literal = ""
+        parts.append('"${' + name + '-}"')
+    literal += value[end:]
+    if literal or not parts:
+        parts.append(quote(literal))
     return "".join(parts)
 
 
