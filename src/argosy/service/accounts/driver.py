@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from argosy.batch import Control
 from argosy.executors.contract import Driver, Handle, JobRequest, OnReports
-from argosy.model import ArgosyError, Command, Completed, Share, SubmitException, Unavailable
+from argosy.executors.tasks import Tasks, at_intervals, tell
+from argosy.model import ArgosyError, Command, Completed, Share, Unavailable
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -22,7 +23,7 @@ _FIRST, _MOST = 1.0, 60.0
 
 @dataclass(slots=True)
 class _Seat:
-    """One account's driver. `jobs` are those that it has in hand."""
+    """One account's driver. `jobs` are those that it watches; `busy` counts what is being asked of it."""
 
     driver: Driver
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -47,14 +48,14 @@ class AccountDriver(Driver):
         self._idle = idle
         self._seats: dict[str, _Seat] = {}
         self._on_reports: OnReports | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._tidying: asyncio.Task[None] | None = None
+        self._tasks = Tasks(f"watching the jobs of accounts on {base.name}")
         self._woken = asyncio.Event()
 
     async def open(self, on_reports: OnReports) -> None:
         self._on_reports = on_reports
         await self._open_base(on_reports)
-        self._tidying = asyncio.create_task(self._tidy())
+        what = f"closing what nobody uses of {self.name}"
+        self._tasks.start(at_intervals(self._tidy, what, self._idle / 2))
 
     async def _open_base(self, on_reports: OnReports) -> None:
         await self._base.open(on_reports)
@@ -69,10 +70,7 @@ class AccountDriver(Driver):
 
     async def submit(self, requests: Sequence[JobRequest]) -> list[str | ArgosyError]:
         async def some(account: str | None, items: list[JobRequest]) -> list[str | ArgosyError]:
-            async def work(driver: Driver) -> list[str | ArgosyError]:
-                return await driver.submit(items)
-
-            return await self._with(account, work, items, [item.tag for item in items])
+            return await self._answers(account, items, lambda seat: _submit(seat, items))
 
         return await _by_account(requests, some)
 
@@ -82,8 +80,8 @@ class AccountDriver(Driver):
             by_account.setdefault((accounts or {}).get(tag), []).append(tag)
         found: dict[str, str] = {}
         for account, some in by_account.items():
-            seat = await self._seat(account)
-            found |= await seat.driver.find(some)
+            async with self._seat(account) as seat:
+                found |= await seat.driver.find(some)
         return found
 
     def watch(self, handles: Iterable[Handle]) -> None:
@@ -94,49 +92,47 @@ class AccountDriver(Driver):
             if account is None:
                 self._base.watch(some)
             else:
-                task = asyncio.create_task(self._watch(account, some))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self._tasks.start(self._watch(account, some))
 
     async def _watch(self, account: str, handles: list[Handle]) -> None:
         """Watch as soon as the account can be reached; jobs do not end meanwhile for that."""
         wait = _FIRST
         while True:
             try:
-                seat = await self._seat(account)
-            except ArgosyError as error:
-                log.warning("the jobs of %s on %s cannot be watched now: %s", account, self.name, error)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(wait):
-                        await self._woken.wait()
-                wait = min(wait * 2, _MOST)
-                continue
-            seat.jobs.update(handle.tag for handle in handles)
-            seat.driver.watch(handles)
-            return
+                async with self._seat(account) as seat:
+                    seat.jobs.update(handle.tag for handle in handles)
+                    seat.driver.watch(handles)
+                    return
+            except Exception as error:
+                tell(f"the jobs of {account} on {self.name} cannot be watched now", error)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._woken.wait()
+            wait = min(wait * 2, _MOST)
 
     async def control(self, verb: Control, handles: Sequence[Handle]) -> list[ArgosyError | None]:
         async def some(account: str | None, items: list[Handle]) -> list[ArgosyError | None]:
-            async def work(driver: Driver) -> list[ArgosyError | None]:
-                return await driver.control(verb, items)
-
-            return await self._with(account, work, items)
+            return await self._answers(account, items, lambda seat: seat.driver.control(verb, items))
 
         return await _by_account(handles, some)
 
     async def settled(self, handles: Sequence[Handle]) -> None:
         async def some(account: str | None, items: list[Handle]) -> list[None]:
-            seat = await self._seat(account)
-            await seat.driver.settled(items)
-            seat.jobs.difference_update(item.tag for item in items)
+            try:
+                async with self._over(account, items) as seat:
+                    await seat.driver.settled(items)
+            except ArgosyError as error:
+                # Here and not by whoever asks: the other accounts' are settled.
+                whose = "" if account is None else f" of {account}"
+                log.warning("%s keeps records of %d ended jobs%s for now: %s", self.name, len(items), whose, error)
             return [None for _ in items]
 
         await _by_account(handles, some)
 
     async def forget(self, handles: Sequence[Handle]) -> None:
         async def some(account: str | None, items: list[Handle]) -> list[None]:
-            seat = await self._seat(account)
-            await seat.driver.forget(items)
+            async with self._over(account, items) as seat:
+                await seat.driver.forget(items)
             return [None for _ in items]
 
         await _by_account(handles, some)
@@ -152,67 +148,91 @@ class AccountDriver(Driver):
         return await self._base.shares()
 
     async def run(self, command: Command, *, timeout: float, account: str | None = None) -> Completed:
-        seat = await self._seat(account)
-        return await seat.driver.run(command, timeout=timeout)
+        async with self._seat(account) as seat:
+            return await seat.driver.run(command, timeout=timeout)
 
     async def close(self) -> None:
-        tasks = [*self._tasks, *([] if self._tidying is None else [self._tidying])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.stop()
         await asyncio.gather(*(seat.driver.close() for seat in self._seats.values()))
         await self._base.close()
 
     # -- seats ------------------------------------------------------------------------------------
 
-    async def _with(
-        self,
-        account: str | None,
-        work: Callable[[Driver], Coroutine[Any, Any, list[Any]]],
-        items: Sequence[object],
-        tags: Iterable[str] = (),
-    ) -> list[Any]:
-        try:
-            seat = await self._seat(account)
-        except ArgosyError as error:
-            # What else it says of itself stays: that a credential has expired, for one.
-            return [error if isinstance(error, Unavailable) else Unavailable(error.message) for _ in items]
-        seat.busy += 1
-        tags = list(tags)
-        seat.jobs.update(tags)
-        try:
-            answers = await work(seat.driver)
-        finally:
-            seat.busy -= 1
-        refused = {tag for tag, answer in zip(tags, answers, strict=False) if isinstance(answer, SubmitException)}
-        seat.jobs -= refused
-        return answers
-
-    async def _seat(self, account: str | None) -> _Seat:
-        """The account's driver, open. Raises Unavailable."""
+    @contextlib.contextmanager
+    def _in_use(self, account: str | None) -> Iterator[_Seat]:
+        """The account's seat, kept for as long as this lasts."""
         if account is None:
-            return _Seat(self._base, opened=True)
+            yield _Seat(self._base, opened=True)
+            return
         seat = self._seats.get(account)
         if seat is None:
             seat = self._seats[account] = _Seat(self._make(account))
-        seat.used = asyncio.get_running_loop().time()
+        seat.busy += 1
+        try:
+            yield seat
+        finally:
+            seat.busy -= 1
+            seat.used = asyncio.get_running_loop().time()
+
+    async def _opened(self, seat: _Seat) -> None:
+        """Open a seat's driver where it is not. Raises Unavailable."""
         async with seat.opening:
             if not seat.opened:
                 if self._on_reports is None:
                     raise Unavailable(f"{self.name} is not open")
                 await seat.driver.open(self._on_reports)
                 seat.opened = True
-        return seat
+
+    @contextlib.asynccontextmanager
+    async def _seat(self, account: str | None) -> AsyncIterator[_Seat]:
+        """The account's seat, open for as long as this lasts. Raises Unavailable."""
+        with self._in_use(account) as seat:
+            await self._opened(seat)
+            yield seat
+
+    async def _answers(
+        self, account: str | None, items: Sequence[object], work: Callable[[_Seat], Awaitable[list[T | ArgosyError]]]
+    ) -> list[T | ArgosyError]:
+        """What `work` answers for each item; of an account that cannot be reached, why not."""
+        with self._in_use(account) as seat:
+            try:
+                await self._opened(seat)
+            except ArgosyError as error:
+                # What else it says of itself stays: that a credential has expired, for one.
+                return [error if isinstance(error, Unavailable) else Unavailable(error.message) for _ in items]
+            return await work(seat)
+
+    @contextlib.asynccontextmanager
+    async def _over(self, account: str | None, handles: Sequence[Handle]) -> AsyncIterator[_Seat]:
+        """As `_seat`, for jobs that have ended: nothing of them keeps it open from now on."""
+        with self._in_use(account) as seat:
+            seat.jobs.difference_update(handle.tag for handle in handles)
+            await self._opened(seat)
+            yield seat
 
     async def _tidy(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(self._idle / 2)
-            for account, seat in list(self._seats.items()):
-                over = not seat.jobs and not seat.busy and loop.time() - seat.used > self._idle
-                if over and not seat.opening.locked():
-                    del self._seats[account]
+        now = asyncio.get_running_loop().time()
+        for account, seat in list(self._seats.items()):
+            if not seat.jobs and not seat.busy and now - seat.used > self._idle:
+                del self._seats[account]
+                try:
                     await seat.driver.close()
+                except Exception as error:
+                    tell(f"closing what {account} had of {self.name} failed", error)
+
+
+async def _submit(seat: _Seat, requests: Sequence[JobRequest]) -> list[str | ArgosyError]:
+    """Submit them. They are the seat's before they are accepted: one may have ended before all are answered."""
+    new = {request.tag for request in requests} - seat.jobs
+    seat.jobs |= new
+    answers: list[str | ArgosyError] = []
+    try:
+        answers = await seat.driver.submit(requests)
+    finally:
+        # Nobody watches those whose answer is not known: whoever finds one has it watched.
+        accepted = [isinstance(answer, str) for answer in answers] or [False] * len(requests)
+        seat.jobs -= {request.tag for request, yes in zip(requests, accepted, strict=True) if not yes} & new
+    return answers
 
 
 async def _by_account(

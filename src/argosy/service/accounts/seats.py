@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from argosy.accounts import AccountsConfig, Agent
+from argosy.executors.tasks import Tasks, at_intervals, tell
 
 #: .../@ACCOUNT/XX/ID: the account stands in the path, which only the service writes.
 _SESSION = re.compile(r"/@([a-z_][a-z0-9_.-]{0,31})/[0-9a-z]{2}/[0-9a-z]+\Z", re.ASCII)
@@ -33,14 +33,13 @@ class Seats:
         self._greeting = greeting
         self._agents: dict[str, Agent] = {}
         self._used: dict[str, float] = {}
-        self._tidying: asyncio.Task[None] | None = None
+        self._tasks = Tasks("giving agents a rest")
 
     def agent(self, account: str) -> Agent:
         """The account's agent; it is started when something is asked of it."""
-        loop = asyncio.get_running_loop()
-        if self._tidying is None:
-            self._tidying = loop.create_task(self._tidy())
-        self._used[account] = loop.time()
+        if not self._agents:
+            self._tasks.start(at_intervals(self._tidy, "giving agents a rest", self.config.idle / 2))
+        self._used[account] = asyncio.get_running_loop().time()
         if account not in self._agents:
             self._agents[account] = Agent(account, self.config.command(account), self._greeting)
         return self._agents[account]
@@ -51,18 +50,16 @@ class Seats:
 
     async def close(self) -> None:
         """End all agents."""
-        if self._tidying is not None:
-            self._tidying.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._tidying
+        await self._tasks.stop()
         await asyncio.gather(*(agent.close() for agent in self._agents.values()))
 
     async def _tidy(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(self.config.idle / 2)
-            for account, agent in list(self._agents.items()):
-                if agent.busy:
-                    self._used[account] = loop.time()
-                elif loop.time() - self._used[account] > self.config.idle:
+        now = asyncio.get_running_loop().time()
+        for account, agent in list(self._agents.items()):
+            if agent.busy:
+                self._used[account] = now
+            elif now - self._used[account] > self.config.idle:
+                try:
                     await agent.rest()
+                except Exception as error:
+                    tell(f"giving the agent of {account} a rest failed", error)

@@ -1,0 +1,80 @@
+"""Work that goes on beside requests. Whatever fails in it is told, and ends nothing but itself."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from argosy.model import ArgosyError
+
+log = logging.getLogger(__name__)
+
+#: After work that is to be done over and over has failed, in seconds.
+AGAIN = 1.0
+
+Work = Callable[[], Awaitable[object]]
+
+
+async def over_and_over(work: Work, what: str, *, pause: float = 0.0, again: float = AGAIN) -> None:
+    """Do it until it is cancelled, `pause` seconds between two times; where it failed, `again` seconds if that is more.
+
+    `what` tells the log what failed, as in "WHAT failed".
+    """
+    while True:
+        try:
+            await work()
+        except Exception as error:
+            wait = max(pause, again)
+            tell(f"{what} failed, and is tried again in {wait:g} s", error)
+            await asyncio.sleep(wait)
+        else:
+            await asyncio.sleep(pause)
+
+
+async def at_intervals(work: Work, what: str, every: float) -> None:
+    """As `over_and_over`; the first time when `every` seconds have passed."""
+    await asyncio.sleep(every)
+    await over_and_over(work, what, pause=every, again=0.0)
+
+
+def tell(words: str, error: BaseException) -> None:
+    """Log what has failed: an error that was to be expected in its own words, a defect with where it is."""
+    if isinstance(error, ArgosyError):
+        log.warning("%s: %s", words, error)
+    else:
+        log.error("a defect: %s", words, exc_info=error)
+
+
+class Tasks:
+    """What one object has begun, for as long as it goes on. Belongs to one event loop."""
+
+    def __init__(self, what: str) -> None:
+        """`what` tells the log what failed."""
+        self._what = what
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Begin with it."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            tell(f"{self._what} failed", error)
+
+    async def ended(self, timeout: float) -> None:
+        """Wait for what goes on now, for `timeout` seconds at most."""
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=timeout)
+
+    async def stop(self) -> None:
+        """Cancel what goes on, and wait until it has ended."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
