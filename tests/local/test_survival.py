@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from argosy.executors.contract import JobRequest
+from argosy.executors.local import daemon
 from argosy.executors.local.daemon import DaemonError, connect
 from argosy.executors.local.job import Job
 from argosy.executors.local.journal import Journal
@@ -60,6 +61,25 @@ async def test_the_same_tag_runs_once_even_after_it_ended(bench: Bench, tmp_path
     assert await bench.driver.submit([request]) == ["once"]
     assert await bench.driver.find(["once", "never"]) == {"once": "once"}
     assert (tmp_path / "ran").read_text() == "once\n"
+
+
+async def test_no_defect_while_connecting_again_keeps_the_reaper_out_of_reach(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    ensure, failed = daemon.ensure, []
+
+    def fails_once(*args, **options):
+        if not failed:
+            failed.append(True)
+            raise RuntimeError("can't start new thread")
+        return ensure(*args, **options)
+
+    monkeypatch.setattr(daemon, "ensure", fails_once)
+    os.kill(bench.pid, signal.SIGKILL)
+    bench.pid = await new_reaper(bench.driver)
+    assert failed
+    assert "can't start new thread" in caplog.text
+    assert (await bench.run("/bin/sh", "-c", "exit 3")).exit_code == 3
 
 
 async def test_only_ended_jobs_are_forgotten(bench: Bench):

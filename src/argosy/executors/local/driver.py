@@ -15,6 +15,7 @@ from typing import Any
 
 from argosy.batch.contract import Control
 from argosy.executors.contract import Driver, Handle, JobRequest, OnReports, Report
+from argosy.executors.tasks import Tasks, over_and_over
 from argosy.model import (
     ArgosyError,
     Command,
@@ -85,22 +86,20 @@ class LocalDriver(Driver):
         self._wake = asyncio.Event()
         self._connected = asyncio.Event()
         self._connection: Connection | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = Tasks(f"talking to the reaper in {self._directory}")
         self._on_reports: OnReports | None = None
 
     async def open(self, on_reports: OnReports) -> None:
         """Connect to the reaper, starting it where none runs. Raises Unavailable where that cannot be done."""
         self._on_reports = on_reports
         await self._connect()
-        self._tasks = [asyncio.create_task(self._keep_connected()), asyncio.create_task(self._deliver())]
+        what = f"connecting again to the reaper in {self._directory}"
+        self._tasks.start(over_and_over(self._keep_connected, what))
+        self._tasks.start(self._deliver())
 
     async def close(self) -> None:
         """Stop watching. Jobs go on, and the reaper with them."""
-        tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await self._tasks.stop()
         if self._connection is not None:
             await self._connection.close()
             self._connection = None
@@ -199,9 +198,8 @@ class LocalDriver(Driver):
         for tag in tags:
             self._phases.pop(tag, None)
         if self._connection is not None and tags:
-            task = asyncio.create_task(self._ask(self._connection, tags))
-            self._tasks.append(task)
-            task.add_done_callback(self._done)
+            # Where that does not work, they are asked for again when the connection is back.
+            self._tasks.start(self._ask(self._connection, tags))
 
     async def control(self, verb: Control, handles: Sequence[Handle]) -> list[ArgosyError | None]:
         tags = [handle.tag for handle in handles]
@@ -317,19 +315,19 @@ class LocalDriver(Driver):
         self._connected.set()
 
     async def _keep_connected(self) -> None:
-        while True:
-            assert self._connection is not None
-            await self._connection.broken()
-            self._connected.clear()
-            logger.warning("the connection to the reaper in %s broke", self._directory)
-            pause = _FIRST_PAUSE
-            while not self._connected.is_set():
-                try:
-                    await self._connect()
-                except Unavailable as error:
-                    logger.warning("%s; trying again in %g s", error.message, pause)
-                    await asyncio.sleep(pause)
-                    pause = min(2 * pause, _LONGEST_PAUSE)
+        """Once the connection has broken, connect again."""
+        assert self._connection is not None
+        await self._connection.broken()
+        self._connected.clear()
+        logger.warning("the connection to the reaper in %s broke", self._directory)
+        pause = _FIRST_PAUSE
+        while not self._connected.is_set():
+            try:
+                await self._connect()
+            except Unavailable as error:
+                logger.warning("%s; trying again in %g s", error.message, pause)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _ask(self, connection: Connection, tags: list[str]) -> None:
         """Ask how these jobs are, and report it."""
@@ -340,13 +338,6 @@ class LocalDriver(Driver):
                 # It was in the reaper's hands, and is not any more: that says nothing about whether it ran.
                 lost = {"tag": tag, "phase": "ended", "outcome": "lost", "message": _GONE}
                 self._take([lost | {"time": time.time()}])
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        if task in self._tasks:
-            self._tasks.remove(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            # The states are asked for again when the connection is back.
-            logger.warning("could not ask for the states of jobs: %s", error)
 
     # -- reports ----------------------------------------------------------------------------------
 
