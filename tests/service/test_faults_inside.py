@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from argosy.batch import Control
 from argosy.delegation.keeper import Expired
-from argosy.executors.contract import JobRequest
+from argosy.executors.contract import Handle, JobRequest
 from argosy.languages.native import Description, Input, Output
 from argosy.model import ActivityDescription, ActivityState, ArgosyError, InvalidStateException, NotFound, Unavailable
 from argosy.service.contract import CreateRequest
 from argosy.service.engine import engine as engine_module
+from argosy.service.engine import performer as performer_module
 from argosy.service.engine.engine import Engine, Live
 from argosy.service.lifecycle import Begun, Needs
 from argosy.service.policy import ServicePolicy
@@ -316,3 +318,29 @@ async def test_one_without_its_credential_is_ended_while_others_are_being_submit
         driver.go_on.set()
         await until(lambda: state_is(service, without, S.TERMINATED))
         assert driver.submitted == [other]
+
+
+async def test_a_cancel_without_effect_is_told_and_tried_anew_when_it_is_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Deaf(ToldDriver):
+        cancelled = 0
+
+        async def control(self, verb: Control, handles: Sequence[Handle]) -> list[ArgosyError | None]:
+            self.cancelled += 1
+            return [None for _ in handles]
+
+    monkeypatch.setattr(performer_module, "CANCEL_AGAIN", 0.01)
+    driver = Deaf()
+    async with told_service(tmp_path, driver=driver, give_up_after=0.05) as (service, _):
+        id = await create(service)
+        await until(lambda: driver.submitted == [id])
+        for times in (1, 2):
+            before = driver.cancelled
+            await service.terminate(ALICE, [id])
+            await until(lambda: reason_says(service, id, "has not ended"))
+            events = await service.events(ALICE, id)
+            assert [event.state for event in events if event.kind == "unavailable"] == [S.TERMINATING] * times
+            assert driver.cancelled > before
+        await driver.end(id)
+        assert (await record(service, id)).state is S.TERMINATED

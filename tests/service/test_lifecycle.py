@@ -138,6 +138,16 @@ def test_a_second_termination_is_ignored() -> None:
     assert second.events == second.instructions == []
 
 
+def test_a_termination_that_meets_with_trouble_is_tried_anew_when_it_is_asked_for_again() -> None:
+    words = "the job goes on"
+    troubled = live(activity(), Begun(), Accepted("7"), running(), TerminateAsked("alice"), Away(words, "cancel"))
+    assert (troubled.activity.state, troubled.activity.reason) == (S.TERMINATING, words)
+    again = live(troubled.activity, TerminateAsked("bob"))
+    assert again.instructions == [Instruction.CANCEL]
+    assert (again.activity.state, again.activity.terminate_by, again.activity.reason) == (S.TERMINATING, "alice", None)
+    assert [event.kind for event in live(again.activity, Away(words, "cancel")).events] == ["unavailable"]
+
+
 def test_a_job_that_ends_by_itself_while_terminating_is_terminated_with_its_exit_code() -> None:
     decision = live(activity(), Begun(), Accepted("7"), TerminateAsked("alice"), ended(exit_code=0))
     assert (decision.activity.state, decision.activity.exit_code) == (S.TERMINATED, 0)

@@ -335,7 +335,7 @@ class TimesDocument(Struct, kw_only=True):
     input_wait: float
     """An activity that waits for its input files, or for a credential."""
     give_up_after: float
-    """A submission to a batch system that is away."""
+    """A submission to a batch system that is away, or a cancellation that has no effect."""
     space_wait: float
     """Staging to a disk that is full."""
 

@@ -37,7 +37,7 @@ from .waiting import WaitingRoom
 log = logging.getLogger(__name__)
 
 #: A cancel that went through is looked at again after so many seconds, in case nothing came of it.
-_CANCEL_AGAIN = 60.0
+CANCEL_AGAIN = 60.0
 
 
 class Performer:
@@ -55,6 +55,7 @@ class Performer:
     ) -> None:
         self._router = router
         self._store = store
+        self._policy = policy
         self._sessions = sessions
         self._resources = resources
         self._fault = fault
@@ -305,9 +306,18 @@ class Performer:
         self._fault("cancel-after")
         for live, error in zip(known, answers, strict=True):
             if error is None:
-                self.engine.again(live, Instruction.CANCEL, delay=_CANCEL_AGAIN)
+                if not self.engine.again(live, Instruction.CANCEL, delay=CANCEL_AGAIN):
+                    self._unheard(resource, live)
             else:
                 self._away(live, Instruction.CANCEL, error.message)
+
+    def _unheard(self, resource: Resource, live: Live) -> None:
+        """Cancelling it has had no effect for so long that it is not tried any more, until it is asked for again."""
+        limit = f"{self._policy.give_up_after:g} s"
+        words = f"the batch system has accepted its cancellation for {limit}, and it has not ended; terminate it again"
+        resource.failed(str(Instruction.CANCEL), words)
+        self.engine.went_well(live)  # whoever asks again has it tried as long again
+        self.engine.post(live.record.id, Away(words, str(Instruction.CANCEL)))
 
     async def on_reports(self, reports: Sequence[Report]) -> None:
         """What a driver saw. Returns when what follows has been recorded."""

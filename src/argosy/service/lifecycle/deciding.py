@@ -150,6 +150,10 @@ def _restart(decision: Decision, asked: RestartAsked, needs: Needs, now: float) 
 def _terminate(decision: Decision, by: str, now: float) -> None:
     activity = decision.activity
     if activity.state is _S.TERMINATING:
+        if activity.reason is not None and _batch_system_has_it(activity):
+            # It meets with trouble: whoever asks again has it tried at once.
+            decision.activity = activity.but(reason=None)
+            decision.instructions.append(Instruction.CANCEL)
         return
     decision.move(_S.TERMINATING, now, by=by, terminate_by=by)
     if _batch_system_has_it(activity):
