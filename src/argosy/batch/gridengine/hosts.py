@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from argosy.model import Command, NodeKind
+from argosy.model.numbers import whole
 
 from .environment import query
 
@@ -37,12 +38,12 @@ def _host(row: Mapping[str, str]) -> NodeKind:
     # ``lx-amd64``, ``lx24-x86``: the system and the machine.
     system, _, machine = row.get("ARCH", "-").partition("-")
     known = _SYSTEMS.get(system)
-    cores, threads = _whole(row.get("NCOR")), _whole(row.get("NTHR"))
+    cores, threads = whole(row.get("NCOR")), whole(row.get("NTHR"))
     return NodeKind(
         up=int(row.get("LOAD", "-") != "-"),
-        cores=_whole(row.get("NCPU")),
+        cores=whole(row.get("NCPU")),
         memory=_size(row.get("MEMTOT")),
-        sockets=_whole(row.get("NSOC")),
+        sockets=whole(row.get("NSOC")),
         threads=threads // cores if cores and threads else None,
         architecture=machine or None if known else None,
         system=known,
@@ -55,10 +56,6 @@ def hosts_of(hostlist: str | None, known: Mapping[str, NodeKind]) -> list[NodeKi
         return list(known.values())
     named = hostlist.replace(",", " ").split()
     return [known[name] for name in named if name in known]
-
-
-def _whole(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdecimal() and text.isascii() and len(text) < 18 else None
 
 
 def _size(text: str | None) -> int | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from argosy.model import Command, Completed, Observation, Phase, Snapshot, Unavailable
+from argosy.model.numbers import whole
 
 from . import xml
 from .directives import CONTEXT
@@ -158,7 +159,7 @@ class _Words:
             for task in (one for tasks in job.all("JB_ja_tasks") for one in tasks.children):
                 text = "; ".join(error.text.strip() for error in task.all("QIM_message"))
                 if number and text:
-                    self._errors[number, _number(task.value("JAT_task_number")) or 1] = text
+                    self._errors[number, whole(task.value("JAT_task_number")) or 1] = text
         for message in (one for some in document.all("SME_message_list") for one in some.children):
             text = message.value("MES_message") or ""
             for number in (one.text.strip() for one in message.all("ULNG_value")):
@@ -168,10 +169,6 @@ class _Words:
     def of(self, number: str, task: int | None) -> str | None:
         """On one job, or one task of an array."""
         return self._errors.get((number, task or 1)) or "; ".join(self._messages.get(number, ())) or None
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdecimal() else None
 
 
 def find() -> Command:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from argosy.model import Command, Completed, NodeKind, Share, Unavailable, kinds_of
+from argosy.model.numbers import whole
 
 from . import hosts, xml
 from .environment import query
@@ -52,8 +53,8 @@ def _queues(text: str) -> list[dict[str, str]]:
 
 def _share(queue: xml.Element, facts: dict[str, str], known: dict[str, NodeKind]) -> Share:
     nodes = hosts.hosts_of(facts.get("hostlist"), known)
-    total, free = _count(queue.value("total")), _count(queue.value("available"))
-    closed = (_count(queue.value("temp_disabled")) or 0) + (_count(queue.value("manual_intervention")) or 0)
+    total, free = whole(queue.value("total")), whole(queue.value("available"))
+    closed = (whole(queue.value("temp_disabled")) or 0) + (whole(queue.value("manual_intervention")) or 0)
     open_ = total is None or closed < total
     why_not = "it has no slots" if total == 0 else "all of its instances are disabled, in error or unreachable"
     return Share(
@@ -69,10 +70,6 @@ def _share(queue: xml.Element, facts: dict[str, str], known: dict[str, NodeKind]
         restricted=any(facts.get(name, "NONE") != "NONE" for name in ("user_lists", "projects")),
         kinds=kinds_of(nodes),
     )
-
-
-def _count(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdecimal() and len(text) < 18 else None
 
 
 def _slots(text: str | None) -> int | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from argosy.model import Command, Completed, Share, Unavailable
+from argosy.model.numbers import whole
 
 from .environment import query
 
@@ -52,8 +53,8 @@ def _share(name: str, text: str, hosts: dict[str, dict[str, str]], kinds: dict[s
     status = _status(text)
     available = status.startswith("Open")
     used = _hosts(text, hosts)
-    slots = [int(hosts[host]["MAX"]) for host in used or () if hosts[host].get("MAX", "-").isdecimal()]
-    busy = [int(hosts[host]["NJOBS"]) for host in used or () if hosts[host].get("NJOBS", "-").isdecimal()]
+    slots = [number for host in used or () if (number := whole(hosts[host].get("MAX"))) is not None]
+    busy = [number for host in used or () if (number := whole(hosts[host].get("NJOBS"))) is not None]
     memory = [size for host in used or () if (size := _size(kinds.get(host, {}).get("maxmem", "-"))) is not None]
     limits = text.partition("DEFAULT LIMITS:")
     most = text.partition("MAXIMUM LIMITS:")[2] if "MAXIMUM LIMITS:" in text else limits[0]
@@ -95,8 +96,7 @@ def _status(text: str) -> str:
 
 def _number(text: str, name: str) -> int | None:
     """How many job slots of its jobs are in a state."""
-    value = _statistic(text, name)
-    return int(value) if value.isdecimal() and len(value) < 19 else None
+    return whole(_statistic(text, name))
 
 
 def _statistic(text: str, name: str) -> str:

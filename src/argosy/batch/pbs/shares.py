@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from argosy.model import Command, Completed, NodeKind, Share, Unavailable, kinds_of
+from argosy.model.numbers import whole
 
 from . import values
 from .attributes import Described, read
@@ -110,8 +111,8 @@ def _jobs(queue: Described, state: str) -> int | None:
     """How many of its jobs are in a state: ``Transit:0 Queued:2 ...``."""
     for pair in (queue.get("state_count") or "").split():
         name, _, count = pair.partition(":")
-        if name == state and count.isdecimal() and len(count) < 19:
-            return int(count)
+        if name == state:
+            return whole(count)
     return None
 
 
@@ -121,9 +122,9 @@ def _queue_of(node: Described) -> str | None:
 
 def _whole(described: Described, *names: str) -> int | None:
     for name in names:
-        value = described.get(name)
-        if value is not None and value.isdecimal() and value.isascii() and len(value) < 19:
-            return int(value)
+        value = whole(described.get(name))
+        if value is not None:
+            return value
     return None
 
 

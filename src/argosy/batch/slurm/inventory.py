@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 
 from argosy.model import Command, Completed, NodeKind
+from argosy.model.numbers import whole
 
 from . import fields
 from .environment import query
@@ -44,14 +45,14 @@ def parse_nodes(answer: Completed) -> dict[str, list[NodeKind]]:
 def _node(facts: dict[str, str], release: re.Match[str] | None) -> NodeKind:
     state = facts.get("State", "UNKNOWN").upper()
     features = _told(facts.get("ActiveFeatures"))
-    memory = _whole(facts.get("RealMemory"))
+    memory = whole(facts.get("RealMemory"))
     return NodeKind(
         up=int("*" not in state and _OUT.isdisjoint(re.split(r"\W+", state))),
-        cores=_whole(facts.get("CPUEfctv") or facts.get("CPUTot")),
+        cores=whole(facts.get("CPUEfctv") or facts.get("CPUTot")),
         memory=None if memory is None else memory * 1024 * 1024,
         gpus=fields.gpus(facts.get("Gres", "")),
-        sockets=_whole(facts.get("Sockets")),
-        threads=_whole(facts.get("ThreadsPerCore")),
+        sockets=whole(facts.get("Sockets")),
+        threads=whole(facts.get("ThreadsPerCore")),
         architecture=_lower(facts.get("Arch")),
         system=_lower(facts.get("OS")),
         release=None if release is None or release[1].startswith("(") else release[1],
@@ -66,7 +67,3 @@ def _told(value: str | None) -> str | None:
 def _lower(value: str | None) -> str | None:
     told = _told(value)
     return None if told is None else told.lower()
-
-
-def _whole(value: str | None) -> int | None:
-    return int(value) if value is not None and value.isdecimal() and value.isascii() and len(value) < 18 else None

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from argosy.model import Command, Completed, NodeKind, Share, Unavailable, kinds_of
+from argosy.model.numbers import whole
 
 from . import fields, inventory
 from .environment import SEPARATOR, query
@@ -95,8 +96,7 @@ def _share(
 
 
 def _count(value: str | None) -> int | None:
-    digits = (value or "").rstrip("+")
-    return int(digits) if digits.isdecimal() else None
+    return whole((value or "").rstrip("+"))
 
 
 def _limit(value: str | None) -> int | None:

@@ -6,6 +6,7 @@ import os
 import platform
 
 from argosy.model import NodeKind
+from argosy.model.numbers import whole
 
 _CPUINFO = "/proc/cpuinfo"
 
@@ -33,7 +34,7 @@ def described(cpuinfo: str, slots: int, memory: int | None) -> NodeKind:
         values = facts.get(name, set())
         return next(iter(values)) if len(values) == 1 else None
 
-    siblings, cores = _whole(one("siblings")), _whole(one("cpu cores"))
+    siblings, cores = whole(one("siblings")), whole(one("cpu cores"))
     return NodeKind(
         up=1,
         cores=slots,
@@ -46,7 +47,3 @@ def described(cpuinfo: str, slots: int, memory: int | None) -> NodeKind:
         system=platform.system().lower(),
         release=os.uname().release,
     )
-
-
-def _whole(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdecimal() else None
