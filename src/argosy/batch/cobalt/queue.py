@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from argosy.batch.contract import Control
+from argosy.batch.signs import has
 from argosy.model import Command, Completed, InvalidInput, Observation, Phase, Share, Snapshot, Unavailable
 
 _ID = re.compile(r"\d{1,18}\Z", re.ASCII)
@@ -54,7 +55,7 @@ def _rows(text: str) -> Iterator[tuple[str, list[str]]]:
 
 def away(words: str) -> bool:
     """Whether the words say that Cobalt could not be reached."""
-    return any(sign in words.lower() for sign in _AWAY)
+    return has(words, _AWAY)
 
 
 def _check(done: Completed) -> None:

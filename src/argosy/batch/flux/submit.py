@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 
 from argosy.batch.contract import Group
+from argosy.batch.signs import has
 from argosy.model import Command, Completed, SubmitException, Unavailable
 
 from .directives import KIND, PREFIX
@@ -78,7 +79,7 @@ def submit(script: str) -> Command:
 
 def away(words: str) -> bool:
     """Whether the words say that Flux could not be reached or did not answer."""
-    return any(sign.lower() in words.lower() for sign in (*_NOT_REACHED, *_NO_ANSWER))
+    return has(words, (*_NOT_REACHED, *_NO_ANSWER))
 
 
 def parse_ids(done: Completed, group: Group) -> list[str]:
@@ -94,11 +95,11 @@ def parse_ids(done: Completed, group: Group) -> list[str]:
     words = done.words
     if done.returncode == 0:
         raise Unavailable(f"Flux did not say which jobs it submitted: {words}")
-    if ids or any(sign.lower() in words.lower() for sign in _NO_ANSWER):
+    if ids or has(words, _NO_ANSWER):
         raise Unavailable(f"Flux did not answer for all of the jobs: {words}")
-    if any(sign.lower() in words.lower() for sign in _NOT_REACHED) or done.returncode in (73, 74, 127):
+    if has(words, _NOT_REACHED) or done.returncode in (73, 74, 127):
         raise SubmitException(f"Flux could not be reached: {words}", transient=True)
-    later = any(sign.lower() in words.lower() for sign in _LATER)
+    later = has(words, _LATER)
     raise SubmitException(f"Flux refused the job: {words}", transient=later)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from argosy.batch.signs import has
 from argosy.model import Completed, SubmitException, Unavailable
 
 # qsub -terse: "7", of an array "7.1-3:1". Others' job submission verifiers may print more around it.
@@ -45,7 +46,7 @@ _LATER = (
 
 def away(words: str) -> bool:
     """Whether the words say that the queue master could not be reached or did not answer."""
-    return any(sign.lower() in words.lower() for sign in (*_NOT_REACHED, *_NO_ANSWER))
+    return has(words, (*_NOT_REACHED, *_NO_ANSWER))
 
 
 def parse_id(done: Completed) -> str:
@@ -57,7 +58,7 @@ def parse_id(done: Completed) -> str:
         raise Unavailable(f"qsub did not say which job it submitted: {done.words}")
     words = done.words
     # "got send error" is of a connection that never was; a timeout of one that may have carried the job.
-    if any(sign.lower() in words.lower() for sign in _NOT_REACHED) and "timeout" not in words:
+    if has(words, _NOT_REACHED) and "timeout" not in words:
         raise SubmitException(f"Grid Engine could not be reached: {words}", transient=True)
     if away(words) or done.returncode < 0:
         raise Unavailable(f"Grid Engine did not answer: {words}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from argosy.batch.contract import Group
+from argosy.batch.signs import has
 from argosy.model import Command, Completed, SubmitException, Unavailable
 
 from .directives import PREFIX
@@ -62,7 +63,7 @@ def submit(script: str) -> Command:
 
 def away(words: str) -> bool:
     """Whether the words say that HTCondor could not be reached or did not answer."""
-    return any(sign.lower() in words.lower() for sign in (*_NOT_REACHED, *_NO_ANSWER))
+    return has(words, (*_NOT_REACHED, *_NO_ANSWER))
 
 
 def parse_ids(done: Completed, group: Group) -> list[str]:
@@ -76,9 +77,9 @@ def parse_ids(done: Completed, group: Group) -> list[str]:
     words = done.words
     if done.returncode == 0:
         raise Unavailable(f"condor_submit did not say which job it submitted: {words}")
-    if any(sign.lower() in words.lower() for sign in _NOT_REACHED) or done.returncode in (73, 74, 127):
+    if has(words, _NOT_REACHED) or done.returncode in (73, 74, 127):
         raise SubmitException(f"HTCondor could not be reached: {words}", transient=True)
-    if any(sign.lower() in words.lower() for sign in _NO_ANSWER):
+    if has(words, _NO_ANSWER):
         raise Unavailable(f"HTCondor did not answer: {words}")
-    later = any(sign.lower() in words.lower() for sign in _LATER)
+    later = has(words, _LATER)
     raise SubmitException(f"HTCondor refused the job: {words}", transient=later)

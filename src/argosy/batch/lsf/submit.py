@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from argosy.batch.signs import has
 from argosy.model import Command, Completed, SubmitException, Unavailable
 
 from .environment import submission
@@ -63,7 +64,7 @@ def submit(script: str) -> Command:
 
 def away(words: str) -> bool:
     """Whether the words say that LSF could not be reached or did not answer."""
-    return any(sign.lower() in words.lower() for sign in (*_NOT_REACHED, *_NO_ANSWER))
+    return has(words, (*_NOT_REACHED, *_NO_ANSWER))
 
 
 def parse_id(done: Completed) -> str:
@@ -73,11 +74,11 @@ def parse_id(done: Completed) -> str:
     words = done.words
     if done.returncode == 0:
         raise Unavailable(f"bsub did not say which job it submitted: {words}")
-    if any(sign.lower() in words.lower() for sign in _NOT_REACHED):
+    if has(words, _NOT_REACHED):
         raise SubmitException(f"LSF could not be reached: {words}", transient=True)
-    if any(sign.lower() in words.lower() for sign in _NO_ANSWER):
+    if has(words, _NO_ANSWER):
         raise Unavailable(f"LSF did not answer: {words}")
     if done.returncode == 127:
         raise SubmitException(f"bsub cannot be run: {words}", transient=True)
-    later = any(sign.lower() in words.lower() for sign in _LATER)
+    later = has(words, _LATER)
     raise SubmitException(f"LSF refused the job: {words}", transient=later)

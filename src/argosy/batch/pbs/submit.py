@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argosy.batch.signs import has
 from argosy.model import Completed, SubmitException, Unavailable
 
 from . import ids
@@ -44,14 +45,9 @@ _LATER = (
 )
 
 
-def _has(words: str, signs: tuple[str, ...]) -> bool:
-    lower = words.lower()
-    return any(sign in lower for sign in signs)
-
-
 def away(words: str) -> bool:
     """Whether the words say that the server could not be reached or did not answer."""
-    return _has(words, (*_NOT_REACHED, *_NO_ANSWER))
+    return has(words, (*_NOT_REACHED, *_NO_ANSWER))
 
 
 def parse_id(done: Completed, *, array: bool, name: str = "PBS") -> str:
@@ -61,8 +57,8 @@ def parse_id(done: Completed, *, array: bool, name: str = "PBS") -> str:
             if ids.is_id(line.strip()) and ids.is_array(line.strip()) is array:
                 return line.strip()
         raise Unavailable(f"qsub did not say which job it submitted: {done.words}")
-    if _has(done.stderr, _NOT_REACHED):
+    if has(done.stderr, _NOT_REACHED):
         raise SubmitException(f"{name} could not be reached: {done.words}", transient=True)
-    if _has(done.stderr, _NO_ANSWER) or not done.stderr.strip() or done.returncode < 0:
+    if has(done.stderr, _NO_ANSWER) or not done.stderr.strip() or done.returncode < 0:
         raise Unavailable(f"{name} did not answer: {done.words}")
-    raise SubmitException(f"{name} refused the job: {done.words}", transient=_has(done.stderr, _LATER))
+    raise SubmitException(f"{name} refused the job: {done.words}", transient=has(done.stderr, _LATER))

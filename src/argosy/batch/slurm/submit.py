@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from argosy.batch.signs import has
 from argosy.model import Completed, SubmitException, Unavailable
 
 _ANSWER = re.compile(r"(\d+)(?:;\S+)?\Z", re.ASCII)
@@ -26,7 +27,7 @@ _LATER = ("temporarily", "MaxSubmit", "MaxJobCount", "try again", "System is boo
 
 def away(words: str) -> bool:
     """Whether the words say that the controller could not be reached or did not answer."""
-    return any(sign.lower() in words.lower() for sign in (*_NOT_REACHED, *_NO_ANSWER))
+    return has(words, (*_NOT_REACHED, *_NO_ANSWER))
 
 
 def parse_id(done: Completed) -> str:
@@ -41,8 +42,8 @@ def parse_id(done: Completed) -> str:
 
 def refusal(words: str) -> SubmitException | Unavailable:
     """What Slurm's words against a submission mean."""
-    if any(sign.lower() in words.lower() for sign in _NOT_REACHED):
+    if has(words, _NOT_REACHED):
         return SubmitException(f"Slurm could not be reached: {words}", transient=True)
-    if any(sign.lower() in words.lower() for sign in _NO_ANSWER):
+    if has(words, _NO_ANSWER):
         return Unavailable(f"Slurm did not answer: {words}")
     return SubmitException(f"Slurm refused the job: {words}", transient=any(sign in words for sign in _LATER))
