@@ -9,7 +9,6 @@ import httpx
 import pytest
 
 from argosy.client import AsyncClient, Client, Description, Endpoint, NotAuthenticated, ServiceUnreachable
-from argosy.client.connection import is_loopback
 from argosy.model import (
     ActivityState,
     Conflict,
@@ -21,6 +20,7 @@ from argosy.model import (
     SubmitException,
     Unavailable,
 )
+from argosy.model.hosts import is_loopback
 from tests.client.cutting import cutting
 from tests.rest.fake import TOKEN
 from tests.rest.live import Live
@@ -268,12 +268,8 @@ def test_proxies_are_not_given_what_stays_here(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
     with Client(Endpoint(live.addresses.url, TOKEN)) as client:
         assert client.service().name == "Argosy"
-    assert [is_loopback(u) for u in ("http://127.0.0.2:1", "http://[::1]:1", "http://localhost", "http://a.b")] == [
-        True,
-        True,
-        True,
-        False,
-    ]
+    hosts = [httpx.URL(url).host for url in ("http://127.0.0.2:1", "http://[::1]:1", "http://localhost", "http://a.b")]
+    assert [is_loopback(host) for host in hosts] == [True, True, True, False]
 
 
 def test_both_clients_offer_the_same() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import ssl
 from typing import Any
 
 import httpx
 
 from argosy.model import InvalidInput
+from argosy.model.hosts import is_loopback
 
 from .discovery import Endpoint
 
@@ -29,7 +29,7 @@ def settings(endpoint: Endpoint) -> dict[str, Any]:
         "headers": headers,
         "timeout": TIMEOUT,
         # A proxy for the world must not be given what is meant for this machine.
-        "trust_env": endpoint.socket is None and not is_loopback(endpoint.url),
+        "trust_env": endpoint.socket is None and not is_loopback(httpx.URL(endpoint.url).host),
     }
     if endpoint.ca_file is not None or endpoint.certificate is not None:
         found["verify"] = _tls(endpoint)
@@ -45,15 +45,6 @@ def _tls(endpoint: Endpoint) -> ssl.SSLContext:
         what = endpoint.ca_file if endpoint.certificate is None else endpoint.certificate
         raise InvalidInput(f"{what} cannot be used: {error.strerror or error}") from None
     return context
-
-
-def is_loopback(url: str) -> bool:
-    """Whether an address is this machine's own."""
-    host = httpx.URL(url).host
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def where(endpoint: Endpoint) -> str:

@@ -61,7 +61,7 @@ def _type_info(kind: Any) -> inspect.Type:
 
 def _at(kind: Any, element: str) -> list[inspect.Type]:
     """What may be at a place, unions taken apart."""
-    here = _apart(_type_info(kind))
+    here = alternatives(_type_info(kind))
     for step in _STEP.findall(element):
         below: list[inspect.Type] = []
         for one in here:
@@ -71,11 +71,12 @@ def _at(kind: Any, element: str) -> list[inspect.Type]:
                 below.append(one.value_type)
             elif isinstance(one, inspect.ListType) and step.startswith("["):
                 below.append(one.item_type)
-        here = [inner for one in below for inner in _apart(one)]
+        here = [inner for one in below for inner in alternatives(one)]
     return here
 
 
-def _apart(kind: inspect.Type) -> list[inspect.Type]:
+def alternatives(kind: inspect.Type) -> list[inspect.Type]:
+    """The types that a value of this one may have: a union's, taken apart."""
     if isinstance(kind, inspect.UnionType):
-        return [inner for one in kind.types for inner in _apart(one)]
-    return _apart(kind.type) if isinstance(kind, inspect.Metadata) else [kind]
+        return [inner for one in kind.types for inner in alternatives(one)]
+    return alternatives(kind.type) if isinstance(kind, inspect.Metadata) else [kind]

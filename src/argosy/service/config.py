@@ -84,7 +84,6 @@ Without a file there is `local`, and each batch system whose commands are found 
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import os
 import shutil
@@ -100,6 +99,7 @@ from msgspec import Meta, Struct
 
 from argosy.executors.executor import BATCH_GROUP
 from argosy.model import InvalidInput, RuntimeEnvironment
+from argosy.model.hosts import is_loopback
 from argosy.outbound import OutboundConfig
 from argosy.staging import StagingConfig
 
@@ -234,7 +234,7 @@ def load_config(
     if not isinstance(in_the_clear, bool):
         raise InvalidInput(f"{path}: service.without_tls is true or false", element="service.without_tls")
     certificate = _tls(read.tls, tls or {})
-    if certificate is None and not in_the_clear and not without_tls and not _is_this_machine(listens):
+    if certificate is None and not in_the_clear and not without_tls and not is_loopback(listens):
         raise InvalidInput(
             f"on {listens} others could read tokens and data on their way: give a certificate and its key "
             "(--tls-cert, --tls-key, or [tls]), or say --without-tls where something else protects the way",
@@ -283,13 +283,6 @@ def _identity(read: dict[str, Any], tls: TLSConfig | None) -> dict[str, Any]:
             f"identity.x509 trusts other CAs than {tls.client_ca}; leave one of them out", element="tls.client_ca"
         )
     return read | {"x509": x509 | {"ca_directory": tls.client_ca}}
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def default_resources() -> dict[str, ResourceConfig]:

@@ -180,7 +180,7 @@ class FileSink:
                 self._open()
             for part in parts:
                 self._sums.update(part)
-            _write_all(self._fd, parts)
+            write_all(self._fd, parts)
             self._unsynced += sum(map(len, parts))
         if self._unsynced >= _SYNC_EVERY and (self._syncing is None or self._syncing.done()):
             # The disk works while the network does: little is left to wait for in the end.
@@ -336,14 +336,15 @@ def copy(source: int, target: int, size: int) -> None:
                 raise
             # Between two file systems of which one cannot.
             data = os.pread(source, min(size - done, PIECE), done)
-            _write_all(target, [data])
+            write_all(target, [data])
             count = len(data)
         if not count:
             raise OSError(errno.EIO, "the file has become shorter while it was copied")
         done += count
 
 
-def _write_all(fd: int, parts: Sequence[bytes | memoryview]) -> None:
+def write_all(fd: int, parts: Sequence[bytes | memoryview]) -> None:
+    """Write these one after the other."""
     # IOV_MAX is 1024; more parts than that are never kept.
     views = [memoryview(part) for part in parts if part]
     while views:

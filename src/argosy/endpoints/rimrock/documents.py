@@ -7,9 +7,6 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from argosy.languages.faults import invalid
-from argosy.model import InvalidInput
-
 T = TypeVar("T")
 
 Required = Annotated[str, Meta(min_length=1)]
@@ -84,13 +81,3 @@ def fault(message: str, *, exit_code: int = -1, printed: str = "", complained: s
         error_output=complained,
         error_message=message,
     )
-
-
-def decode(data: bytes, decoder: msgspec.json.Decoder[T]) -> T:
-    """A body. Raises InvalidInput naming the member."""
-    try:
-        return decoder.decode(data)
-    except msgspec.ValidationError as error:
-        raise invalid(error, decoder.type) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidInput(f"the body is not JSON: {error}") from None

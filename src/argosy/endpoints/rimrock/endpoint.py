@@ -17,7 +17,7 @@ from litestar.types import HTTPScope, Receive, Send
 from msgspec import Meta, Struct
 
 from argosy.endpoints.contract import Endpoint, Surroundings
-from argosy.endpoints.rest.bodies import check_key
+from argosy.endpoints.rest.bodies import check_key, decode
 from argosy.endpoints.rest.streaming import request_body
 from argosy.identity import Refused
 from argosy.model import (
@@ -176,7 +176,7 @@ class Rimrock(Endpoint):
     # -- jobs -------------------------------------------------------------------------------------
 
     async def _submit(self, caller: Caller, body: bytes, base: str, key: str | None) -> Job:
-        asked = documents.decode(body, documents.submissions)
+        asked = decode(body, documents.submissions)
         description = jobs.described(asked, self._hosts)
         (made,) = await self._operations.create(caller, [CreateRequest(description, key)])
         if isinstance(made, ArgosyError):
@@ -239,7 +239,7 @@ class Rimrock(Endpoint):
         raise NotFound(f"Job with {job_id} not found")
 
     async def _act(self, caller: Caller, job_id: str, body: bytes) -> None:
-        asked = documents.decode(body, documents.actions)
+        asked = decode(body, documents.actions)
         if asked.action.lower() != "abort":
             raise InvalidInput(f"action: {asked.action!r} is not known; there is abort", element="action")
         activity = await self._find(caller, job_id)
@@ -262,7 +262,7 @@ class Rimrock(Endpoint):
     # -- commands ---------------------------------------------------------------------------------
 
     async def _process(self, caller: Caller, body: bytes) -> Printed:
-        asked = documents.decode(body, documents.processes)
+        asked = decode(body, documents.processes)
         resource = jobs.resource_of(asked.host, self._hosts)
         done = await self._operations.run_command(
             caller, resource, asked.command, directory=jobs.directory(asked.working_directory), limit=self._limit

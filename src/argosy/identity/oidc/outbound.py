@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import ssl
 from collections.abc import Collection, Mapping
@@ -13,18 +12,11 @@ from urllib.parse import urlsplit
 import httpx
 
 from argosy.model import InvalidInput, Unavailable
+from argosy.model.hosts import is_loopback
 
 MAX_BYTES = 1024 * 1024
 #: For one document in all, in seconds.
 LIMIT = 10.0
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine by its name or address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def check_url(url: str, what: str, hosts: Collection[str] | None = None) -> str:

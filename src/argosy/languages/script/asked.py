@@ -157,6 +157,18 @@ def sets(name: str, *names: str) -> Option:
     return Option(names, 1, name, act)
 
 
+def directory(beginnings: tuple[str, ...], *names: str) -> Option:
+    """An option whose value is the working directory, which begins with one of `beginnings`."""
+
+    def act(asked: Asked, value: str) -> None:
+        if value.startswith(beginnings):
+            asked.directory = value
+        else:
+            asked.note(f"{value!r}: a working directory is absolute", refused=True)
+
+    return Option(names, 1, "directory", act)
+
+
 def counts(name: str, *names: str) -> Option:
     """An option whose value is a number."""
 

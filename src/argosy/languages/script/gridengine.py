@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argosy.model.choices import meant
 
-from .asked import Asked, Dialect, Option, clock, counts, flags, refuses, sets, skips
+from .asked import Asked, Dialect, Option, clock, counts, directory, flags, refuses, sets, skips
 
 _CLOCK = (1, 60, 3600)
 #: What those who write a word wrongly may have meant.
@@ -68,13 +68,6 @@ def _array(asked: Asked, text: str) -> None:
     asked.elements(text, "SGE_TASK_ID")
 
 
-def _directory(asked: Asked, text: str) -> None:
-    if text.startswith("/"):
-        asked.directory = text
-    else:
-        asked.note(f"{text!r}: a working directory is absolute", refused=True)
-
-
 def _custom(asked: Asked, text: str) -> None:
     asked.custom["gridengine.p"] = text
 
@@ -98,7 +91,7 @@ DIALECT = Dialect(
         Option(("-r",), 1, "rerunnable", _rerun),
         Option(("-v",), 1, "environment", _variables),
         Option(("-t",), 1, "one job for each element", _array),
-        Option(("-wd",), 1, "directory", _directory),
+        directory(("/",), "-wd"),
         Option(("-p",), 1, "custom, as gridengine.p", _custom),
         sets("shell", "-S"),
         flags("held", True, "-h"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .asked import Asked, Dialect, Option, clock, flags, refuses, sets, skips
+from .asked import Asked, Dialect, Option, clock, directory, flags, refuses, sets, skips
 
 _ARRAY = re.compile(r"(.*?)\[([^\]]*)\](%\d+)?")
 _SECTION = re.compile(r"(\w+)\[([^\]]*)\]")
@@ -78,13 +78,6 @@ def _stream(name: str, *names: str) -> Option:
     return Option(names, 1, name, act)
 
 
-def _directory(asked: Asked, text: str) -> None:
-    if text.startswith("/"):
-        asked.directory = text
-    else:
-        asked.note(f"{text!r}: a working directory is absolute", refused=True)
-
-
 DIALECT = Dialect(
     "lsf",
     "#BSUB",
@@ -104,7 +97,7 @@ DIALECT = Dialect(
         _stream("stdout", "-oo"),
         _stream("stderr", "-e"),
         _stream("stderr", "-eo"),
-        Option(("-cwd",), 1, "directory", _directory),
+        directory(("/",), "-cwd"),
         Option(("-env",), 1, "environment and inherit_environment", _variables),
         sets("shell", "-L"),
         flags("held", True, "-H"),

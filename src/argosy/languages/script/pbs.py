@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argosy.model.choices import meant
 
-from .asked import Asked, Dialect, Option, clock, flags, refuses, sets, skips
+from .asked import Asked, Dialect, Option, clock, directory, flags, refuses, sets, skips
 
 _CLOCK = (1, 60, 3600, 86_400)
 #: What those who write a word wrongly may have meant.
@@ -132,13 +132,6 @@ def _attributes(asked: Asked, text: str) -> None:
         asked.note(f"the attribute {name!r} cannot be set", refused=True)
 
 
-def _directory(asked: Asked, text: str) -> None:
-    if text.startswith(("/", "~/")):
-        asked.directory = text
-    else:
-        asked.note(f"{text!r}: a working directory is absolute", refused=True)
-
-
 def _custom(asked: Asked, text: str) -> None:
     asked.custom["pbs.p"] = text
 
@@ -163,7 +156,7 @@ DIALECT = Dialect(
         _array("PBS_ARRAY_INDEX", "-J"),
         _array("PBS_ARRAYID", "-t"),
         Option(("-W",), 1, "attributes; dependencies and staging are refused", _attributes),
-        Option(("-d", "-w"), 1, "directory", _directory),
+        directory(("/", "~/"), "-d", "-w"),
         Option(("-p",), 1, "custom, as pbs.p", _custom),
         sets("shell", "-S"),
         flags("held", True, "-h"),

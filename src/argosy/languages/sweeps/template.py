@@ -18,7 +18,7 @@ from argosy.model.choices import listed
 
 from .. import optional
 from ..contract import Note
-from ..faults import invalid
+from ..faults import alternatives, invalid
 from ..native import Description
 from .document import INDEX
 from .plan import Value
@@ -140,7 +140,7 @@ def told(values: Mapping[str, Value]) -> str:
 
 def _below(kind: Any, key: str | None) -> Any:
     """The type of a field, of a mapping's values or of a list's elements; None where there is no such thing."""
-    for one in _types(kind):
+    for one in alternatives(kind):
         if key is None and isinstance(one, inspect.ListType):
             return one.item_type
         if key is not None and isinstance(one, inspect.DictType):
@@ -150,15 +150,9 @@ def _below(kind: Any, key: str | None) -> Any:
     return None
 
 
-def _types(kind: Any) -> list[Any]:
-    if isinstance(kind, inspect.UnionType):
-        return [inner for one in kind.types for inner in _types(one)]
-    return _types(kind.type) if isinstance(kind, inspect.Metadata) else [kind]
-
-
 def _is_text(kind: Any) -> bool:
     """Whether a text, and nothing else, is what goes there. What is not known is decided on when it is converted."""
-    found = [one for one in _types(kind) if not isinstance(one, inspect.NoneType)]
+    found = [one for one in alternatives(kind) if not isinstance(one, inspect.NoneType)]
     return all(isinstance(one, (inspect.StrType, inspect.LiteralType)) for one in found)
 
 
@@ -172,7 +166,7 @@ _PYTHON: dict[type, Any] = {
 
 
 def _python(kind: Any) -> Any:
-    found = [_PYTHON[type(one)] for one in _types(kind) if type(one) in _PYTHON]
+    found = [_PYTHON[type(one)] for one in alternatives(kind) if type(one) in _PYTHON]
     made: Any = Value
     if found:
         made = found[0]

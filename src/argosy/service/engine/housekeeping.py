@@ -23,6 +23,7 @@ from argosy.store import Activity, Chore, Store
 
 from .engine import Engine
 from .performer import Performer
+from .requests import account_of
 from .waiting import WaitingRoom
 
 log = logging.getLogger(__name__)
@@ -205,7 +206,7 @@ class Housekeeping:
                     "resource": activity.resource,
                     "tag": activity.tag_of(submission),
                     "native_id": native_id,
-                    "account": self._whose(activity),
+                    "account": account_of(activity, self._resources.get(activity.resource or "")),
                 },
             )
             for activity in activities
@@ -216,10 +217,6 @@ class Housekeeping:
         for activity in activities:
             self._quotas.changed(activity)
         self._chores_wanted.set()
-
-    def _whose(self, activity: Activity) -> str | None:
-        resource = self._resources.get(activity.resource or "")
-        return activity.local_account if resource is None else resource.whose(activity)
 
     async def _chores(self) -> None:
         while True:

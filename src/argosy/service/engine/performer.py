@@ -30,7 +30,7 @@ from argosy.store import Activity, Store, activity_of
 
 from .controls import Controls
 from .engine import Engine, Live
-from .requests import handle_of, job_request
+from .requests import account_of, handle_of, job_request
 from .stages import Stages, staging
 from .waiting import WaitingRoom
 
@@ -82,15 +82,12 @@ class Performer:
     def perform(self, instruction: Instruction, live: Live) -> None:
         """Begin to perform an instruction. Those for one resource that come together are performed together; each local
         account's by themselves, for whoever has one can keep its agent from answering."""
-        key = (instruction, live.record.resource or "", self._whose(live.record))
+        name = live.record.resource or ""
+        key = (instruction, name, account_of(live.record, self._resources.get(name)))
         if key not in self._gathered:
             self._gathered[key] = []
             asyncio.get_running_loop().call_soon(self._flush, key)
         self._gathered[key].append(live)
-
-    def _whose(self, record: Activity) -> str | None:
-        resource = self._resources.get(record.resource or "")
-        return record.local_account if resource is None else resource.whose(record)
 
     def _flush(self, key: tuple[Instruction, str, str | None]) -> None:
         instruction, name, account = key
@@ -272,7 +269,7 @@ class Performer:
         request = job_request(record.tag, description, record.session, record.queue, environments)
         if told:
             request.spec.environment = (request.spec.environment or {}) | told
-        account = self._whose(record)
+        account = account_of(record, self._resources.get(record.resource or ""))
         return request if account is None else replace(request, account=account)
 
     async def _recover(self, resource: Resource, lives: list[Live]) -> None:

@@ -14,13 +14,17 @@ from argosy.service.matching.resources import Resource
 from argosy.store import Activity
 
 
+def account_of(activity: Activity, resource: Resource | None) -> str | None:
+    """As whom the driver is to do what it does for an activity; of a resource that is no more, the account it had."""
+    return activity.local_account if resource is None else resource.whose(activity)
+
+
 def handle_of(
     activity: Activity, resource: Resource | None, *, native_id: str | None = None, rerunnable: bool = False
 ) -> Handle:
     """A job that a resource's driver has: the activity's, or the one of this `native_id`. `rerunnable` matters to who
     watches it."""
-    account = activity.local_account if resource is None else resource.whose(activity)
-    return Handle(activity.tag, native_id or activity.native_id or "", rerunnable, account)
+    return Handle(activity.tag, native_id or activity.native_id or "", rerunnable, account_of(activity, resource))
 
 
 def job_request(

@@ -16,6 +16,7 @@ from argosy.staging import Fault, TransferFailed
 from argosy.staging.beneath import parent_of
 from argosy.staging.checksums import Checksums
 from argosy.staging.finding import find, is_pattern
+from argosy.staging.sink import write_all
 
 from . import copies
 from .declared import checksums_of, compare
@@ -198,7 +199,7 @@ class Sessions:
                             )
                         if most is not None and size > most:
                             raise NoRoom(f"{path!r} does not fit: {max(most, 0)} bytes are left of the quota")
-                        await _to_its_end(_write_all, fd, chunk, digest)
+                        await _to_its_end(_write_on, fd, chunk, digest)
                     compare(path, size, digest.hexadecimal() if digest else {}, declared)
                     await _to_its_end(os.fsync, fd)
                 finally:
@@ -234,7 +235,7 @@ class Sessions:
             try:
                 fd = os.open(partial, flags, 0o700 if executable else 0o600, dir_fd=parent)
                 try:
-                    _write_all(fd, content.encode(), None)
+                    write_all(fd, [content.encode()])
                     os.fsync(fd)
                 finally:
                     os.close(fd)
@@ -267,12 +268,10 @@ async def _to_its_end(function: Callable[_P, object], *args: _P.args, **kwargs: 
         raise
 
 
-def _write_all(fd: int, chunk: bytes, digest: Checksums | None) -> None:
+def _write_on(fd: int, chunk: bytes, digest: Checksums | None) -> None:
     if digest is not None:
         digest.update(chunk)
-    view = memoryview(chunk)
-    while view:
-        view = view[os.write(fd, view) :]
+    write_all(fd, [chunk])
 
 
 def _fitted(session: str, pattern: str) -> bool:

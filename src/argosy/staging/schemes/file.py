@@ -22,7 +22,7 @@ from argosy.staging.beneath import parent_of
 from argosy.staging.contract import Direction
 from argosy.staging.errors import Fault, TransferFailed
 from argosy.staging.scheme import Call, Content, Context, Entry, Scheme, Sink, Stat
-from argosy.staging.sink import PARTIAL
+from argosy.staging.sink import PARTIAL, write_all
 from argosy.staging.threads import run
 
 _PIECE = 1024 * 1024
@@ -113,7 +113,7 @@ class File(Scheme):
             try:
                 try:
                     async for piece in content.chunks():
-                        await run(None, _write_all, fd, piece)
+                        await run(None, write_all, fd, [piece])
                     await run(None, os.fsync, fd)
                 finally:
                     os.close(fd)
@@ -178,12 +178,6 @@ class File(Scheme):
         except OSError as error:
             raise _failed(url, error) from error
         return found
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
 
 
 def _failed(url: Url, error: OSError) -> TransferFailed:
