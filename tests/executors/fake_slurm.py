@@ -22,7 +22,7 @@ last=$(sed -n 's/^#SBATCH --array=0-\([0-9]*\).*/\1/p' "$here/script.$id")
 (
     exec 9>&- </dev/null >"$here/out.$id" 2>&1
     for index in $(seq 0 "${last:-0}"); do
-        export SLURM_JOB_ID=$id SLURM_JOB_NODELIST=n1 SLURM_TASKS_PER_NODE=1
+        export SLURM_SUBMIT_DIR=$PWD SLURM_JOB_ID=$id SLURM_JOB_NODELIST=n1 SLURM_TASKS_PER_NODE=1
         [ -z "$last" ] || export SLURM_ARRAY_JOB_ID=$id SLURM_ARRAY_TASK_ID=$index
         bash "$here/script.$id"
     done

@@ -148,6 +148,65 @@ def test_what_is_changed_afterwards_does_not_count(make, tmp_path: Path) -> None
     assert [(tmp_path / f"out{number}").read_text() for number in range(10)] == [f"{n} {n}\n" for n in range(10)]
 
 
+def submit_from_here_and_there(executor: JobExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+    """Jobs 0 and 1, 2 and 3, ... from a directory and with a variable of their own, each writing down both."""
+    jobs = []
+    for number in range(6):
+        place = tmp_path / f"place{number // 2}"
+        place.mkdir(exist_ok=True)
+        monkeypatch.chdir(place)
+        monkeypatch.setenv("PLACE", str(number // 2))
+        jobs.append(Job(JobSpec("/bin/sh", ["-c", 'echo "$PWD $PLACE"'], stdout_path=f"out{number}")))
+        executor.submit(jobs[-1])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PLACE", "none")
+    return jobs
+
+
+def check_here_and_there(jobs: list[Job], tmp_path: Path) -> None:
+    assert [job.wait(LONG).state for job in jobs] == [S.COMPLETED] * 6
+    for number in range(6):
+        place = tmp_path / f"place{number // 2}"
+        assert (place / f"out{number}").read_text() == f"{place} {number // 2}\n"
+
+
+def test_a_job_has_the_directory_and_environment_of_its_submit(make, fake: FakeSlurm, tmp_path, monkeypatch) -> None:
+    executor = make(NEVER)
+    true(executor)
+    jobs = submit_from_here_and_there(executor, tmp_path, monkeypatch)
+    assert {job._native_id for job in jobs[1:]} == {None}
+    executor.list()
+    check_here_and_there(jobs, tmp_path)
+
+
+def test_a_list_has_the_present_directory_and_environment(make, fake: FakeSlurm, tmp_path, monkeypatch) -> None:
+    executor = make(NEVER)
+    true(executor)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PLACE", "here")
+    jobs = [Job(JobSpec("/bin/sh", ["-c", 'echo "$PWD $PLACE"'], stdout_path=f"out{number}")) for number in range(4)]
+    executor.submit(jobs)
+    assert [job.wait(LONG).state for job in jobs] == [S.COMPLETED] * 4
+    assert {(tmp_path / f"out{number}").read_text() for number in range(4)} == {f"{tmp_path} here\n"}
+    assert len(fake.calls("sbatch")) == 2
+
+
+def test_a_directory_that_is_gone_is_named(make, tmp_path, monkeypatch) -> None:
+    executor = make(GatheringConfig(alike=600, quiet=600, longest=600, persist=0.1))
+    true(executor)
+    place = tmp_path / "gone"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    job = true(executor)
+    monkeypatch.chdir(tmp_path)
+    place.rmdir()
+    assert job.native_id is None
+    assert (job.status.state, job.status.message) == (
+        S.FAILED,
+        f"sbatch cannot be run on this machine: {place}: No such file or directory",
+    )
+
+
 def test_a_late_refusal_is_told_by_the_status(make, fake: FakeSlurm) -> None:
     executor = make(GatheringConfig(alike=600, quiet=0.2, longest=600))
     told: list[tuple[str, JobStatus]] = []
@@ -362,3 +421,10 @@ def test_a_loop_on_a_real_slurm(slurm: None, tmp_path: Path) -> None:
         executor.submit(job)
     assert [job.wait(LONG).exit_code for job in jobs] == list(range(30))
     assert len({job.native_id.partition("_")[0] for job in jobs}) <= 10
+
+
+@pytest.mark.slurm
+def test_a_real_slurm_is_told_directory_and_environment(slurm: None, tmp_path: Path, monkeypatch) -> None:
+    executor = JobExecutor.get_instance("slurm", config=BatchExecutorConfig(work_directory=tmp_path / "work"))
+    true(executor)
+    check_here_and_there(submit_from_here_and_there(executor, tmp_path, monkeypatch), tmp_path)

@@ -18,6 +18,7 @@ from argosy.model import (
     InvalidStateException,
     JobSpec,
     JobState,
+    Origin,
     Outcome,
     Phase,
     Share,
@@ -51,6 +52,8 @@ class JobRequest:
     preparation: Preparation | None = None
     account: str | None = None
     """Whose it is, where a driver acts as several accounts."""
+    origin: Origin | None = None
+    """Where and with which environment it is submitted on this machine; None: as the driver's commands are run."""
 
 
 @dataclass(frozen=True, slots=True)

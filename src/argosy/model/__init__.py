@@ -3,7 +3,7 @@
 from .activity import ActivityState
 from .attributes import JobAttributes
 from .codec import spec_from_dict, spec_to_dict
-from .command import Command, Completed
+from .command import Command, Completed, Origin
 from .description import ActivityDescription, EnvironmentRequest, InputFile, OutputFile
 from .environments import EnvironmentParameter, RuntimeEnvironment
 from .errors import (
@@ -53,6 +53,7 @@ __all__ = [
     "NotAllowed",
     "NotFound",
     "Observation",
+    "Origin",
     "Outcome",
     "OutputFile",
     "Phase",

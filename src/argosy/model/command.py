@@ -6,16 +6,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Origin:
+    """The directory and the environment that a program of this machine had at some moment. Each equals itself only.
+
+    `directory` is None where it was not there any more.
+    """
+
+    directory: str | None
+    environ: Mapping[str, str] = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """An argument list, never a shell line, and what goes to its standard input.
 
-    `environment` changes that of whoever runs it: a text sets a variable, None removes it.
+    `environment` changes that of whoever runs it: a text sets a variable, None removes it. On this machine it starts
+    with `origin`, where there is one, in place of the transport's own; on other hosts that means nothing.
     """
 
     argv: tuple[str, ...]
     stdin: str = ""
     environment: Mapping[str, str | None] = field(default_factory=dict)
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)

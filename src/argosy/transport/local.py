@@ -29,7 +29,10 @@ _PIPES = 5.0
 
 
 class LocalTransport(Transport):
-    """Runs commands as child processes. `environ` is what they start with; None means this process's own."""
+    """Runs commands as child processes.
+
+    `environ` is what those start with that bring no `Origin`; None means this process's own, as it is now.
+    """
 
     where = "this machine"
 
@@ -45,7 +48,8 @@ class LocalTransport(Transport):
         return await self._in_thread(self._pool, self._run, command, timeout)
 
     def _run(self, command: Command, timeout: float) -> Completed:
-        environ = dict(self._environ)
+        origin = command.origin
+        environ = dict(self._environ if origin is None else origin.environ)
         for name, value in command.environment.items():
             if value is None:
                 environ.pop(name, None)
@@ -59,11 +63,15 @@ class LocalTransport(Transport):
                     stdin=stdin,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
+                    cwd=None if origin is None else origin.directory,
                     env=environ,
                     start_new_session=True,
                 )
         except OSError as error:
-            raise Unavailable(f"{argv[0]} cannot be run on {self.where}: {error.strerror or error}") from error
+            why = error.strerror or str(error)
+            if origin is not None and error.filename == origin.directory:
+                why = f"{origin.directory}: {why}"
+            raise Unavailable(f"{argv[0]} cannot be run on {self.where}: {why}") from error
         self._children.add(child)
         try:
             with child:

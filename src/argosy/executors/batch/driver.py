@@ -7,7 +7,7 @@ import contextlib
 import logging
 import uuid
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ from argosy.model import (
     InvalidJobException,
     InvalidStateException,
     Observation,
+    Origin,
     Share,
     SubmitException,
     Unavailable,
@@ -63,6 +64,7 @@ class _Waiting:
 
     submission: Submission
     directives: tuple[str, ...]
+    origin: Origin | None
     accepted: asyncio.Future[str]
 
 
@@ -126,7 +128,8 @@ class BatchDriver(Driver):
                 continue
             try:
                 submission = _submission(request)
-                waiting = _Waiting(submission, self._system.directives(submission), loop.create_future())
+                terms = self._system.directives(submission)
+                waiting = _Waiting(submission, terms, request.origin, loop.create_future())
             except ArgosyError as error:
                 answers.append(error)
                 continue
@@ -147,9 +150,9 @@ class BatchDriver(Driver):
 
     def _flush(self) -> None:
         waiting, self._waiting = self._waiting, []
-        alike: dict[tuple[str, ...], list[_Waiting]] = {}
+        alike: dict[tuple[tuple[str, ...], Origin | None], list[_Waiting]] = {}
         for item in waiting:
-            alike.setdefault(item.directives, []).append(item)
+            alike.setdefault((item.directives, item.origin), []).append(item)
         size = self._system.max_array
         for items in alike.values():
             if size > 1 and len(items) >= self._config.smallest_array:
@@ -169,7 +172,7 @@ class BatchDriver(Driver):
         group = Group(members[0].tag if len(members) == 1 else f"g-{uuid.uuid4().hex}", members)
         try:
             async with self._slots:
-                ids = await self._submit_command(group)
+                ids = await self._submit_command(group, items[0].origin)
         except (SubmitException, InvalidJobException) as error:
             if group.is_array and not (isinstance(error, SubmitException) and error.transient):
                 # It may be the array that is refused and not its jobs: let the first one try alone.
@@ -191,7 +194,7 @@ class BatchDriver(Driver):
                 if not item.accepted.done():
                     item.accepted.set_result(native_id)
 
-    async def _submit_command(self, group: Group) -> list[str]:
+    async def _submit_command(self, group: Group, origin: Origin | None) -> list[str]:
         await self._prepare()
         if group.is_array:
             # Before the array exists, so that each of its members can be found again after a crash.
@@ -199,7 +202,8 @@ class BatchDriver(Driver):
                 self._spool.group(group.tag), encode_group([member.tag for member in group.members])
             )
         self._fault("command-before")
-        done = await self._run(self._system.submit(self._system.script(group, self._spool.root)))
+        command = self._system.submit(self._system.script(group, self._spool.root))
+        done = await self._run(replace(command, origin=origin))
         self._fault("command-after")
         return self._system.parse_submit(done, group)
 

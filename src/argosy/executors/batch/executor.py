@@ -37,6 +37,7 @@ from argosy.transport import Transport, open_transport
 
 from .driver import BatchConfig, BatchDriver, directives
 from .gathering import Gathering, Taken
+from .origins import Origins
 from .spools import remote_spools
 
 log = logging.getLogger(__name__)
@@ -76,6 +77,7 @@ class BatchJobExecutor(JobExecutor):
         self._driver: BatchDriver | None = None
         self._jobs: dict[str, Job] = {}
         self._opening = asyncio.Lock()
+        self._origins = Origins()
         self._renew()
 
     def _renew(self) -> None:
@@ -94,13 +96,14 @@ class BatchJobExecutor(JobExecutor):
         for one in jobs:
             self.check(one)
         kind: object = None
+        origin = self._origins.now() if self.url is None else None
         if isinstance(job, Job) and self._batch.gathering.enabled:
             if self._pid != os.getpid():
                 self._forked()
             kind, spec = self._kind(job)
-            if not job.uncertain and self._gathering.take(Taken(job, spec), kind, self._bind):
+            if not job.uncertain and self._gathering.take(Taken(job, spec, origin), kind, self._bind):
                 return
-        errors = call(self._submit(jobs, [one.spec for one in jobs if one.spec is not None]))
+        errors = call(self._submit([Taken(one, one.spec, origin) for one in jobs if one.spec is not None]))
         for error in errors:
             if error is not None:
                 raise error
@@ -128,7 +131,7 @@ class BatchJobExecutor(JobExecutor):
         begun, pause = time.monotonic(), _PAUSE
         while taken:
             try:
-                errors = await self._submit([one.job for one in taken], [one.spec for one in taken])
+                errors = await self._submit(taken)
             except ArgosyError as failed:
                 errors = [failed] * len(taken)
             except Exception as defect:
@@ -151,7 +154,8 @@ class BatchJobExecutor(JobExecutor):
                 await asyncio.sleep(pause)
                 pause *= 2
 
-    async def _submit(self, jobs: list[Job], specs: Sequence[JobSpec]) -> list[ArgosyError | None]:
+    async def _submit(self, taken: Sequence[Taken]) -> list[ArgosyError | None]:
+        jobs = [one.job for one in taken]
         try:
             driver = await self._open()
             known = (
@@ -165,7 +169,7 @@ class BatchJobExecutor(JobExecutor):
         if len(ids) < len(jobs) or not ids.isdisjoint(self._jobs):
             raise JobNotNew("Job is already associated with an executor")
         new = [job for job in jobs if job.id not in known]
-        requests = [JobRequest(job.id, spec) for job, spec in zip(jobs, specs, strict=True) if job.id not in known]
+        requests = [JobRequest(job.id, spec, origin=origin) for job, spec, origin in taken if job.id not in known]
         for one in jobs:
             self._jobs[one.id] = one
         answers = await driver.submit(requests)

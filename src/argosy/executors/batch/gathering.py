@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from argosy.executors.job import Job
 from argosy.executors.loop import background_loop, is_background_loop
-from argosy.model import JobSpec
+from argosy.model import JobSpec, Origin
 
 log = logging.getLogger(__name__)
 
@@ -45,10 +45,11 @@ class GatheringConfig:
 
 
 class Taken(NamedTuple):
-    """A job that was taken over, and its specification as it was then."""
+    """A job that was taken over, and its specification and what it is submitted from as they were then."""
 
     job: Job
     spec: JobSpec
+    origin: Origin | None
 
 
 class Batch:

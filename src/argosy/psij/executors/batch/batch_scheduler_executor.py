@@ -23,6 +23,7 @@ from typing import IO, Any
 
 from argosy.executors.batch.driver import BatchConfig
 from argosy.executors.batch.executor import BatchExecutorConfig
+from argosy.executors.batch.origins import Origins
 from argosy.executors.executor import JobExecutor
 from argosy.executors.executor import JobExecutorConfig as AnyConfig
 from argosy.executors.job import Job
@@ -100,6 +101,7 @@ class BatchSchedulerExecutor(JobExecutor):
         super().__init__(url, self._get_config(config))
         self.work_directory = Path(self.config.work_directory).expanduser() / self.name
         self._transport = LocalTransport()
+        self._origins = Origins()
         self._queue_poll_thread = self._start_queue_poll_thread()
 
     def _get_config(self, config: AnyConfig | None) -> BatchSchedulerExecutorConfig:
@@ -239,7 +241,8 @@ class BatchSchedulerExecutor(JobExecutor):
 
     def _run_command(self, cmd: Sequence[str]) -> str:
         """What a command prints. Raises CalledProcessError with all that was printed, Unavailable without an answer."""
-        done = call(self._transport.run(Command(tuple(map(str, cmd))), timeout=_COMMAND_TIMEOUT))
+        command = Command(tuple(map(str, cmd)), origin=self._origins.now())
+        done = call(self._transport.run(command, timeout=_COMMAND_TIMEOUT))
         if done.returncode != 0:
             said = "\n".join(text for text in (done.stdout, done.stderr) if text)
             raise subprocess.CalledProcessError(done.returncode, list(cmd), output=said or UNKNOWN_ERROR)
