@@ -268,6 +268,61 @@ def test_a_second_ctrl_c_leaves(live: Live, home: Path, monkeypatch: pytest.Monk
     assert b"left it ending" in err
 
 
+def test_ctrl_c_before_the_service_has_answered(live: Live, home: Path) -> None:
+    """The first waits for the answer and ends the job; the second leaves, and says what is not known."""
+    create, asked, let_go = live.operations.create, threading.Event(), asyncio.Event()
+
+    async def slowly(caller: Any, requests: Any) -> Any:
+        asked.set()
+        await let_go.wait()
+        return await create(caller, requests)
+
+    live.operations.create = slowly  # type: ignore[method-assign]
+    command = [sys.executable, "-m", "argosy.cli", "run", "--", "prog"]
+    for often in (2, 1):
+        asked.clear()
+        with subprocess.Popen(command, env=environment(home), stderr=subprocess.PIPE, text=True) as process:
+            assert process.stderr is not None
+            assert asked.wait(30)
+            process.send_signal(signal.SIGINT)
+            assert "ending the job" in process.stderr.readline()
+            if often == 2:
+                process.send_signal(signal.SIGINT)
+            else:
+                live.do(let_go.set)
+            told = process.communicate(timeout=30)[1]
+        assert process.returncode == 130
+        assert ("whether it has taken the job" in told) == (often == 2)
+    newest = list(live.operations.activities.values())[-1]
+    assert newest.state == "terminated"
+
+
+def test_time_is_up_while_input_is_on_its_way(argosy: Command, live: Live) -> None:
+    Path("data").write_text("x")
+    done = argosy("run", "--timeout", "0.001s", "-i", "data", "prog")
+    assert (done.code, done.err.count("the job was ended")) == (5, 1)
+    assert list(live.operations.files.values()) == [{}]
+
+
+def test_output_files_of_a_job_that_says_it_failed_come_too(argosy: Command, live: Live) -> None:
+    def play(operations: FakeOperations, id: str) -> None:
+        operations.write(id, "log", b"why")
+        ended(exit_code=3)(operations, id)
+
+    with Player(live, play):
+        done = argosy("run", "-o", "log", "-o", "none", "prog")
+    assert done.code == 3
+    assert Path("log").read_bytes() == b"why"
+    assert "left no file none" in done.err
+
+
+def test_output_files_of_a_job_without_an_end_are_named(argosy: Command, live: Live) -> None:
+    with Player(live, ended(S.FAILED, reason="node failed")):
+        done = argosy("run", "-o", "log", "prog")
+    assert done.code == 125
+    assert "not fetched: log; what there is: argosy files ls" in done.err
+
+
 def _until_running(live: Live) -> None:
     deadline = time.monotonic() + 30
     while not live.operations.activities:

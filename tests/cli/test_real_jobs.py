@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from argosy.cli.interrupts import Interrupts
+from argosy.client import Client
 from tests.cli.conftest import Command
 from tests.service.running import RunningService
 
@@ -41,3 +52,73 @@ def test_what_is_replaced_in_a_description_is_shown_as_a_variable(argosy: Comman
     Path("job.json").write_text('{"executable": "echo", "arguments": ["${HOME}/a b"]}')
     assert argosy("submit", "job.json").code == 0
     assert """\ncommand\n  echo "${HOME-}"'/a b'\n""" in argosy("status", "-vv", "@last").out
+
+
+def _argosy(words: str, **more: Any) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "argosy.cli", *shlex.split(words)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **more)
+
+
+#: Writes more than is read in between, on both streams, for as long as it is let.
+FLOOD = "run {} -- sh -c 'echo here >&2; exec yes'"
+
+
+def test_time_is_up_for_a_job_that_never_stops_writing(home: Path) -> None:
+    with open(os.devnull, "wb") as nowhere, _argosy(FLOOD.format("--timeout 2s"), stdout=nowhere) as running:
+        told = running.communicate(timeout=60)[1]
+    assert running.returncode == 5
+    assert told.startswith("here\n")
+    assert "time is up; the job was ended" in told
+
+
+def test_ctrl_c_ends_a_job_that_never_stops_writing(argosy: Command) -> None:
+    with _argosy(FLOOD.format(""), stdout=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        # Its stderr is shown while there is always more of its stdout.
+        with open(os.devnull, "w") as nowhere:
+            reading = threading.Thread(target=shutil.copyfileobj, args=(running.stdout, nowhere))
+            reading.start()
+            assert running.stderr.readline() == "here\n"
+            running.send_signal(signal.SIGINT)
+            told = running.stderr.read()
+            reading.join(60)
+        assert running.wait(60) == 130
+    assert "ending the job" in told
+    assert "there is more output; see: argosy logs" in told
+    assert "terminated" in argosy("status", "@last").out
+
+
+def test_a_job_that_ended_in_time_was_not_ended(argosy: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its time is up while its output is still being shown."""
+    read = Client.read_file
+
+    def slowly(client: Client, id: str, path: str, **more: Any) -> bytes:
+        client.wait(id, 30)
+        late.append(True)
+        return read(client, id, path, **more)
+
+    late: list[bool] = []
+    monkeypatch.setattr(Client, "read_file", slowly)
+    monkeypatch.setattr(Interrupts, "late", property(lambda interrupts: bool(late)))
+    done = argosy("run", "--timeout", "5m", "--", "sh", "-c", "head -c 3000000 /dev/zero; exit 3")
+    assert (done.code, len(done.out)) == (3, 3_000_000)
+    assert "time is up" not in done.err
+
+
+def test_a_disk_that_is_full_leaves_the_job_and_names_it(argosy: Command) -> None:
+    with open("/dev/full", "wb") as full, _argosy("run -- sh -c 'echo hi; exec sleep 300'", stdout=full) as running:
+        told = running.communicate(timeout=60)[1]
+    assert running.returncode == 1
+    id = argosy("list", "--json", "--limit", "1").out
+    assert "No space left on device" in told
+    assert f"argosy status {json.loads(id)['id']}" in told
+    assert argosy("purge", "--terminate", "@last").code == 0
+
+
+def test_where_output_cannot_go_is_told_before_the_job_runs(service: RunningService, argosy: Command) -> None:
+    with service.client() as client:
+        before = client.counts()
+        done = argosy("run", "-o", "res=nowhere/deep/x", "--", "true")
+        assert (done.code, done.err) == (1, "argosy: nowhere/deep: there is no such directory\n")
+        assert client.counts() == before

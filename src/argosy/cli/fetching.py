@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fnmatch
 import os
 import posixpath
@@ -16,6 +17,21 @@ from argosy.model import InvalidInput, NotFound
 from .progress import moving
 
 _MAGIC = re.compile(r"[*?[]")
+
+
+def check_target(there: str, here: str | None) -> None:
+    """Raise OSError where what `fetch` will fetch could not be written, before anything is done for it."""
+    if here is None or there.endswith("/") or _MAGIC.search(there):
+        # A directory, made where it is not there.
+        place = os.path.abspath(here or ".")
+        while not os.path.lexists(place):
+            place = os.path.dirname(place)
+    else:
+        place = here if os.path.isdir(here) else os.path.dirname(here) or "."
+    if not os.path.isdir(place):
+        raise NotADirectoryError(errno.ENOTDIR, "there is no such directory", place)
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "nothing can be written there", place)
 
 
 def fetch(client: Client, id: str, there: str, here: str | None, *, literal: bool = False) -> list[str]:

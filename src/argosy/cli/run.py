@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
-from types import FrameType
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -19,19 +16,15 @@ from argosy.model import ArgosyError, NotFound
 
 from .common import connect, print_json
 from .describe import Job, job, job_options
-from .exits import DID_NOT_RUN, FAILED, OK, TIMEOUT, report
-from .fetching import fetch
+from .exits import FAILED, OK, report, words
+from .fetching import check_target, fetch
+from .following import Follower
+from .interrupts import Interrupted, Interrupts, ToEnd
 from .progress import moving
-from .tables import printable, styled
 from .units import Duration
 
-#: How often the output of a job that does not change is looked at, in seconds.
-_LOOK = 0.5
-_CHUNK = 1024 * 1024
-
-
-class _Interrupted(Exception):
-    """The user does not want to wait."""
+#: Said where the service did not answer the creation before the user had enough.
+_UNKNOWN = "the service has not answered; whether it has taken the job is shown by: argosy list"
 
 
 @click.command(
@@ -44,7 +37,9 @@ Examples:
 
 The job's output appears here as it is written. Ctrl-C ends the job; a second Ctrl-C leaves it ending. Where nobody
 reads the output any more (`| head`), the job is ended too, as a command would be; the exit code is then 141.
-The job's record and files stay with the service for as long as it keeps such; --purge removes them after success.
+A job that is ended may have written more than is shown; `argosy logs` has it. The job's record and files stay with the
+service for as long as it keeps such; --purge removes them after success. What -o names is fetched where the job ran to
+its end, whatever its exit code.
 The exit code is the job's own, 128 + N where signal N ended it, 125 where it did not run to its end.
 """,
 )
@@ -59,130 +54,81 @@ def run(command: tuple[str, ...], timeout: float | None, purge: bool, as_json: b
     if not command:
         raise click.UsageError("name the command to run, e.g.: argosy run -- hostname")
     work = job(command, **options)
+    for there, here in work.downloads.items():
+        check_target(there, here)
+    record: ActivityDocument | None = None
     with connect(patient=True) as client:
-        record = client.submit(work.description)
-        runner = _Runner(client, record, sys.stderr.buffer if as_json else sys.stdout.buffer)
         try:
-            code = runner.run(work, timeout)
-        except _Interrupted:
-            report(f"left it ending; see: argosy status {record.id}")
+            # From here on: whoever interrupts a request must come to know which job it has made.
+            with Interrupts(timeout) as interrupts:
+                record = client.submit(work.description)
+                sinks = {"stdout": (sys.stderr if as_json else sys.stdout).buffer, "stderr": sys.stderr.buffer}
+                follower = Follower(client, record, sinks, interrupts)
+                with contextlib.suppress(ToEnd):  # the follower sees that too
+                    upload(client, record.id, work, check=interrupts.check)
+                follower.follow()
+            return _finish(client, follower, work, purge=purge, as_json=as_json)
+        except Interrupted:
+            told = f"left it ending; see: argosy status {record.id}" if record is not None else _UNKNOWN
+            report(told)
             return 130
-        except ServiceUnreachable:
-            report(f"the job goes on; once the service answers again: argosy status {record.id}")
-            raise
         except BrokenPipeError:
-            client.terminate(record.id)
-            report(f"nobody reads the output any more; the job is ended; see: argosy status {record.id}")
+            if record is not None:
+                report(f"nobody reads the output any more; the job is ended; see: argosy status {record.id}")
+                client.terminate(record.id)
             raise
-        if code == OK and not _fetch(client, record.id, work):
-            code = FAILED
-        if as_json:
-            print_json(runner.record)
-        if code == OK and purge:
-            client.purge(record.id)
-        elif code != OK and not as_json:
-            report(f"the job is kept; see: argosy status {record.id}")
-        return code
+        except ServiceUnreachable:
+            if record is not None:
+                report(f"the job goes on; once the service answers again: argosy status {record.id}")
+            raise
+        except BaseException:
+            if record is not None:
+                report(f"what becomes of the job is shown by: argosy status {record.id}")
+            raise
 
 
-class _Runner:
-    """One job, from its submission to its end."""
-
-    def __init__(self, client: Client, record: ActivityDocument, stdout: Any) -> None:
-        self.record = record
-        self._client = client
-        self._offsets = {"stdout": 0, "stderr": 0}
-        self._sinks = {"stdout": stdout, "stderr": sys.stderr.buffer}
-        self._interrupted = 0
-        self._out_of_time = False
-        self._say = _teller()
-
-    def run(self, work: Job, timeout: float | None) -> int:
-        """Upload, follow to the end, and tell the exit code. Raises _Interrupted at the second Ctrl-C."""
-        with self._signals():
-            upload(self._client, self.record.id, work)
-            self._follow(None if timeout is None else time.monotonic() + timeout)
-        return self._exit_code()
-
-    def _follow(self, deadline: float | None) -> None:
-        seen = None
-        ending = False
-        while True:
-            if self.record.state != seen:
-                seen = self.record.state
-                self._say(self.record)
-            self._copy()
-            if self.record.final:
-                return
-            if deadline is not None and time.monotonic() >= deadline:
-                self._out_of_time = True
-            if (self._interrupted or self._out_of_time) and not ending:
-                ending = True
-                self.record = self._client.terminate(self.record.id)
-                continue
-            self.record = self._client.changed(self.record.id, version=self.record.version, wait=_LOOK)
-
-    def _copy(self) -> None:
-        for name, sink in self._sinks.items():
-            while True:
-                try:
-                    data = self._client.read_file(self.record.id, name, start=self._offsets[name], size=_CHUNK)
-                except NotFound:
-                    break
-                if not data:
-                    break
-                self._offsets[name] += len(data)
-                sink.write(data)
-                sink.flush()
-
-    def _exit_code(self) -> int:
-        record = self.record
-        if self._out_of_time:
-            report("time is up; the job was ended")
-            return TIMEOUT
-        if self._interrupted:
-            return 130
-        code = record.exit_code
-        if code is None and record.signal is not None:
-            code = 128 + record.signal
-        if record.state == "finished" and code is not None:
-            return code & 0xFF
-        report(f"the job is {record.state}: {record.reason or 'no reason is known'}")
-        # What it was ended by may have an exit code too; success it is not.
-        return ((code or 0) & 0xFF) or DID_NOT_RUN
-
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        """The first Ctrl-C is remembered, the second raises; SIGTERM counts as the first."""
-
-        def on_signal(number: int, frame: FrameType | None) -> None:
-            del number, frame
-            self._interrupted += 1
-            if self._interrupted > 1:
-                raise _Interrupted
-            os.write(2, b"argosy: ending the job; once more to leave it ending\n")
-
-        before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+def _finish(client: Client, follower: Follower, work: Job, *, purge: bool, as_json: bool) -> int:
+    """After the job's end: fetch its files, and say what is to be known."""
+    record = follower.record
+    code = follower.exit_code()
+    if record.state == "finished":
+        code = code if _fetch(client, record.id, work) else code or FAILED
+    elif work.downloads:
+        report(f"not fetched: {', '.join(work.downloads)}; what there is: argosy files ls {record.id}")
+    if as_json:
+        print_json(record)
+    if code == OK and purge:
+        client.purge(record.id)
+    elif code != OK and not as_json:
+        report(f"the job is kept; see: argosy status {record.id}")
+    return code
 
 
-def upload(client: Client, id: str, work: Job) -> None:
-    """Send a job's input files. A job that will not get them all is ended, and does not wait for ever."""
+def upload(client: Client, id: str, work: Job, *, check: Callable[..., None] = lambda *moved: None) -> None:
+    """Send a job's input files. A job that will not get them all is ended, and does not wait for ever.
+
+    `check` is called in between, with what has been moved of a file; what it raises ends the job.
+    """
     try:
         for there, here in work.uploads.items():
+            check()
             with moving(f"uploading {there}", os.stat(here).st_size) as progress:
-                client.put_file(id, there, here, progress=progress)
+
+                def moved(count: int, progress: Callable[[int], None] = progress) -> None:
+                    progress(count)
+                    check(count)
+
+                client.put_file(id, there, here, progress=moved)
     except BaseException:
-        with contextlib.suppress(ArgosyError):
+        try:
             client.terminate(id)
+        except ArgosyError as error:
+            report(f"{id} has not all of its input, and could not be ended: {error}")
         raise
 
 
 def _fetch(client: Client, id: str, work: Job) -> bool:
+    """Fetch what the job has left; whether all of it is here."""
     complete = True
     for there, here in work.downloads.items():
         try:
@@ -190,17 +136,9 @@ def _fetch(client: Client, id: str, work: Job) -> bool:
         except NotFound:
             report(f"the job has left no file {there}")
             complete = False
+        except ServiceUnreachable:
+            raise
+        except (ArgosyError, OSError) as error:
+            report(f"{there} was not fetched: {words(error)}")
+            complete = False
     return complete
-
-
-def _teller() -> Callable[[ActivityDocument], None]:
-    """What shows changes of state: on a terminal, lines in grey; otherwise nothing."""
-    if not sys.stderr.isatty():
-        return lambda record: None
-
-    def say(record: ActivityDocument) -> None:
-        text = record.state if record.reason is None else f"{record.state}: {record.reason}"
-        line = printable(f"{record.share or 'job'} {record.id[-8:]}  {text}")
-        click.echo(click.style(line, dim=True) if styled() else line, err=True)
-
-    return say
