@@ -60,7 +60,7 @@ def _serve(queue: SimpleQueue[Callable[[], object]]) -> None:
         call = queue.get()
         try:
             call()
-        except Exception:
+        except BaseException:  # whatever it was, all others are to be called
             log.exception("a defect in telling of a status change")
         del call  # what it refers to must not live until the next one
 

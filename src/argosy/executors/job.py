@@ -261,5 +261,5 @@ def notify(callback: Callback | None, job: Job, status: JobStatus) -> None:
             callback.job_status_changed(job, status)
         else:
             callback(job, status)
-    except Exception:
+    except BaseException:  # one that calls sys.exit would end the thread that tells all others
         log.exception("a job status callback failed for %s", job.id)

@@ -68,7 +68,7 @@ class Ends:
                     continue
                 try:
                     ended()
-                except Exception:
+                except BaseException:  # whatever it was, the others are to be told of
                     log.exception("a defect in taking care of a process that has ended")
 
 
