@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from argosy import InvalidJobException, JobAttributes, JobSpec, ResourceSpec, ResourceSpecV1
@@ -34,6 +34,7 @@ from argosy import spec_to_dict as to_dict
         ({"environment": {"1A": "x"}}, "environment"),
         ({"environment": {"A=B": "x"}}, "environment"),
         ({"environment": {"A": None}}, "environment.A"),
+        ({"environment": {"A": True}}, "environment.A"),
         ({"inherit_environment": 1}, "inherit_environment"),
         ({"directory": "x"}, "directory"),
         ({"directory": 3}, "directory"),
@@ -148,10 +149,17 @@ def test_wall_times(text: str, seconds: float) -> None:
     assert JobAttributes.parse_walltime(text).total_seconds() == seconds
 
 
-@pytest.mark.parametrize("text", ["", "x", "1:2:3:4", "-5", "1 d", "1:99999"])
+@pytest.mark.parametrize("text", ["", "x", "1:2:3:4", "-5", "1 d", "1:99999", None, 90])
 def test_odd_wall_times_are_refused(text: str) -> None:
     with pytest.raises(InvalidJobException, match="not a wall time"):
         JobAttributes.parse_walltime(text)
+
+
+@pytest.mark.parametrize("text", ["99999999999999h", "1" * 5000, "9" * 400 + ".5 s", "9" * 30 + ":00"])
+def test_wall_times_beyond_all_counting_are_refused(text: str) -> None:
+    with pytest.raises(InvalidJobException, match="longer than") as caught:
+        JobAttributes.parse_walltime(text)
+    assert caught.value.element == "attributes.duration"
 
 
 def test_custom_attributes_belong_to_a_system() -> None:
@@ -209,7 +217,24 @@ def test_json_loses_nothing(spec: JobSpec) -> None:
         ({"executable": "/x", "resources": {"__version": 2}}, "resources.__version"),
         ({"executable": "/x", "resources": {"nodes": 2}}, "resources.nodes"),
         ({"executable": "/x", "resources": {"node_count": "2"}}, "resources.node_count"),
-        ({"executable": "/x", "attributes": {"duration": "soon"}}, "attributes.duration"),
+        *(
+            ({"executable": "/x", "attributes": {"duration": duration}}, "attributes.duration")
+            for duration in (
+                "soon",
+                1e400,
+                -1e400,
+                1e30,
+                10**400,
+                float("nan"),
+                True,
+                [],
+                "99999999999999h",
+                "1" * 5000,
+            )
+        ),
+        ({"executable": "/x", "environment": {"A": True}}, "environment.A"),
+        ({"executable": "/x", "stage_in": [{"source": "a", "target": ""}]}, "stage_in[0].target"),
+        ({"executable": "/x", "stage_out": [{"source": "", "target": "a"}]}, "stage_out[0].source"),
         ({"executable": "/x", "attributes": {"x": 1}}, "attributes.x"),
         ({"executable": "/x", "attributes": {"custom_attributes": 1}}, "attributes.custom_attributes"),
     ],
@@ -218,6 +243,14 @@ def test_odd_json_names_its_element(data: Any, element: str) -> None:
     with pytest.raises(InvalidJobException) as caught:
         from_dict(data)
     assert caught.value.element == element
+
+
+@given(st.timedeltas(min_value=timedelta(microseconds=1)))
+@example(timedelta(microseconds=1))
+@example(timedelta.max)
+def test_json_keeps_every_duration(duration: timedelta) -> None:
+    spec = JobSpec("/x", attributes=JobAttributes(duration))
+    assert from_dict(json.loads(json.dumps(to_dict(spec)))) == spec
 
 
 def test_only_what_differs_from_the_defaults_is_written() -> None:

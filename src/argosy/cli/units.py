@@ -38,8 +38,6 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
             seconds = JobAttributes.parse_walltime(str(value)).total_seconds()
         except InvalidJobException as error:
             self.fail(str(error), param, ctx)
-        except OverflowError:
-            self.fail(f"{value!r} is longer than anybody waits", param, ctx)
         if seconds <= 0:
             self.fail("it must be more than nothing", param, ctx)
         return seconds

@@ -11,7 +11,9 @@ from .errors import InvalidJobException
 #: Where nothing is said.
 DEFAULT_DURATION = timedelta(minutes=10)
 _UNITS = {"h": 3600, "m": 60, "s": 1}
-_WITH_UNIT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([hms])\s*\Z")
+_WITH_UNIT = re.compile(r"\s*(\d+)(\.\d+)?\s*([hms])\s*\Z")
+#: What is said of a duration that no `timedelta` holds.
+TOO_LONG = f"attributes.duration is longer than {timedelta.max.days} days, which nobody can count"
 _CLOCK = re.compile(r"\s*(\d+)(?::(\d{1,2}))?(?::(\d{1,2}))?\s*\Z")
 
 
@@ -79,13 +81,20 @@ class JobAttributes:
     @staticmethod
     def parse_walltime(text: str) -> timedelta:
         """The wall time written as ``hh:mm:ss``, ``hh:mm``, ``mm`` (minutes) or a number and ``h``, ``m`` or ``s``."""
-        if match := _WITH_UNIT.match(text):
-            return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
-        if match := _CLOCK.match(text):
-            first, second, third = match.groups()
-            if second is None:
-                return timedelta(minutes=int(first))
-            return timedelta(hours=int(first), minutes=int(second), seconds=int(third or 0))
+        try:
+            if match := _WITH_UNIT.match(text):
+                # The whole part by itself: as a float it would lose the last digits of a long one.
+                whole, part, unit = int(match[1]), float(match[2] or 0), _UNITS[match[3]]
+                return timedelta(seconds=whole * unit) + timedelta(seconds=part * unit)
+            if match := _CLOCK.match(text):
+                first, second, third = match.groups()
+                if second is None:
+                    return timedelta(minutes=int(first))
+                return timedelta(hours=int(first), minutes=int(second), seconds=int(third or 0))
+        except TypeError:
+            pass  # it is no text
+        except (OverflowError, ValueError):
+            raise InvalidJobException(TOO_LONG, element="attributes.duration") from None
         raise InvalidJobException(
             f"{text!r} is not a wall time; write hh:mm:ss, hh:mm, minutes, or a number with h, m or s",
             element="attributes.duration",

@@ -6,12 +6,11 @@ does not know.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from .attributes import JobAttributes
+from .attributes import TOO_LONG, JobAttributes
 from .directives_json import FIELDS, directives_from_dict, directives_to_dict
 from .errors import InvalidJobException
 from .resources import ResourceSpecV1
@@ -19,7 +18,7 @@ from .spec import JobSpec
 
 _PATHS = ("directory", "stdin_path", "stdout_path", "stderr_path", "pre_launch", "post_launch")
 _RESOURCES = tuple(ResourceSpecV1.__slots__)
-_SECONDS = re.compile(r"\s*(\d+(?:\.\d+)?)\s*s\s*\Z")
+_DURATION = "attributes.duration"
 
 
 def spec_to_dict(spec: JobSpec) -> dict[str, Any]:
@@ -52,7 +51,7 @@ def spec_to_dict(spec: JobSpec) -> dict[str, Any]:
 def _attributes_to_dict(attributes: JobAttributes) -> dict[str, Any]:
     out: dict[str, Any] = {}
     if attributes.duration != JobAttributes().duration:
-        out["duration"] = None if attributes.duration is None else f"{attributes.duration.total_seconds()} s"
+        out["duration"] = None if attributes.duration is None else _duration_to_text(attributes.duration)
     for name in ("queue_name", "account", "reservation_id", "custom_attributes"):
         value = getattr(attributes, name)
         if value is not None:
@@ -96,21 +95,32 @@ def _attributes_from_dict(data: Any) -> JobAttributes:
     known = {"duration", "queue_name", "account", "reservation_id", "custom_attributes", "project_name"}
     _refuse_unknown(fields, known, "attributes.")
     if fields.get("duration") is not None:
-        fields["duration"] = parse_duration(fields["duration"], "attributes.duration")
+        fields["duration"] = _duration(fields["duration"])
     if fields.get("custom_attributes") is not None:
         _mapping(fields["custom_attributes"], "attributes.custom_attributes")
     return JobAttributes(**fields)
 
 
-def parse_duration(value: Any, element: str) -> timedelta:
+def _duration_to_text(duration: timedelta) -> str:
+    # In whole numbers: a float has no room for the microseconds of a long one, and writes short ones as 1e-06.
+    seconds = duration.days * 86_400 + duration.seconds
+    return f"{seconds}.{f'{duration.microseconds:06}'.rstrip('0') or '0'} s"
+
+
+def _duration(value: Any) -> timedelta:
     """A duration given in seconds (a number or ``"90.0 s"``), or as `JobAttributes.parse_walltime` reads it."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return timedelta(seconds=value)
     if isinstance(value, str):
-        if match := _SECONDS.match(value):
-            return timedelta(seconds=float(match[1]))
         return JobAttributes.parse_walltime(value)
-    raise InvalidJobException(f"{element} must be a number of seconds or a wall time, not {value!r}", element=element)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        try:
+            return timedelta(seconds=value)
+        except OverflowError:
+            raise InvalidJobException(TOO_LONG, element=_DURATION) from None
+        except ValueError:
+            pass  # NaN is none
+    raise InvalidJobException(
+        f"{_DURATION} must be a number of seconds or a wall time, not {value!r}", element=_DURATION
+    )
 
 
 def _mapping(value: Any, element: str) -> Mapping[str, Any]:

@@ -74,9 +74,11 @@ def _directive(
             )
     more: dict[str, Any] = {}
     for name in ("source", "target"):
-        if not isinstance(item.get(name), str):
+        # An empty one would be the directory itself once it is a `Path`.
+        if not isinstance(item.get(name), str) or not item[name]:
             raise InvalidJobException(
-                f"{element}.{name} must be a text, not {item.get(name)!r}", element=f"{element}.{name}"
+                f"{element}.{name} must be a text that is not empty, not {item.get(name)!r}",
+                element=f"{element}.{name}",
             )
     if "mode" in item:
         more["mode"] = _member(StagingMode, item["mode"], f"{element}.mode")

@@ -308,7 +308,7 @@ class JobSpec:
                 )
             if type(value) is str and "\0" not in value and len(value) <= _SURELY:
                 continue
-            if isinstance(value, int):
+            if isinstance(value, int) and not isinstance(value, bool):
                 environment[name] = str(value)  # as programs written for psij-python count on
             else:
                 _check_value(f"environment.{name}", value)
