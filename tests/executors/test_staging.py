@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from datetime import timedelta
@@ -24,6 +25,7 @@ from argosy import (
     StageOut,
     StageOutFlags,
     StagingMode,
+    SubmitException,
 )
 from argosy.executors.batch.driver import BatchConfig
 from argosy.executors.batch.executor import BatchExecutorConfig
@@ -239,3 +241,29 @@ def test_a_node_file_of_several_hosts(slurm: None, place: Path, tmp_path: Path) 
     lines = (place / "out").read_text().split()
     assert lines == [host for host in status.metadata["hosts"] for _ in range(2)]
     assert len(set(lines)) == 2
+
+
+def test_the_spool_is_the_users_own(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    before = os.umask(0o022)
+    try:
+        assert run(make("local", work), JobSpec("true", cleanup=["x"], directory=tmp_path))[0].state is S.COMPLETED
+    finally:
+        os.umask(before)
+    modes = {str(path): path.stat().st_mode & 0o777 for path in (work, *work.rglob("*")) if path.is_dir()}
+    assert len(modes) > 3
+    assert set(modes.values()) == {0o700}, modes
+
+
+def test_a_spool_that_cannot_be_made_leaves_the_job_as_it_was(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.write_text("a file")
+    executor = make("local", work)
+    job = Job(JobSpec("true", cleanup=["x"], directory=tmp_path))
+    with pytest.raises(SubmitException, match="Not a directory") as caught:
+        executor.submit(job)
+    assert caught.value.transient
+    assert (job.status.state, job.executor) == (S.NEW, None)
+    work.unlink()
+    executor.submit(job)
+    assert job.wait(LONG).state is S.COMPLETED

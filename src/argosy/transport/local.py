@@ -92,7 +92,7 @@ class LocalTransport(Transport):
         return self._environ.get("HOME") or str(Path.home())
 
     async def make_directories(self, paths: Sequence[str]) -> None:
-        await self._in_thread(self._files, _make_directories, paths)
+        await self._in_thread(self._files, make_directories, paths)
 
     async def write(self, path: str, data: bytes, *, mode: int = 0o600) -> None:
         await self._in_thread(self._files, _write, path, data, mode)
@@ -157,7 +157,8 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
-def _make_directories(paths: Sequence[str]) -> None:
+def make_directories(paths: Sequence[str]) -> None:
+    """Make them, and those above them that are missing: for the user alone. Raises Unavailable."""
     for path in paths:
         try:
             _make_directory(path)

@@ -32,6 +32,8 @@ from argosy.model import (
     JobStatus,
     Observation,
     Phase,
+    SubmitException,
+    Unavailable,
     Usage,
 )
 
@@ -145,8 +147,14 @@ class LocalJobExecutor(JobExecutor):
         self.check(job)
         spec = job.spec
         assert spec is not None
-        staged = self._staged_jobs() if spec.stages else None
-        prepared = staged.prepare(spec, os.environ, job.id) if staged else prepare(spec, None, os.environ, job.id)
+        if not spec.stages:
+            prepared = prepare(spec, None, os.environ, job.id)
+            return _Ready(job, prepared, encode(prepared), None)
+        try:
+            staged = self._staged_jobs()
+            prepared = staged.prepare(spec, os.environ, job.id)
+        except (OSError, Unavailable) as error:
+            raise SubmitException(f"the job's script cannot be written: {error}", error, transient=True) from error
         return _Ready(job, prepared, encode(prepared), staged)
 
     def _note(self, begun: _Begun) -> None:

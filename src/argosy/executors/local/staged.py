@@ -20,7 +20,7 @@ from argosy.executors.job import Job
 from argosy.executors.loop import background_loop
 from argosy.launchers.registry import get_launcher
 from argosy.model import JobSpec, JobStatus
-from argosy.transport.local import LocalTransport
+from argosy.transport.local import LocalTransport, make_directories
 
 from .child import Prepared
 from .spawn import TAG_VARIABLE
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class StagedJobs:
-    """The jobs of one executor that stage, and their spool below `root`."""
+    """The jobs of one executor that stage, and their spool below `root`. Raises Unavailable where none can be made."""
 
     def __init__(self, root: Path) -> None:
         self.pid = os.getpid()
@@ -38,15 +38,14 @@ class StagedJobs:
         self._jobs: dict[str, Job] = {}
         self._exits: dict[str, Record] = {}
         self._reading = threading.Lock()
-        for directory in self._spool.directories():
-            os.makedirs(directory, mode=0o700, exist_ok=True)
+        make_directories(self._spool.directories())
         # Without notifications the steps are told when the job has ended.
         self._watching = asyncio.run_coroutine_threadsafe(
             LocalTransport().watch(self._spool.new, self.read), background_loop()
         )
 
     def prepare(self, spec: JobSpec, environ: Mapping[str, str], tag: str) -> Prepared:
-        """What starts the job. Raises InvalidJobException for a launcher that is not known."""
+        """What starts the job. Raises InvalidJobException for a launcher that is not known, and OSError."""
         launch = get_launcher(spec.launcher or "single").render(command_text(spec), spec)
         directory = None if spec.directory is None else os.fspath(spec.directory)
         group = Group(tag, (Submission(tag, spec, launch, directory),))
