@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
@@ -78,6 +78,8 @@ class JobExecutor(ABC):
             cls._hears_all = True
 
     def __init__(self, url: str | None = None, config: JobExecutorConfig | None = None) -> None:
+        if config is not None and not isinstance(config, JobExecutorConfig):
+            raise TypeError(f"config must be a JobExecutorConfig or None, not {config!r}")
         self.url = url
         self.config = config or JobExecutorConfig()
         self.callback: Callback | None = None
@@ -113,6 +115,8 @@ class JobExecutor(ABC):
         `version_constraint` is as in a requirement, e.g. ``>= 0.1``. Raises ValueError where there is no such executor,
         where its version does not fit, or where it cannot be loaded.
         """
+        if not isinstance(name, str):
+            raise TypeError(f"name must be a text, not {name!r}")
         found = _registered().get(name.lower())
         if found is None:
             return _from_plugin(name, version_constraint, url, config)
@@ -217,8 +221,19 @@ class JobExecutor(ABC):
 
     # -- for implementations ----------------------------------------------------------------------
 
+    @staticmethod
+    def jobs_of(job: Job | Iterable[Job]) -> Sequence[Job]:
+        """The jobs that `submit` was given. Raises InvalidJobException where these are none; `check` looks at each."""
+        if isinstance(job, Job):
+            return (job,)
+        if not isinstance(job, Iterable):
+            raise _no_job(job)
+        return job if isinstance(job, (list, tuple)) else list(job)
+
     def check(self, job: Job) -> None:
         """Raise where a job cannot be submitted; fill in what may be left out."""
+        if not isinstance(job, Job):
+            raise _no_job(job)
         if job.status.state is not JobState.NEW:
             raise JobNotNew("Job must be in NEW state")
         if job.executor is not None:
@@ -273,6 +288,13 @@ class JobExecutor(ABC):
     def __str__(self) -> str:
         where = f", url={self.url}" if self.url else ""
         return f"JobExecutor[{self.name}, {self.version}{where}]"
+
+
+def _no_job(value: object) -> InvalidJobException:
+    hint = "; Job(spec) makes one of a specification" if isinstance(value, JobSpec) else ""
+    return InvalidJobException(
+        f"a Job, or a list of them, is what can be submitted, not {value!r}{hint}", element="job"
+    )
 
 
 def _from_plugin(

@@ -7,7 +7,7 @@ import os
 import threading
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -144,15 +144,13 @@ class Job:
         Without target states: a final state. They may be given as the only argument (PSI/J, Job.wait). Returns
         the status that ended the waiting, or None where `timeout` passed first; a timeout of 0 only looks.
         Callbacks have been told what is returned, unless one of them takes longer than a fifth of a second.
+        Raises TypeError for what is neither.
         """
         if timeout is not None and not isinstance(timeout, timedelta):
-            timeout, target_states = None, timeout
-        if target_states is None:
-            targets: tuple[JobState, ...] = ()
-        elif isinstance(target_states, JobState):
-            targets = (target_states,)
+            targets = _states(timeout, "timeout must be a timedelta or states, e.g. timedelta(seconds=5)")
+            timeout = None
         else:
-            targets = tuple(target_states)
+            targets = _states(target_states, "target_states must be a JobState or several")
         status = self._wait(None if timeout is None else max(timeout.total_seconds(), 0.0), targets)
         if status is not None and self._is_listened_to():
             callbacks.flush(_FOR_CALLBACKS)
@@ -240,6 +238,18 @@ def _renew_lock() -> None:
 
 
 os.register_at_fork(after_in_child=_renew_lock)
+
+
+def _states(value: JobState | Sequence[JobState] | None, wanted: str) -> tuple[JobState, ...]:
+    if value is None:
+        return ()
+    if isinstance(value, JobState):
+        return (value,)
+    if isinstance(value, Iterable):
+        states = tuple(value)
+        if all(isinstance(state, JobState) for state in states):
+            return states
+    raise TypeError(f"{wanted}, not {value!r}")
 
 
 def _reached(state: JobState, targets: tuple[JobState, ...]) -> bool:

@@ -109,9 +109,8 @@ class RemoteJobExecutor(JobExecutor):
     # -- submitting -------------------------------------------------------------------------------
 
     def submit(self, job: Job | Sequence[Job]) -> None:
-        jobs = [job] if isinstance(job, Job) else list(job)
         asked: list[tuple[Job, Description, list[Upload]]] = []
-        for one in jobs:
+        for one in self.jobs_of(job):
             self.check(one)
             assert one.spec is not None
             try:

@@ -92,7 +92,7 @@ class BatchJobExecutor(JobExecutor):
         That is done where it accepted a job of the same kind a moment ago (`BatchConfig.gathering`). What it then says
         against this one is told as the job's status FAILED.
         """
-        jobs = [job] if isinstance(job, Job) else list(job)
+        jobs = self.jobs_of(job)
         for one in jobs:
             self.check(one)
         kind: object = None

@@ -109,12 +109,14 @@ class LocalJobExecutor(JobExecutor):
     def submit(self, job: Job | Sequence[Job]) -> None:
         if isinstance(job, Job):
             self._note(_start(self._prepare(job)))
-        elif len(job) < _MANY:
-            for one in job:
+            return
+        jobs = self.jobs_of(job)
+        if len(jobs) < _MANY:
+            for one in jobs:
                 self._note(_start(self._prepare(one)))
         else:
-            for first in range(0, len(job), _PREPARED_AT_ONCE):
-                self._submit_many(job[first : first + _PREPARED_AT_ONCE])
+            for first in range(0, len(jobs), _PREPARED_AT_ONCE):
+                self._submit_many(jobs[first : first + _PREPARED_AT_ONCE])
 
     def _submit_many(self, jobs: Sequence[Job]) -> None:
         """Start jobs from several threads: most of each start is waiting for the system, which another can use."""

@@ -134,7 +134,7 @@ class NestedJobExecutor(JobExecutor):
 
     def submit(self, job: Job | Sequence[Job]) -> None:
         try:
-            for one in [job] if isinstance(job, Job) else job:
+            for one in self.jobs_of(job):
                 self._submit(one)
         finally:
             self._pump_soon()

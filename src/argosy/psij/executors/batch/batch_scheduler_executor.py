@@ -171,7 +171,7 @@ class BatchSchedulerExecutor(JobExecutor):
 
     def submit(self, job: Job | Sequence[Job]) -> None:
         """See `JobExecutor.submit`."""
-        for one in [job] if isinstance(job, Job) else job:
+        for one in self.jobs_of(job):
             self._submit(one)
 
     def _submit(self, job: Job) -> None:
