@@ -218,3 +218,11 @@ def test_only_session_directories_are_removed(sessions: Sessions, tmp_path: Path
     for path in (sessions.root, str(tmp_path), "/"):
         with pytest.raises(ValueError, match="no session directory"):
             sessions.remove(path)
+
+
+@pytest.mark.parametrize("path", [".argosy-upload-x", "d/.argosy-upload-x", "./.argosy-upload-x/y"])
+async def test_names_that_nobody_would_be_shown_are_refused(sessions: Sessions, session: Path, path: str) -> None:
+    with pytest.raises(InvalidInput, match="the service's own"):
+        await sessions.put(str(session), path, chunks(b"x"))
+    assert os.listdir(session) == []
+    await sessions.put(str(session), "a.argosy-upload-x", chunks(b"x"))

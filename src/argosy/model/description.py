@@ -16,6 +16,9 @@ from .spec import JobSpec, path_text
 #: is and the staging fails.
 CreationFlag = Literal["overwrite", "append", "refuse"]
 
+#: So files are called while they are written, until they have their name; nobody is shown them, or can reach them.
+PARTIAL = ".argosy-upload-"
+
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:", re.ASCII)
 
 
@@ -210,7 +213,10 @@ def _check_urls(urls: Sequence[str], element: str) -> None:
 
 
 def session_path(path: str, element: str = "path") -> str:
-    """The normal form of a path inside a session directory; InvalidInput where it would lead out of it."""
+    """The normal form of a path inside a session directory; InvalidInput where it would lead out of it, or is a name
+    that the service has for itself."""
+    if PARTIAL in path and any(part.startswith(PARTIAL) for part in path.split("/")):
+        raise InvalidInput(f"names that begin with {PARTIAL} are the service's own", element=element)
     if "/" not in path and path not in ("", "..") and "\0" not in path:
         return path  # a bare name is its own normal form
     normal = posixpath.normpath(path) if path else ""

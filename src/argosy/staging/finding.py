@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from argosy.model import InvalidInput, NotFound
+from argosy.model.description import PARTIAL
 
 from .beneath import parent_of
 from .errors import Fault, TransferFailed
-from .sink import PARTIAL
 
 _MAGIC = re.compile(r"[*?[]")
 

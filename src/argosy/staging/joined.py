@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
+from argosy.model.description import PARTIAL
 from argosy.outbound import Url
 
 from .checksums import Checksums
@@ -15,7 +16,7 @@ from .content import PIECE, FileContent, OpenContent
 from .errors import Fault, TransferFailed
 from .pace import Meter, Throttle
 from .scheme import Call, Content, Scheme
-from .sink import PARTIAL, as_disk_fault
+from .sink import as_disk_fault
 from .threads import run
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import json
 import os
 from typing import Any
 
-from .sink import PARTIAL
+from argosy.model.description import PARTIAL
 
 
 def _name(token: str) -> str:

@@ -8,11 +8,13 @@ import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from argosy.model.description import PARTIAL
+
 from . import marks
 from .contract import Fetch
 from .errors import Fault, TransferFailed
 from .scribe import NAME, WRITE, Scribe, Sheet, Trouble
-from .sink import PARTIAL, FileSink, as_disk_fault, copy
+from .sink import FileSink, as_disk_fault, copy
 
 
 def already(request: Fetch, parent: int, name: str, path: str) -> os.stat_result | None:

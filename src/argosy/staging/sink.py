@@ -11,6 +11,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
 
+from argosy.model.description import PARTIAL
+
 from . import writeback
 from .checksums import ALGORITHMS, Checksums
 from .errors import Fault, TransferFailed
@@ -19,8 +21,6 @@ from .threads import run
 
 #: What arrives is written in pieces of at least this many bytes.
 PIECE = 1024 * 1024
-#: As the service's own uploads are called while they arrive: nobody is shown files of this name.
-PARTIAL = ".argosy-upload-"
 _MOST_PARTS = 512
 #: After so many bytes what is written is sent to the disk.
 _SYNC_EVERY = 32 * PIECE

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import ParamSpec
 
 from argosy.model import Conflict, InputFile, InvalidInput, NoRoom, NotFound, Unavailable
+from argosy.model.description import PARTIAL
 from argosy.service.contract import FileInfo, OpenFile
 from argosy.staging import Fault, TransferFailed
 from argosy.staging.beneath import parent_of
@@ -26,8 +27,6 @@ from .weighing import size_below, weights_below
 
 _P = ParamSpec("_P")
 
-#: Where uploads are written before they get their name; no client can reach it.
-_PARTIAL = ".argosy-upload-"
 #: What is beside an account's session directories is beside that of any activity.
 _ANY_ID = "0" * 26
 
@@ -38,7 +37,7 @@ class Sessions:
     def __init__(self, root: str, fault: Callable[[str], None]) -> None:
         self.root = root
         self._fault = fault
-        self._listings = Listings(hidden=_PARTIAL)
+        self._listings = Listings(hidden=PARTIAL)
 
     def path(self, id: str, account: str | None = None) -> str:
         """Where the session directory of an activity is. Spread over 256 directories by the id's end."""
@@ -181,7 +180,7 @@ class Sessions:
         wanted = checksums_of(declared)
         digest = Checksums(wanted) if wanted else None
         size = 0
-        partial = f"{_PARTIAL}{os.urandom(8).hex()}"
+        partial = f"{PARTIAL}{os.urandom(8).hex()}"
         with parent_of(session, path, make=True) as (parent, name):
             if name == ".":
                 raise InvalidInput("a file needs a name", element="path")
@@ -227,7 +226,7 @@ class Sessions:
         """Write a file whose content came with the description, whole or not at all; one that is there stays."""
         if _exists(session, path):
             return
-        partial = f"{_PARTIAL}{os.urandom(8).hex()}"
+        partial = f"{PARTIAL}{os.urandom(8).hex()}"
         with parent_of(session, path, make=True) as (parent, name):
             if name == ".":
                 raise InvalidInput("a file needs a name", element="path")

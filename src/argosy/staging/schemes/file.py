@@ -16,13 +16,13 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from argosy.model import InvalidInput, NotAllowed, NotFound
-from argosy.model.description import CreationFlag
+from argosy.model.description import PARTIAL, CreationFlag
 from argosy.outbound import Url
 from argosy.staging.beneath import parent_of
 from argosy.staging.contract import Direction
 from argosy.staging.errors import Fault, TransferFailed
 from argosy.staging.scheme import Call, Content, Context, Entry, Scheme, Sink, Stat
-from argosy.staging.sink import PARTIAL, write_all
+from argosy.staging.sink import write_all
 from argosy.staging.threads import run
 
 _PIECE = 1024 * 1024

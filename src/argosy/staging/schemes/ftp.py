@@ -16,12 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
-from argosy.model.description import CreationFlag
+from argosy.model.description import PARTIAL, CreationFlag
 from argosy.outbound import Url, connect
 from argosy.staging.contract import Direction
 from argosy.staging.errors import Fault, TransferFailed
 from argosy.staging.scheme import Call, Content, Context, Entry, Scheme, Sink, Stat
-from argosy.staging.sink import PARTIAL
 from argosy.staging.threads import run_abortable
 
 _T = TypeVar("_T")

@@ -23,11 +23,10 @@ import msgspec
 from msgspec import Struct
 
 from argosy.model import InvalidInput
-from argosy.model.description import CreationFlag
+from argosy.model.description import PARTIAL, CreationFlag
 from argosy.outbound import Url, connect
 from argosy.staging.errors import Fault, TransferFailed
 from argosy.staging.scheme import Call, Content, Context, Entry, Scheme, Sink, Stat
-from argosy.staging.sink import PARTIAL
 
 _PIECE = 4 * 1024 * 1024
 #: How long a connection stays that nobody uses, in seconds.

@@ -11,13 +11,12 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from argosy.languages import xml
 from argosy.languages.contract import NotValid
-from argosy.model.description import CreationFlag
+from argosy.model.description import PARTIAL, CreationFlag
 from argosy.outbound import Url
 from argosy.outbound.web import Answer
 from argosy.staging.contract import Direction
 from argosy.staging.errors import Fault, TransferFailed
 from argosy.staging.scheme import Call, Content, Entry
-from argosy.staging.sink import PARTIAL
 from argosy.staging.words import quoted, with_path
 
 from .http import HTTP

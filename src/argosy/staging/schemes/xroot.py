@@ -11,12 +11,11 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from urllib.parse import quote
 
-from argosy.model.description import CreationFlag
+from argosy.model.description import PARTIAL, CreationFlag
 from argosy.outbound import Url
 from argosy.staging.checksums import ALGORITHMS
 from argosy.staging.errors import Fault, TransferFailed
 from argosy.staging.scheme import Call, Content, Entry, Scheme, Sink, Stat
-from argosy.staging.sink import PARTIAL
 
 from . import tools
 
