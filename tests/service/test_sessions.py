@@ -220,6 +220,23 @@ def test_only_session_directories_are_removed(sessions: Sessions, tmp_path: Path
             sessions.remove(path)
 
 
+@pytest.mark.parametrize("target", ["q", "d", "nothing", "../../../secret", "/etc/passwd", "lq"])
+def test_of_a_link_the_link_is_removed(sessions: Sessions, session: Path, tmp_path: Path, target: str) -> None:
+    (session / "q").write_text("q")
+    (session / "d").mkdir()
+    (session / "l").symlink_to("d")
+    for name in ("lq", "d/lq"):
+        (session / name).symlink_to(target)
+        sessions.delete(str(session), "l/lq" if name == "d/lq" else name)
+    (session / "lq").symlink_to(target)
+    sessions.clear(str(session), ["lq"], patterns=False)
+    assert sorted(os.listdir(session)) == ["d", "l", "q"]
+    assert os.listdir(session / "d") == []
+    assert (tmp_path / "secret").read_text() == "secret"
+    with pytest.raises(NotFound):
+        sessions.delete(str(session), "lq")
+
+
 @pytest.mark.parametrize("path", [".argosy-upload-x", "d/.argosy-upload-x", "./.argosy-upload-x/y"])
 async def test_names_that_nobody_would_be_shown_are_refused(sessions: Sessions, session: Path, path: str) -> None:
     with pytest.raises(InvalidInput, match="the service's own"):

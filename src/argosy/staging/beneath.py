@@ -22,14 +22,15 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @contextmanager
-def parent_of(root: str, path: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
+def parent_of(root: str, path: str, *, make: bool = False, link: bool = False) -> Iterator[tuple[int, str]]:
     """A descriptor of the directory that `path` ends in, links resolved, and the name of the entry in it.
 
-    The entry itself need not exist, and is no link. The root's own name is ``.``. `make` makes missing directories.
+    The entry itself need not exist, and is no link; with `link` it may be one, and is not followed. The root's own name
+    is ``.``. `make` makes missing directories.
     Raises InvalidInput where the path would lead out of the root or goes through a file, NotFound where a directory on
     it is missing.
     """
-    walk = _Walk(root, path, make)
+    walk = _Walk(root, path, make, link)
     try:
         name = walk.to_parent()
         yield walk.here, name
@@ -40,9 +41,10 @@ def parent_of(root: str, path: str, *, make: bool = False) -> Iterator[tuple[int
 class _Walk:
     """A stack of descriptors from the root down to where the walk is."""
 
-    def __init__(self, root: str, path: str, make: bool) -> None:
+    def __init__(self, root: str, path: str, make: bool, link: bool) -> None:
         self._path = path
         self._make = make
+        self._link = link
         self._left = [] if path in ("", ".", "/") else session_path(path).split("/")
         self._links = 0
         try:
@@ -66,12 +68,15 @@ class _Walk:
                     raise self._leads_out()
                 os.close(self._stack.pop())
                 continue
+            last = not any(part not in ("", ".") for part in self._left)
+            if last and self._link:
+                return name
             if self._is_link(name):
                 self._follow(name)
-            elif any(part not in ("", ".") for part in self._left):
-                self._enter(name)
-            else:
+            elif last:
                 return name
+            else:
+                self._enter(name)
         return "."
 
     def _is_link(self, name: str) -> bool:

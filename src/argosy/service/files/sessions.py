@@ -117,7 +117,7 @@ class Sessions:
                     self._clear(session, one)
 
     def _clear(self, session: str, path: str) -> None:
-        with parent_of(session, path) as (parent, name):
+        with parent_of(session, path, link=True) as (parent, name):
             if stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
                 remove_tree(name, dir_fd=parent)
             else:
@@ -246,8 +246,8 @@ class Sessions:
                 raise
 
     def delete(self, session: str, path: str) -> None:
-        """Remove a file, or an empty directory."""
-        with parent_of(session, path) as (parent, name):
+        """Remove a file, an empty directory, or a link, not what it leads to."""
+        with parent_of(session, path, link=True) as (parent, name):
             try:
                 try:
                     os.unlink(name, dir_fd=parent)
