@@ -21,6 +21,7 @@ from argosy.model import (
     InvalidInput,
     InvalidStateException,
     NotFound,
+    PreconditionFailed,
     RuntimeEnvironment,
     Share,
 )
@@ -39,6 +40,7 @@ from argosy.service.contract import (
     ResourceShare,
 )
 from argosy.service.credentials.operations import CredentialOperations
+from argosy.service.files.conditions import ALWAYS, Conditions
 from argosy.service.files.moving import Transfer
 from argosy.service.information.activities import computing_activity
 from argosy.service.information.capabilities import Actions, Capabilities
@@ -366,7 +368,7 @@ class FakeOperations(NoSweeps, FakeNotifications, FakeUsage, CredentialOperation
     # -- files ----------------------------------------------------------------------------------------
 
     def _info(self, path: str, data: bytes, executable: bool) -> FileInfo:
-        return FileInfo(path, "file", len(data), 1_700_000_000.5, executable, hashlib.sha1(data).hexdigest())
+        return FileInfo(path, "file", len(data), 1_700_000_000.5, executable, f'"{hashlib.sha1(data).hexdigest()}"')
 
     async def list_files(
         self, caller: Caller, id: str, path: str, *, after: str | None = None, limit: int = 1000
@@ -402,16 +404,32 @@ class FakeOperations(NoSweeps, FakeNotifications, FakeUsage, CredentialOperation
         return OpenFile(self._info(normal, data, executable), lambda at, size: data[at : at + size], close)
 
     async def put_file(
-        self, caller: Caller, id: str, path: str, content: AsyncIterator[bytes], *, executable: bool = False
+        self,
+        caller: Caller,
+        id: str,
+        path: str,
+        content: AsyncIterator[bytes],
+        *,
+        executable: bool = False,
+        conditions: Conditions = ALWAYS,
     ) -> FileInfo:
         if self._get(caller, id).state.in_lrms:
             raise InvalidStateException(f"{id} has been submitted")
         normal = session_path(path)
+        self._check(id, normal, conditions)
         data = b"".join([part async for part in content])
         self.files[id][normal] = (data, executable)
         return self._info(normal, data, executable)
 
-    async def delete_file(self, caller: Caller, id: str, path: str) -> None:
+    def _check(self, id: str, path: str, conditions: Conditions) -> None:
+        there = self.files[id].get(path)
+        info = None if there is None else self._info(path, *there)
+        if not conditions.hold(info.etag if info else None, info.modified if info else 0.0):
+            raise PreconditionFailed("it is not so")
+
+    async def delete_file(self, caller: Caller, id: str, path: str, *, conditions: Conditions = ALWAYS) -> None:
         self._get(caller, id)
+        if session_path(path) in self.files[id]:
+            self._check(id, session_path(path), conditions)
         if self.files[id].pop(session_path(path), None) is None:
             raise NotFound(f"there is no file {path!r}")

@@ -74,6 +74,10 @@ async def job(operations: FakeOperations) -> str:
         ({"If-Match": "*"}, 200, DATA, None),
         ({"If-Match": '"other"'}, 412, None, None),
         ({"If-Match": '"other"', "If-None-Match": ETAG}, 412, None, None),
+        ({"If-Unmodified-Since": "Tue, 14 Nov 2023 22:13:19 GMT"}, 412, None, None),
+        ({"If-Unmodified-Since": MODIFIED}, 200, DATA, None),
+        ({"If-Unmodified-Since": "nonsense"}, 200, DATA, None),
+        ({"If-Match": ETAG, "If-Unmodified-Since": "Tue, 14 Nov 2023 22:13:19 GMT"}, 200, DATA, None),
     ],
 )
 async def test_conditions_and_ranges(
@@ -229,6 +233,50 @@ async def test_an_upload_may_be_executable_and_may_be_refused(
     refused = await http.put(address + "d", content=DATA)
     assert (refused.status_code, refused.json()["code"]) == (409, "invalid-state")
     assert "d" not in operations.files[id]
+
+
+@pytest.mark.parametrize(
+    ("headers", "there", "absent"),
+    [
+        ({"If-None-Match": "*"}, False, True),
+        ({"If-None-Match": f'"a", W/{ETAG}'}, False, True),
+        ({"If-None-Match": '"other"'}, True, True),
+        ({"If-Match": "*"}, True, False),
+        ({"If-Match": f'"a", {ETAG}'}, True, False),
+        ({"If-Match": '"other"'}, False, False),
+        ({"If-Match": f"W/{ETAG}"}, False, False),
+        ({"If-Match": ETAG, "If-None-Match": "*"}, False, False),
+        ({"If-Unmodified-Since": "Tue, 14 Nov 2023 22:13:19 GMT"}, False, True),
+        ({"If-Unmodified-Since": MODIFIED}, True, True),
+        ({"If-Unmodified-Since": "nonsense"}, True, True),
+        ({"If-Modified-Since": MODIFIED}, True, True),
+    ],
+)
+async def test_a_file_is_changed_only_where_it_is_as_the_request_says(
+    http: httpx.AsyncClient, operations: FakeOperations, headers: dict[str, str], there: bool, absent: bool
+) -> None:
+    id = await job(operations)
+    address = f"/v1/activities/{id}/files/"
+    for name, expected, status in (("there", there, 200), ("absent", absent, 201)):
+        operations.write(id, "there", DATA)
+        put = await http.put(address + name, content=b"new", headers=headers)
+        assert put.status_code == (status if expected else 412), name
+        assert (operations.files[id].get(name) == (b"new", False)) == expected
+        if not expected:
+            assert put.json()["code"] == "precondition-failed"
+    operations.write(id, "there", DATA)
+    removed = await http.delete(address + "there", headers=headers)
+    assert removed.status_code == (204 if there else 412)
+    assert ("there" in operations.files[id]) == (not there)
+
+
+async def test_a_part_of_a_file_is_not_taken_for_all_of_it(http: httpx.AsyncClient, operations: FakeOperations) -> None:
+    id = await job(operations)
+    operations.write(id, "f", DATA)
+    address = f"/v1/activities/{id}/files/f"
+    refused = await http.put(address, content=DATA[4:], headers={"Content-Range": "bytes 4-9/10"})
+    assert (refused.status_code, refused.json()["code"]) == (400, "content-range")
+    assert operations.files[id]["f"] == (DATA, False)
 
 
 def test_dates_are_in_the_form_of_http() -> None:

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from argosy.model import InputFile, InvalidInput, NotFound
+from argosy.model import InputFile, InvalidInput, NotFound, PreconditionFailed
 from argosy.service.contract import FileInfo, OpenFile
+from argosy.service.files.conditions import Conditions
 from argosy.service.files.sessions import Sessions
 from argosy.staging import TransferFailed
 from argosy.staging.beneath import parent_of
@@ -220,6 +221,32 @@ def test_only_session_directories_are_removed(sessions: Sessions, tmp_path: Path
             sessions.remove(path)
 
 
+async def test_what_has_changed_while_an_upload_came_is_not_replaced(sessions: Sessions, session: Path) -> None:
+    (session / "there").write_text("old")
+    etag = sessions.open(str(session), "there").info.etag  # type: ignore[union-attr]
+
+    async def meanwhile(name: str) -> AsyncIterator[bytes]:
+        yield b"mine"
+        (session / name).write_text("somebody else's")
+
+    for name, conditions in (("there", Conditions(match=etag)), ("new", Conditions(none_match="*"))):
+        with pytest.raises(PreconditionFailed):
+            await sessions.put(str(session), name, meanwhile(name), conditions=conditions)
+        assert (session / name).read_text() == "somebody else's"
+        with pytest.raises(PreconditionFailed):
+            sessions.delete(str(session), name, Conditions(match='"old"'))
+    assert sorted(os.listdir(session)) == ["new", "there"]
+
+
+async def test_an_upload_in_vain_is_not_read(sessions: Sessions, session: Path) -> None:
+    async def unread() -> AsyncIterator[bytes]:
+        pytest.fail("it was read")
+        yield b""
+
+    with pytest.raises(PreconditionFailed):
+        await sessions.put(str(session), "new", unread(), conditions=Conditions(match="*"))
+
+
 @pytest.mark.parametrize("target", ["q", "d", "nothing", "../../../secret", "/etc/passwd", "lq"])
 def test_of_a_link_the_link_is_removed(sessions: Sessions, session: Path, tmp_path: Path, target: str) -> None:
     (session / "q").write_text("q")
@@ -235,6 +262,16 @@ def test_of_a_link_the_link_is_removed(sessions: Sessions, session: Path, tmp_pa
     assert (tmp_path / "secret").read_text() == "secret"
     with pytest.raises(NotFound):
         sessions.delete(str(session), "lq")
+
+
+def test_a_link_has_the_tag_that_its_readers_are_told(sessions: Sessions, session: Path) -> None:
+    (session / "q").write_text("q")
+    (session / "lq").symlink_to("q")
+    etag = sessions.open(str(session), "lq").info.etag  # type: ignore[union-attr]
+    with pytest.raises(PreconditionFailed):
+        sessions.delete(str(session), "lq", Conditions(none_match=etag))
+    sessions.delete(str(session), "lq", Conditions(match=etag))
+    assert os.listdir(session) == ["q"]
 
 
 @pytest.mark.parametrize("path", [".argosy-upload-x", "d/.argosy-upload-x", "./.argosy-upload-x/y"])

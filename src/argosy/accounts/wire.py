@@ -15,8 +15,10 @@ from argosy.model import (
     InvalidJobException,
     InvalidStateException,
     LimitExceeded,
+    NoRoom,
     NotAllowed,
     NotFound,
+    PreconditionFailed,
     SubmitException,
     Unavailable,
 )
@@ -35,8 +37,10 @@ _ERRORS: dict[str, type[ArgosyError]] = {
         InvalidJobException,
         InvalidStateException,
         LimitExceeded,
+        NoRoom,
         NotAllowed,
         NotFound,
+        PreconditionFailed,
         Unavailable,
     )
 }

@@ -8,6 +8,7 @@
     ├── NotFound                     no such thing, or not yours: both answer alike
     ├── NotAllowed                   the caller is known, and may not do this
     ├── Conflict                     the same key with other content, or a newer version exists
+    │   └── PreconditionFailed       what is there is not what the request was made for
     ├── LimitExceeded                a published limit was reached
     │   ├── NoRoom                   a quota of bytes was reached
     │   └── TooLarge                 one request is more than a published limit allows, whenever it is sent
@@ -93,6 +94,12 @@ class Conflict(ArgosyError):
     """What is recorded contradicts the request."""
 
     code = "conflict"
+
+
+class PreconditionFailed(Conflict):
+    """What is there is not what the request was made for; nothing was changed."""
+
+    code = "precondition-failed"
 
 
 class LimitExceeded(ArgosyError):

@@ -35,6 +35,7 @@ from argosy.store import (
 
 from .administration.figures import Overview
 from .caller import Caller
+from .files.conditions import ALWAYS, Conditions
 from .files.moving import Transfer
 from .information.about import About
 from .information.capabilities import Capabilities
@@ -298,14 +299,22 @@ class Operations(Notifications, SweepOperations, UsageOperations):
 
     @abstractmethod
     async def put_file(
-        self, caller: Caller, id: str, path: str, content: AsyncIterator[bytes], *, executable: bool = False
+        self,
+        caller: Caller,
+        id: str,
+        path: str,
+        content: AsyncIterator[bytes],
+        *,
+        executable: bool = False,
+        conditions: Conditions = ALWAYS,
     ) -> FileInfo:
         """Write a file whole or not at all. Only before the job has been submitted; a declared size or
-        checksum must fit."""
+        checksum must fit, and the conditions must hold: before anything is read, and at last. Raises
+        PreconditionFailed."""
 
     @abstractmethod
-    async def delete_file(self, caller: Caller, id: str, path: str) -> None:
-        """Remove a file, under the same conditions."""
+    async def delete_file(self, caller: Caller, id: str, path: str, *, conditions: Conditions = ALWAYS) -> None:
+        """Remove a file, an empty directory, or a link, not what it leads to; when files can be put."""
 
     # -- delegation (GES 3.9) ---------------------------------------------------------------------
 

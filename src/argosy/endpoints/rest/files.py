@@ -24,7 +24,7 @@ from . import render
 from .bodies import MAX_NUMBER
 from .following import Following
 from .problems import HttpError
-from .ranges import Part, decide, http_date
+from .ranges import Part, conditions, decide, http_date
 from .streaming import Answer, request_body
 
 FileRequest = Request[Caller, None, State]
@@ -107,7 +107,7 @@ def file_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRout
         opt={
             "body": "application/octet-stream",
             "answers": {200: FileDocument, 201: FileDocument},
-            "problems": (404, 409, 422, 503, 507),
+            "problems": (400, 404, 409, 412, 415, 422, 503, 507),
         },
     )
     async def put_file(
@@ -119,24 +119,33 @@ def file_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRout
         del path
         name = path_of(request.scope)
         executable = executable or request.headers.get("x-executable", "").lower() in ("true", "1")
+        if "content-range" in request.headers:
+            raise HttpError(
+                HTTPStatus.BAD_REQUEST,
+                "content-range",
+                "a file is written whole, not in parts; send all of it, without Content-Range (RFC 9110, 14.5)",
+            )
         existed = await _exists(operations, request.user, id, name)
-        info = await operations.put_file(request.user, id, name, request_body(request.receive), executable=executable)
+        content = request_body(request.receive)
+        asked = conditions(request.headers)
+        info = await operations.put_file(request.user, id, name, content, executable=executable, conditions=asked)
         document = render.file(id, info)
         return Response(
             document,
             status_code=HTTPStatus.OK if existed else HTTPStatus.CREATED,
-            headers={"Location": document.href, "ETag": _quoted(info.etag)},
+            headers={"Location": document.href, "ETag": info.etag},
         )
 
     @delete(
         "/activities/{id:str}/files/{path:path}",
         operation_id="delete_file",
-        summary="Remove a file, before the job is submitted",
-        opt={"problems": (404, 409, 422, 503)},
+        summary="Remove a file, an empty directory or a link, before the job is submitted",
+        opt={"problems": (404, 409, 412, 422, 503)},
     )
     async def delete_file(request: FileRequest, id: FromPath[str], path: FromPath[str]) -> None:
         del path
-        await operations.delete_file(request.user, id, path_of(request.scope))
+        asked = conditions(request.headers)
+        await operations.delete_file(request.user, id, path_of(request.scope), conditions=asked)
 
     return [root, get_file, put_file, delete_file]
 
@@ -157,21 +166,20 @@ def path_of(scope: Scope) -> str:
 def _file(request: FileRequest, file: OpenFile) -> ASGIApp:
     """The answer for an open file. Whatever happens, it is closed."""
     info = file.info
-    etag = _quoted(info.etag)
     head = request.method == "HEAD"
     headers = {
-        "etag": etag,
+        "etag": info.etag,
         "last-modified": http_date(info.modified),
         "accept-ranges": "bytes",
         "cache-control": "private, no-cache",
     }
-    part = decide(request.headers, size=info.size, etag=etag, modified=info.modified, head=head)
+    part = decide(request.headers, size=info.size, etag=info.etag, modified=info.modified, head=head)
     if part.status >= HTTPStatus.MULTIPLE_CHOICES or head:
         file.close()
     if part.status is HTTPStatus.NOT_MODIFIED:
         return Answer(part.status, headers)
     if part.status is HTTPStatus.PRECONDITION_FAILED:
-        raise HttpError(part.status, "precondition-failed", f"the file is {etag} now; read it again", headers)
+        raise HttpError(part.status, "precondition-failed", f"the file is {info.etag} now; read it again", headers)
     if part.status is HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
         raise HttpError(
             part.status,
@@ -224,10 +232,6 @@ def _named(name: str) -> OperationIDCreator:
 
 async def _one(body: bytes) -> AsyncIterator[bytes]:
     yield body
-
-
-def _quoted(etag: str) -> str:
-    return etag if etag.startswith(('"', "W/")) else f'"{etag}"'
 
 
 async def _exists(operations: Operations, caller: Caller, id: str, path: str) -> bool:

@@ -9,6 +9,10 @@ from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from http import HTTPStatus
 
+from msgspec import structs
+
+from argosy.service.files.conditions import Conditions, tagged
+
 _RANGE = re.compile(r"bytes=\s*(\d*)-(\d*)\s*\Z", re.ASCII | re.IGNORECASE)
 #: A number of more digits is past the end of any file, and is not read: it may have very many (RFC 9110, 14.1.2).
 _MAX_DIGITS = 19
@@ -37,12 +41,23 @@ def http_date(seconds: float) -> str:
     return format_datetime(as_date(seconds).replace(microsecond=0), usegmt=True)
 
 
+def conditions(headers: Mapping[str, str]) -> Conditions:
+    """What the headers (names in lower case) want to be so before anything is done. A date that is none is ignored."""
+    since = headers.get("if-unmodified-since")
+    return Conditions(
+        match=headers.get("if-match"),
+        none_match=headers.get("if-none-match"),
+        unmodified_since=None if since is None else _date(since),
+    )
+
+
 def decide(headers: Mapping[str, str], *, size: int, etag: str, modified: float, head: bool = False) -> Part:
     """What to answer to a GET or HEAD with these headers (names in lower case). `etag` has its quotes."""
-    if "if-match" in headers and not _matches(headers["if-match"], etag, weak=False):
+    asked = conditions(headers)
+    if not structs.replace(asked, none_match=None).hold(etag, modified):
         return Part(HTTPStatus.PRECONDITION_FAILED)
-    if "if-none-match" in headers:
-        if _matches(headers["if-none-match"], etag, weak=True):
+    if asked.none_match is not None:
+        if tagged(asked.none_match, etag, weak=True):
             return Part(HTTPStatus.NOT_MODIFIED)
     elif "if-modified-since" in headers:
         since = _date(headers["if-modified-since"])
@@ -82,13 +97,6 @@ def _part(value: str, size: int) -> Part | None:
 def _number(digits: str) -> int:
     """What they say; of too many digits a number that is as good as theirs."""
     return int(digits) if len(digits) <= _MAX_DIGITS else int("9" * _MAX_DIGITS)
-
-
-def _matches(value: str, etag: str, *, weak: bool) -> bool:
-    if value.strip() == "*":
-        return True
-    tags = (tag.strip() for tag in value.split(","))
-    return any((tag.removeprefix("W/") if weak else tag) == etag for tag in tags)
 
 
 def _same(if_range: str | None, etag: str, modified: float) -> bool:

@@ -20,6 +20,7 @@ from argosy.accounts.agent import Handler, Request
 from argosy.model import ArgosyError, InputFile, NotAllowed, NotFound, Unavailable
 from argosy.service.contract import FileInfo, OpenFile
 from argosy.service.files import copies
+from argosy.service.files.conditions import ALWAYS, Conditions
 from argosy.service.files.sessions import Sessions
 from argosy.service.files.weighing import weights_below
 
@@ -177,11 +178,19 @@ class AccountSessions(Sessions):
         executable: bool = False,
         still: Callable[[], None] = lambda: None,
         most: int | None = None,
+        conditions: Conditions = ALWAYS,
     ) -> FileInfo:
         account = account_of(session)
         if account is None:
             return await super().put(
-                session, path, content, declared=declared, executable=executable, still=still, most=most
+                session,
+                path,
+                content,
+                declared=declared,
+                executable=executable,
+                still=still,
+                most=most,
+                conditions=conditions,
             )
 
         async def whole() -> AsyncIterator[bytes]:
@@ -199,6 +208,7 @@ class AccountSessions(Sessions):
             declared=None if declared is None else msgspec.to_builtins(declared),
             executable=executable,
             most=most,
+            conditions=msgspec.to_builtins(conditions),
         )
         return _file(told)
 
@@ -217,12 +227,13 @@ class AccountSessions(Sessions):
                 executable=executable,
             )
 
-    def delete(self, session: str, path: str) -> None:
+    def delete(self, session: str, path: str, conditions: Conditions = ALWAYS) -> None:
         account = account_of(session)
         if account is None:
-            super().delete(session, path)
+            super().delete(session, path, conditions)
         else:
-            self._ask(account, "session-delete", session=session, path=os.fsencode(path))
+            named = msgspec.to_builtins(conditions)
+            self._ask(account, "session-delete", session=session, path=os.fsencode(path), conditions=named)
 
     def _ask(self, account: str, what: str, **args: object) -> Any:
         """Ask, in a thread of which there are not many: an account whose agent does not answer, which its user can
@@ -302,6 +313,9 @@ def session_handlers(account: str) -> dict[str, Handler]:
     def path(request: Request, name: str = "path") -> str:
         return os.fsdecode(request.args[name])
 
+    def conditions(request: Request) -> Conditions:
+        return msgspec.convert(request.args["conditions"], Conditions)
+
     async def make(request: Request) -> None:
         await asyncio.to_thread(sessions.make, [own(session) for session in request.args["sessions"]])
 
@@ -378,6 +392,7 @@ def session_handlers(account: str) -> dict[str, Handler]:
             declared=None if declared is None else msgspec.convert(declared, InputFile),
             executable=request.args["executable"],
             most=request.args["most"],
+            conditions=conditions(request),
         )
         return _told(info)
 
@@ -393,7 +408,7 @@ def session_handlers(account: str) -> dict[str, Handler]:
         await asyncio.to_thread(work)
 
     async def delete(request: Request) -> None:
-        await asyncio.to_thread(sessions.delete, own(request.args["session"]), path(request))
+        await asyncio.to_thread(sessions.delete, own(request.args["session"]), path(request), conditions(request))
 
     handlers: dict[str, Callable[[Request], Coroutine[Any, Any, Any]]] = {
         "make": make,

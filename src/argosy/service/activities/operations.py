@@ -27,6 +27,7 @@ from argosy.service.contract import EVERYBODY, ChangeRequest, CreateRequest, Fil
 from argosy.service.engine.engine import Engine
 from argosy.service.engine.housekeeping import Housekeeping
 from argosy.service.engine.performer import Performer
+from argosy.service.files.conditions import ALWAYS, Conditions
 from argosy.service.files.moving import Transfer
 from argosy.service.ids import check_cursor
 from argosy.service.lifecycle import Begun, TerminateAsked
@@ -240,13 +241,20 @@ class ActivityOperations(Operations):
         return await self._files.open(activity, path)
 
     async def put_file(
-        self, caller: Caller, id: str, path: str, content: AsyncIterator[bytes], *, executable: bool = False
+        self,
+        caller: Caller,
+        id: str,
+        path: str,
+        content: AsyncIterator[bytes],
+        *,
+        executable: bool = False,
+        conditions: Conditions = ALWAYS,
     ) -> FileInfo:
         activity = await self._one(caller, Operation.PUT_FILE, id)
-        return await self._files.put(activity, path, content, executable=executable)
+        return await self._files.put(activity, path, content, executable=executable, conditions=conditions)
 
-    async def delete_file(self, caller: Caller, id: str, path: str) -> None:
-        await self._files.delete(await self._one(caller, Operation.DELETE_FILE, id), path)
+    async def delete_file(self, caller: Caller, id: str, path: str, *, conditions: Conditions = ALWAYS) -> None:
+        await self._files.delete(await self._one(caller, Operation.DELETE_FILE, id), path, conditions)
 
     def _check_vector(self, items: Sequence[object]) -> None:
         if len(items) > self._admission.limits.vector:

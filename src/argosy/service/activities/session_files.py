@@ -14,6 +14,7 @@ from argosy.model import ActivityDescription, ActivityState, InvalidStateExcepti
 from argosy.model.description import session_path
 from argosy.service.contract import FileInfo, OpenFile
 from argosy.service.engine.engine import Engine, Live
+from argosy.service.files.conditions import Conditions
 from argosy.service.files.quotas import Quotas
 from argosy.service.files.sessions import Sessions
 from argosy.service.lifecycle import Instruction
@@ -66,7 +67,9 @@ class SessionFiles:
         """See `Sessions.open`."""
         return await self._in(activity, self._sessions.open, activity.session, path)
 
-    async def put(self, activity: Activity, path: str, content: AsyncIterator[bytes], *, executable: bool) -> FileInfo:
+    async def put(
+        self, activity: Activity, path: str, content: AsyncIterator[bytes], *, executable: bool, conditions: Conditions
+    ) -> FileInfo:
         """Write a file whole or not at all. See `Operations.put_file`."""
         description = await self._description(activity.id)
         _check_writable(activity, description)
@@ -86,7 +89,14 @@ class SessionFiles:
             await self._make(activity)
         async with self._quotas.room(activity, size) as most:
             info = await self._sessions.put(
-                activity.session, path, content, declared=declared, executable=executable, still=still, most=most
+                activity.session,
+                path,
+                content,
+                declared=declared,
+                executable=executable,
+                still=still,
+                most=most,
+                conditions=conditions,
             )
             self._quotas.came(activity, info.size)
         live = self._engine.get(activity.id)
@@ -94,10 +104,10 @@ class SessionFiles:
             self._perform(Instruction.CHECK_INPUT, live)
         return info
 
-    async def delete(self, activity: Activity, path: str) -> None:
-        """Remove a file or an empty directory, under the same conditions."""
+    async def delete(self, activity: Activity, path: str, conditions: Conditions) -> None:
+        """Remove a file, an empty directory or a link, when files can be put."""
         _check_writable(activity, await self._description(activity.id))
-        await self._in(activity, self._sessions.delete, activity.session, path)
+        await self._in(activity, self._sessions.delete, activity.session, path, conditions)
         self._quotas.changed(activity)
 
     async def _in(self, activity: Activity, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

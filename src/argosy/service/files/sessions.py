@@ -7,10 +7,11 @@ import contextlib
 import os
 import stat
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import ParamSpec
 
-from argosy.model import Conflict, InputFile, InvalidInput, NoRoom, NotFound, Unavailable
+from argosy.model import Conflict, InputFile, InvalidInput, NoRoom, NotFound, PreconditionFailed, Unavailable
 from argosy.model.description import PARTIAL
 from argosy.service.contract import FileInfo, OpenFile
 from argosy.staging import Fault, TransferFailed
@@ -20,6 +21,7 @@ from argosy.staging.finding import find, is_pattern
 from argosy.staging.sink import write_all
 
 from . import copies
+from .conditions import ALWAYS, Conditions
 from .declared import checksums_of, compare
 from .listing import Listings
 from .removing import remove_tree
@@ -38,6 +40,8 @@ class Sessions:
         self.root = root
         self._fault = fault
         self._listings = Listings(hidden=PARTIAL)
+        #: Held from the look at what is there until that is changed.
+        self._changing = threading.Lock()
 
     def path(self, id: str, account: str | None = None) -> str:
         """Where the session directory of an activity is. Spread over 256 directories by the id's end."""
@@ -170,20 +174,24 @@ class Sessions:
         executable: bool = False,
         still: Callable[[], None] = lambda: None,
         most: int | None = None,
+        conditions: Conditions = ALWAYS,
     ) -> FileInfo:
         """Write a file whole or not at all: under another name, checked against what was declared, then renamed.
 
         `still` is called just before that, and raises where the file may not be put there any more. Raises NoRoom
-        where it is longer than `most`, Conflict where a file is there that is not to be replaced.
+        where it is longer than `most`, Conflict where a file is there that is not to be replaced, PreconditionFailed
+        where the conditions do not hold, first or last.
         """
         executable = executable or (declared is not None and declared.executable)
         wanted = checksums_of(declared)
         digest = Checksums(wanted) if wanted else None
         size = 0
+        refuse = declared is not None and declared.creation == "refuse"
         partial = f"{PARTIAL}{os.urandom(8).hex()}"
         with parent_of(session, path, make=True) as (parent, name):
             if name == ".":
                 raise InvalidInput("a file needs a name", element="path")
+            _check(conditions, path, parent, name)
             mode = 0o700 if executable else 0o600
             fd = os.open(
                 partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=parent
@@ -205,14 +213,18 @@ class Sessions:
                     os.close(fd)
                 still()
                 self._fault("stage-in")
-                if declared is not None and declared.creation == "refuse":
-                    os.link(partial, name, src_dir_fd=parent, dst_dir_fd=parent, follow_symlinks=False)
-                    os.unlink(partial, dir_fd=parent)
-                else:
-                    os.rename(partial, name, src_dir_fd=parent, dst_dir_fd=parent)
+                with self._changing:
+                    _check(conditions, path, parent, name)
+                    if refuse or conditions.none_match == "*":
+                        os.link(partial, name, src_dir_fd=parent, dst_dir_fd=parent, follow_symlinks=False)
+                        os.unlink(partial, dir_fd=parent)
+                    else:
+                        os.rename(partial, name, src_dir_fd=parent, dst_dir_fd=parent)
             except BaseException as error:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(partial, dir_fd=parent)
+                if isinstance(error, FileExistsError) and not refuse:
+                    raise PreconditionFailed(f"{path!r} is there already") from None
                 if isinstance(error, FileExistsError):
                     raise Conflict(f"{path!r} is there already, and was declared not to be replaced") from None
                 if isinstance(error, IsADirectoryError):
@@ -245,10 +257,15 @@ class Sessions:
                     os.unlink(partial, dir_fd=parent)
                 raise
 
-    def delete(self, session: str, path: str) -> None:
-        """Remove a file, an empty directory, or a link, not what it leads to."""
-        with parent_of(session, path, link=True) as (parent, name):
+    def delete(self, session: str, path: str, conditions: Conditions = ALWAYS) -> None:
+        """Remove a file, an empty directory, or a link, not what it leads to. The conditions are of what it leads to,
+        whose tag readers are told. Raises PreconditionFailed."""
+        with parent_of(session, path, link=True) as (parent, name), self._changing:
             try:
+                if conditions != ALWAYS:
+                    os.stat(name, dir_fd=parent, follow_symlinks=False)
+                    with parent_of(session, path) as (there, target):
+                        _check(conditions, path, there, target)
                 try:
                     os.unlink(name, dir_fd=parent)
                 except IsADirectoryError:
@@ -265,6 +282,17 @@ async def _to_its_end(function: Callable[_P, object], *args: _P.args, **kwargs: 
     except asyncio.CancelledError:
         await asyncio.wait([running])
         raise
+
+
+def _check(conditions: Conditions, path: str, parent: int, name: str) -> None:
+    if conditions == ALWAYS:
+        return
+    try:
+        there = _info(path, os.stat(name, dir_fd=parent, follow_symlinks=False))
+    except FileNotFoundError:
+        there = None
+    if not conditions.hold(there.etag if there else None, there.modified if there else 0.0):
+        raise PreconditionFailed(f"{path!r} is there, as {there.etag}" if there else f"there is no {path!r}")
 
 
 def _write_on(fd: int, chunk: bytes, digest: Checksums | None) -> None:
