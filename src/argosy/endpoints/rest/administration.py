@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from litestar import Request, get, post
-from litestar.datastructures import State
+from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
 
 from argosy.endpoints.limiting import Callers
@@ -26,8 +25,7 @@ from argosy.service.caller import Caller
 from argosy.service.contract import Operations
 
 from . import bodies, render
-
-AdministrationRequest = Request[Caller, None, State]
+from .parameter_types import ApiRequest
 
 _drain = msgspec.json.Decoder(DrainDocument)
 #: When to ask again whether it is ready, in seconds.
@@ -42,7 +40,7 @@ def administration_routes(operations: Operations, callers: Callers) -> list[HTTP
         return _status(await operations.overview(caller), callers.streams())
 
     @get("/admin/status", operation_id="admin_status", summary="What the service is doing", opt={"problems": (503,)})
-    async def look(request: AdministrationRequest) -> ServiceStatus:
+    async def look(request: ApiRequest) -> ServiceStatus:
         return await status(request.user)
 
     @get(
@@ -63,7 +61,7 @@ def administration_routes(operations: Operations, callers: Callers) -> list[HTTP
         summary="Take no new activities, across restarts too; everything else goes on",
         opt={"body": DrainDocument, "body_optional": True, "problems": (400, 415, 422, 503)},
     )
-    async def drain(request: AdministrationRequest) -> None:
+    async def drain(request: ApiRequest) -> None:
         bodies.check_type(request.headers.get("content-type", ""))
         asked = bodies.decode(await request.body() or b"{}", _drain)
         await operations.drain(request.user, message=asked.message, retry_after=asked.retry_after)
@@ -75,7 +73,7 @@ def administration_routes(operations: Operations, callers: Callers) -> list[HTTP
         summary="Take new activities again",
         opt={"problems": (503,)},
     )
-    async def admit(request: AdministrationRequest) -> None:
+    async def admit(request: ApiRequest) -> None:
         await operations.admit(request.user)
 
     @post(
@@ -85,7 +83,7 @@ def administration_routes(operations: Operations, callers: Callers) -> list[HTTP
         summary="Finish what is being recorded, submitted and transferred, then stop; jobs go on",
         opt={"body": StopDocument, "body_optional": True, "problems": (400, 415, 422, 503)},
     )
-    async def stop(request: AdministrationRequest) -> None:
+    async def stop(request: ApiRequest) -> None:
         bodies.check_type(request.headers.get("content-type", ""))
         asked = bodies.decode(await request.body() or b"{}", _stop)
         await operations.stop(request.user, within=asked.within)
@@ -96,7 +94,7 @@ def administration_routes(operations: Operations, callers: Callers) -> list[HTTP
         summary="How many activities the caller has in each state",
         opt={"problems": (503,)},
     )
-    async def counts(request: AdministrationRequest) -> dict[str, int]:
+    async def counts(request: ApiRequest) -> dict[str, int]:
         return await operations.counts(request.user)
 
     return [look, ready, drain, admit, stop, counts]

@@ -25,6 +25,7 @@ from . import openapi
 from .activities import activity_routes
 from .administration import administration_routes
 from .changes import change_routes
+from .creating import creation_routes
 from .credentials import credential_routes
 from .events import event_routes
 from .files import file_routes
@@ -158,6 +159,7 @@ def _litestar(operations: Operations, closing: asyncio.Event, callers: Callers, 
             *service_info_routes(operations),
             *credential_routes(operations),
             *administration_routes(operations, callers),
+            *creation_routes(operations, callers.limits),
             *activity_routes(operations, closing, callers.limits),
             *purge_routes(operations, callers.limits),
             *restart_routes(operations, callers.limits),

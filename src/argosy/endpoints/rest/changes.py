@@ -6,20 +6,18 @@ from http import HTTPStatus
 from typing import Annotated
 
 import msgspec
-from litestar import Request, Response, post
-from litestar.datastructures import State
+from litestar import Response, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 
 from argosy.languages.documents import ActivityDocument, ChangeDocument, ChangeElement, Result
 from argosy.model import ArgosyError
 from argosy.service.administration.limits import Limits
-from argosy.service.caller import Caller
 from argosy.service.contract import ChangeRequest, Operations
 
 from . import bodies, each, render
+from .parameter_types import ApiRequest
 
-ChangesRequest = Request[Caller, None, State]
 Wait = Annotated[
     float,
     QueryParameter(ge=0, le=60, description="Answer once it has come about, but after so many seconds at most."),
@@ -45,7 +43,7 @@ def change_routes(operations: Operations, limits: Limits) -> list[HTTPRouteHandl
             "problems": (400, 404, 409, 415, 422, 503),
         },
     )
-    async def change(request: ChangesRequest, id: FromPath[str], wait: Wait = WAIT) -> Response[ActivityDocument]:
+    async def change(request: ApiRequest, id: FromPath[str], wait: Wait = WAIT) -> Response[ActivityDocument]:
         bodies.check_type(request.headers.get("content-type", ""))
         asked = bodies.decode(await request.body(), _one)
         (answer,) = await operations.change(request.user, [ChangeRequest(id, asked.action, asked.state)], wait=wait)
@@ -62,7 +60,7 @@ def change_routes(operations: Operations, limits: Limits) -> list[HTTPRouteHandl
         summary="Change the status of many activities, each as it says; each is answered in its place",
         opt={"body": list[ChangeElement], "problems": (400, 413, 415, 422, 503)},
     )
-    async def change_many(request: ChangesRequest, wait: Wait = WAIT) -> list[Result]:
+    async def change_many(request: ApiRequest, wait: Wait = WAIT) -> list[Result]:
         bodies.check_type(request.headers.get("content-type", ""))
         asked = each.elements(await request.body(), _of_many, limits.vector)
         requests = [ChangeRequest(one.id, one.action, one.state) for one in asked.good]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from litestar import Request, delete, get, post, put
-from litestar.datastructures import State
+from litestar import delete, get, post, put
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
@@ -15,12 +14,10 @@ from argosy.languages.documents_credentials import (
     NewCredential,
 )
 from argosy.model import NotFound, clock
-from argosy.service.caller import Caller
 from argosy.service.contract import Operations, StoredCredential
 
 from . import bodies, render
-
-CredentialRequest = Request[Caller, None, State]
+from .parameter_types import ApiRequest
 
 _new = msgspec.json.Decoder(NewCredential)
 _asked = msgspec.json.Decoder(DelegationRequest)
@@ -35,7 +32,7 @@ def credential_routes(operations: Operations) -> list[HTTPRouteHandler]:
         summary="The caller's credentials, never the secrets",
         opt={"problems": (503,)},
     )
-    async def listed(request: CredentialRequest) -> list[CredentialDocument]:
+    async def listed(request: ApiRequest) -> list[CredentialDocument]:
         return [document(one) for one in await operations.credentials(request.user)]
 
     @get(
@@ -44,7 +41,7 @@ def credential_routes(operations: Operations) -> list[HTTPRouteHandler]:
         summary="One credential, never its secret",
         opt={"problems": (404, 503)},
     )
-    async def one(request: CredentialRequest, id: FromPath[str]) -> CredentialDocument:
+    async def one(request: ApiRequest, id: FromPath[str]) -> CredentialDocument:
         found = next((one for one in await operations.credentials(request.user) if one.id == id), None)
         if found is None:
             raise NotFound(f"there is no credential {id!r}")
@@ -56,7 +53,7 @@ def credential_routes(operations: Operations) -> list[HTTPRouteHandler]:
         summary="Keep a proxy, token, S3 key, ssh key or password for the caller's activities",
         opt={"body": NewCredential, "problems": (400, 413, 415, 422, 429, 503)},
     )
-    async def add(request: CredentialRequest) -> CredentialDocument:
+    async def add(request: ApiRequest) -> CredentialDocument:
         bodies.check_type(request.headers.get("content-type", ""))
         return document(await operations.add_credential(request.user, bodies.decode(await request.body(), _new)))
 
@@ -66,7 +63,7 @@ def credential_routes(operations: Operations) -> list[HTTPRouteHandler]:
         summary="Another secret in the place of one; activities that wait for it go on",
         opt={"body": NewCredential, "problems": (400, 404, 409, 413, 415, 422, 503)},
     )
-    async def replace(request: CredentialRequest, id: FromPath[str]) -> CredentialDocument:
+    async def replace(request: ApiRequest, id: FromPath[str]) -> CredentialDocument:
         bodies.check_type(request.headers.get("content-type", ""))
         new = bodies.decode(await request.body(), _new)
         return document(await operations.replace_credential(request.user, id, new))
@@ -77,7 +74,7 @@ def credential_routes(operations: Operations) -> list[HTTPRouteHandler]:
         summary="Forget a credential",
         opt={"problems": (404, 503)},
     )
-    async def remove(request: CredentialRequest, id: FromPath[str]) -> None:
+    async def remove(request: ApiRequest, id: FromPath[str]) -> None:
         await operations.remove_credential(request.user, id)
 
     @post(
@@ -86,7 +83,7 @@ def credential_routes(operations: Operations) -> list[HTTPRouteHandler]:
         summary="Begin to delegate a proxy: the service makes a key and asks for it to be signed",
         opt={"body": DelegationRequest, "body_optional": True, "problems": (400, 409, 413, 415, 422, 429, 503)},
     )
-    async def delegate(request: CredentialRequest) -> DelegationDocument:
+    async def delegate(request: ApiRequest) -> DelegationDocument:
         bodies.check_type(request.headers.get("content-type", ""))
         asked = bodies.decode(await request.body() or b"{}", _asked)
         id, csr = await operations.request_delegation(request.user, asked)
@@ -98,7 +95,7 @@ def credential_routes(operations: Operations) -> list[HTTPRouteHandler]:
         summary="The chain that was signed for a delegation, in PEM, the new proxy first",
         opt={"body": "application/x-pem-file", "problems": (404, 409, 413, 422, 503)},
     )
-    async def finish(request: CredentialRequest, id: FromPath[str]) -> CredentialDocument:
+    async def finish(request: ApiRequest, id: FromPath[str]) -> CredentialDocument:
         chain = (await request.body()).decode("latin-1")
         return document(await operations.finish_delegation(request.user, id, chain))
 

@@ -6,8 +6,7 @@ import asyncio
 from functools import partial
 from typing import Annotated
 
-from litestar import Request, get
-from litestar.datastructures import State
+from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 from litestar.types import ASGIApp
@@ -15,14 +14,13 @@ from litestar.types import ASGIApp
 from argosy.languages.documents import EventPage
 from argosy.model import InvalidInput
 from argosy.model.notification import check_kind, check_state, told
-from argosy.service.caller import Caller
 from argosy.service.contract import Event, Operations
 
 from . import render, waiting
 from .bodies import MAX_NUMBER
+from .parameter_types import AfterSeq, ApiRequest, Limit
 from .streaming import Answer
 
-EventRequest = Request[Caller, None, State]
 EVENT_STREAM = "text/event-stream"
 STREAM_HEADERS = {"content-type": EVENT_STREAM, "cache-control": "no-store", "x-accel-buffering": "no"}
 
@@ -46,7 +44,7 @@ def event_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRou
     """The routes of events."""
 
     def stream(
-        request: EventRequest, ids: list[str], after: int | None, states: list[str] | None, kinds: list[str] | None
+        request: ApiRequest, ids: list[str], after: int | None, states: list[str] | None, kinds: list[str] | None
     ) -> ASGIApp:
         """`after` as `resume` has it."""
         for state in states or ():
@@ -64,10 +62,10 @@ def event_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRou
         opt={"problems": (404, 422, 503)},
     )
     async def history(
-        request: EventRequest,
+        request: ApiRequest,
         id: FromPath[str],
-        after: Annotated[int, QueryParameter(ge=0, le=MAX_NUMBER)] = 0,
-        limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 1000,
+        after: AfterSeq = 0,
+        limit: Limit = 1000,
     ) -> EventPage:
         events = await operations.events(request.user, id, after=after, limit=limit)
         return EventPage(items=[render.event(event) for event in events])
@@ -79,7 +77,7 @@ def event_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRou
         opt={"answers": {200: EVENT_STREAM}, "problems": (404, 422, 503)},
     )
     async def of_one(
-        request: EventRequest,
+        request: ApiRequest,
         id: FromPath[str],
         after: After = None,
         last_event_id: LastEventId = None,
@@ -96,7 +94,7 @@ def event_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRou
         opt={"answers": {200: EVENT_STREAM}, "problems": (404, 422, 503)},
     )
     async def of_all(
-        request: EventRequest,
+        request: ApiRequest,
         activity: Annotated[list[str] | None, QueryParameter(description="Only of these; repeatable.")] = None,
         after: After = None,
         last_event_id: LastEventId = None,
@@ -114,7 +112,7 @@ def _wanted(states: list[str], kinds: list[str], event: Event) -> bool:
     return told(states, kinds, event.kind, event.state)
 
 
-def resume(request: EventRequest, last_event_id: str | None, after: int | None) -> int | None:
+def resume(request: ApiRequest, last_event_id: str | None, after: int | None) -> int | None:
     """Where to begin. A browser that reconnects repeats the address, so Last-Event-ID comes before `after`."""
     for name, last in (("Last-Event-ID", request.headers.get("last-event-id")), ("lastEventId", last_event_id)):
         if last:

@@ -8,8 +8,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 import msgspec
-from litestar import Request, Response, delete, put, route
-from litestar.datastructures import State
+from litestar import Response, delete, put, route
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
@@ -23,11 +22,10 @@ from argosy.service.contract import FileInfo, OpenFile, Operations
 from . import render
 from .bodies import MAX_NUMBER
 from .following import Following
+from .parameter_types import ApiRequest, Cursor
 from .problems import HttpError
 from .ranges import Part, conditions, decide, http_date
 from .streaming import Answer, request_body
-
-FileRequest = Request[Caller, None, State]
 
 #: How much is read at a time, in bytes.
 CHUNK = 512 * 1024
@@ -37,7 +35,6 @@ _SMALL = 64 * 1024
 #: What a job wrote is never to be run by a browser that shows it.
 _PLAIN = {"content-type": "application/octet-stream", "x-content-type-options": "nosniff"}
 
-Cursor = Annotated[str | None, QueryParameter(description="`next` of the page before.")]
 Limit = Annotated[int, QueryParameter(ge=1, le=10_000, description="Entries on a page.")]
 
 
@@ -45,7 +42,7 @@ def file_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRout
     """The routes under an activity's ``files``."""
 
     async def read(
-        request: FileRequest, id: str, cursor: str | None, limit: int, *, follow: bool = False, start: int = 0
+        request: ApiRequest, id: str, cursor: str | None, limit: int, *, follow: bool = False, start: int = 0
     ) -> ASGIApp:
         path = path_of(request.scope)
         opened = await operations.open_file(request.user, id, path)
@@ -73,7 +70,7 @@ def file_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRout
         summary="List the session directory",
         opt={"answers": {200: FilePage}, "problems": (404, 422, 503)},
     )
-    async def root(request: FileRequest, id: FromPath[str], cursor: Cursor = None, limit: Limit = 1000) -> ASGIApp:
+    async def root(request: ApiRequest, id: FromPath[str], cursor: Cursor = None, limit: Limit = 1000) -> ASGIApp:
         return await read(request, id, cursor, limit)
 
     @route(
@@ -87,7 +84,7 @@ def file_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRout
         },
     )
     async def get_file(
-        request: FileRequest,
+        request: ApiRequest,
         id: FromPath[str],
         path: FromPath[str],
         cursor: Cursor = None,
@@ -111,7 +108,7 @@ def file_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRout
         },
     )
     async def put_file(
-        request: FileRequest,
+        request: ApiRequest,
         id: FromPath[str],
         path: FromPath[str],
         executable: Annotated[bool, QueryParameter(description="Or the header X-Executable: true.")] = False,
@@ -142,7 +139,7 @@ def file_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRout
         summary="Remove a file, an empty directory or a link, before the job is submitted",
         opt={"problems": (404, 409, 412, 422, 503)},
     )
-    async def delete_file(request: FileRequest, id: FromPath[str], path: FromPath[str]) -> None:
+    async def delete_file(request: ApiRequest, id: FromPath[str], path: FromPath[str]) -> None:
         del path
         asked = conditions(request.headers)
         await operations.delete_file(request.user, id, path_of(request.scope), conditions=asked)
@@ -163,7 +160,7 @@ def path_of(scope: Scope) -> str:
     return render.unquote_path(rest).rstrip("/") or "."
 
 
-def _file(request: FileRequest, file: OpenFile) -> ASGIApp:
+def _file(request: ApiRequest, file: OpenFile) -> ASGIApp:
     """The answer for an open file. Whatever happens, it is closed."""
     info = file.info
     head = request.method == "HEAD"

@@ -14,7 +14,7 @@ from argosy.service.caller import Caller
 from argosy.service.contract import Operations
 
 from . import bodies, render, waiting
-from .activities import create_one, created_headers
+from .creating import create_one, created_headers
 from .streaming import send_whole, short_body
 
 _encoder = msgspec.json.Encoder()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 
 import msgspec
-from litestar import Request, get
-from litestar.datastructures import State
+from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
@@ -24,20 +23,18 @@ from argosy.languages.documents import (
 from argosy.model import NotFound
 from argosy.model.choices import listed
 from argosy.service.administration.limits import Limits
-from argosy.service.caller import Caller
 from argosy.service.contract import Operations
 from argosy.service.policy import ServicePolicy
 
 from . import render
-
-InformationRequest = Request[Caller, None, State]
+from .parameter_types import ApiRequest
 
 
 def information_routes(operations: Operations, limits: Limits, *, name: str, version: str) -> list[HTTPRouteHandler]:
     """The routes of the service itself."""
 
     @get("/", operation_id="get_service", summary="The service", opt={"problems": (503,)})
-    async def service(request: InformationRequest) -> ServiceDocument:
+    async def service(request: ApiRequest) -> ServiceDocument:
         offered = await operations.shares(request.user)
         return ServiceDocument(
             name=name,
@@ -50,11 +47,11 @@ def information_routes(operations: Operations, limits: Limits, *, name: str, ver
         )
 
     @get("/shares", operation_id="list_shares", summary="Where jobs may go", opt={"problems": (503,)})
-    async def shares(request: InformationRequest) -> list[ShareDocument]:
+    async def shares(request: ApiRequest) -> list[ShareDocument]:
         return [render.share(one) for one in await operations.shares(request.user)]
 
     @get("/environments", operation_id="list_environments", summary="Runtime environments", opt={"problems": (503,)})
-    async def environments(request: InformationRequest) -> list[EnvironmentDocument]:
+    async def environments(request: ApiRequest) -> list[EnvironmentDocument]:
         return [render.environment(one) for one in await operations.environments(request.user)]
 
     @get(

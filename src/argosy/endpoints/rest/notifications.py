@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import msgspec
-from litestar import Request, Response, delete, get, post
-from litestar.datastructures import State
+from litestar import Response, delete, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 
@@ -20,25 +19,24 @@ from argosy.languages.documents_notifications import (
 )
 from argosy.model.notification import Callback
 from argosy.service.administration.limits import Limits
-from argosy.service.caller import Caller
 from argosy.service.contract import Delivery, Operations, Subscription
 from argosy.service.notifications import NewSubscription
 
 from . import bodies, each, render
+from .parameter_types import ApiRequest, Cursor, Limit
 from .problems import problem
-
-NotificationRequest = Request[Caller, None, State]
 
 _new = msgspec.json.Decoder(NewSubscriptionDocument)
 _rotation = msgspec.json.Decoder(RotationDocument)
 _number = msgspec.json.Decoder(Annotated[int, msgspec.Meta(ge=0, le=bodies.MAX_NUMBER)])
 
-Limit = Annotated[int, QueryParameter(ge=1, le=1000)]
-
 
 def notification_routes(operations: Operations, limits: Limits) -> list[HTTPRouteHandler]:
     """The routes of notifications."""
+    return [*_subscriptions(operations), *_dead_letters(operations, limits)]
 
+
+def _subscriptions(operations: Operations) -> list[HTTPRouteHandler]:
     @post(
         "/subscriptions",
         operation_id="create_subscription",
@@ -49,7 +47,7 @@ def notification_routes(operations: Operations, limits: Limits) -> list[HTTPRout
             "problems": (400, 404, 413, 415, 422, 429, 503),
         },
     )
-    async def create(request: NotificationRequest) -> Response[SubscriptionDocument]:
+    async def create(request: ApiRequest) -> Response[SubscriptionDocument]:
         bodies.check_type(request.headers.get("content-type", ""))
         asked = bodies.decode(await request.body(), _new)
         new = NewSubscription(
@@ -69,9 +67,9 @@ def notification_routes(operations: Operations, limits: Limits) -> list[HTTPRout
         opt={"problems": (422, 503)},
     )
     async def page(
-        request: NotificationRequest,
+        request: ApiRequest,
         activity: Annotated[str | None, QueryParameter(description="Those to this one only.")] = None,
-        cursor: Annotated[str | None, QueryParameter(description="`next` of the page before.")] = None,
+        cursor: Cursor = None,
         limit: Limit = 100,
     ) -> SubscriptionPage:
         found = await operations.subscriptions(request.user, activity=activity, after=cursor, limit=limit)
@@ -84,7 +82,7 @@ def notification_routes(operations: Operations, limits: Limits) -> list[HTTPRout
         summary="Tell it nothing more; what was still to be told is dropped",
         opt={"problems": (404, 503)},
     )
-    async def remove(request: NotificationRequest, id: FromPath[str]) -> None:
+    async def remove(request: ApiRequest, id: FromPath[str]) -> None:
         await operations.unsubscribe(request.user, id)
 
     @post(
@@ -94,7 +92,7 @@ def notification_routes(operations: Operations, limits: Limits) -> list[HTTPRout
         summary="Sign with another secret, which is shown this once; the old one signs beside it for a while",
         opt={"body": RotationDocument, "problems": (400, 404, 413, 415, 422, 429, 503)},
     )
-    async def rotate(request: NotificationRequest, id: FromPath[str]) -> Response[SubscriptionDocument]:
+    async def rotate(request: ApiRequest, id: FromPath[str]) -> Response[SubscriptionDocument]:
         content = await request.body()
         asked = RotationDocument()
         if content:
@@ -103,6 +101,10 @@ def notification_routes(operations: Operations, limits: Limits) -> list[HTTPRout
         made = await operations.rotate_secret(request.user, id, secret=asked.secret, overlap=asked.overlap)
         return Response(subscription(made, secret=True), headers={"Cache-Control": "no-store"})
 
+    return [create, page, remove, rotate]
+
+
+def _dead_letters(operations: Operations, limits: Limits) -> list[HTTPRouteHandler]:
     @get(
         "/notifications/dead",
         operation_id="list_dead_letters",
@@ -110,7 +112,7 @@ def notification_routes(operations: Operations, limits: Limits) -> list[HTTPRout
         opt={"problems": (422, 503)},
     )
     async def dead(
-        request: NotificationRequest,
+        request: ApiRequest,
         cursor: Annotated[
             int, QueryParameter(ge=0, le=bodies.MAX_NUMBER, description="`next` of the page before.")
         ] = 0,
@@ -131,13 +133,13 @@ def notification_routes(operations: Operations, limits: Limits) -> list[HTTPRout
             "problems": (400, 413, 415, 422, 429, 503),
         },
     )
-    async def resend(request: NotificationRequest) -> list[Problem | None]:
+    async def resend(request: ApiRequest) -> list[Problem | None]:
         bodies.check_type(request.headers.get("content-type", ""))
         numbers = each.elements(await request.body(), _number, limits.vector)
         answers = await operations.resend(request.user, numbers.good)
         return [None if error is None else problem(error) for error in numbers.answered(answers)]
 
-    return [create, page, remove, rotate, dead, resend]
+    return [dead, resend]
 
 
 def subscription(record: Subscription, *, secret: bool = False) -> SubscriptionDocument:

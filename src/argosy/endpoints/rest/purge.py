@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from litestar import Request, delete, post
-from litestar.datastructures import State
+from litestar import delete, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 
 from argosy.languages.documents import Problem
 from argosy.service.administration.limits import Limits
-from argosy.service.caller import Caller
 from argosy.service.contract import Operations
 
 from . import bodies, each
+from .parameter_types import ApiRequest
 from .problems import problem
-
-_Request = Request[Caller, None, State]
 
 Terminate = Annotated[bool, QueryParameter(description="End first what has not ended; the answer waits for that.")]
 
@@ -31,7 +28,7 @@ def purge_routes(operations: Operations, limits: Limits) -> list[HTTPRouteHandle
         summary="Remove an activity that has ended, with its session directory",
         opt={"problems": (404, 409, 503)},
     )
-    async def purge(request: _Request, id: FromPath[str], terminate: Terminate = False) -> None:
+    async def purge(request: ApiRequest, id: FromPath[str], terminate: Terminate = False) -> None:
         (error,) = await operations.purge(request.user, [id], terminate=terminate)
         if error is not None:
             raise error
@@ -43,7 +40,7 @@ def purge_routes(operations: Operations, limits: Limits) -> list[HTTPRouteHandle
         summary="Remove activities that have ended; for each null, or what is wrong",
         opt={"body": list[str], "problems": (400, 413, 415, 422, 429, 503)},
     )
-    async def purge_many(request: _Request, terminate: Terminate = False) -> list[Problem | None]:
+    async def purge_many(request: ApiRequest, terminate: Terminate = False) -> list[Problem | None]:
         bodies.check_type(request.headers.get("content-type", ""))
         ids = each.ids(await request.body(), limits.vector)
         answers = await operations.purge(request.user, ids.good, terminate=terminate)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from litestar import Request, get
-from litestar.datastructures import State
+from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import QueryParameter
 from litestar.response import Stream
@@ -23,7 +22,6 @@ from argosy.languages.looks import (
     StagingDocument,
 )
 from argosy.model.projections import MODELS
-from argosy.service.caller import Caller
 from argosy.service.contract import Operations
 from argosy.service.information.capabilities import CHECKSUMS, Capabilities
 from argosy.service.information.inquiry import WAYS, Extent
@@ -32,8 +30,7 @@ from argosy.service.information.published import Published
 from argosy.service.information.statuses import has_xml
 
 from .negotiation import XML, preferred
-
-InformationRequest = Request[Caller, None, State]
+from .parameter_types import ApiRequest
 
 
 def service_info_routes(operations: Operations) -> list[HTTPRouteHandler]:
@@ -46,7 +43,7 @@ def service_info_routes(operations: Operations) -> list[HTTPRouteHandler]:
         opt={"answers": {200: (dict[str, list[dict[str, Any]]], XML)}, "problems": (406, 422, 503)},
     )
     async def service_information(
-        request: InformationRequest,
+        request: ApiRequest,
         verbosity: Annotated[
             Literal["basic", "medium", "full"],
             QueryParameter(description="basic; medium: with the ids of activities; full: with the activities."),
@@ -65,7 +62,7 @@ def service_info_routes(operations: Operations) -> list[HTTPRouteHandler]:
         summary="What can be asked of the service: languages, information models, staging, actions",
         opt={"problems": (503,)},
     )
-    async def capabilities(request: InformationRequest) -> CapabilitiesDocument:
+    async def capabilities(request: ApiRequest) -> CapabilitiesDocument:
         return _capabilities(await operations.capabilities(request.user))
 
     return [service_information, capabilities]
@@ -98,7 +95,7 @@ def _capabilities(found: Capabilities) -> CapabilitiesDocument:
     )
 
 
-def _here(operations: Operations, request: InformationRequest) -> Published:
+def _here(operations: Operations, request: ApiRequest) -> Published:
     """How the service is reached: as it says itself, else as this request has reached it."""
     published = operations.published
     asked = "" if isinstance(request.scope.get(PEER), SocketPeer) else str(request.base_url).rstrip("/")

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from litestar import Request, get
-from litestar.datastructures import State
+from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from argosy.languages.documents import TransferDocument
-from argosy.service.caller import Caller
 from argosy.service.contract import Operations
 
 from . import render
-
-_Request = Request[Caller, None, State]
+from .parameter_types import ApiRequest
 
 
 def transfer_routes(operations: Operations) -> list[HTTPRouteHandler]:
@@ -25,7 +22,7 @@ def transfer_routes(operations: Operations) -> list[HTTPRouteHandler]:
         summary="The files that are being moved, and have been in the stage under way",
         opt={"problems": (404, 503)},
     )
-    async def transfers(request: _Request, id: FromPath[str]) -> list[TransferDocument]:
+    async def transfers(request: ApiRequest, id: FromPath[str]) -> list[TransferDocument]:
         return [render.transfer(one) for one in await operations.transfers(request.user, id)]
 
     return [transfers]

@@ -7,8 +7,7 @@ import io
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Annotated, Any
 
-from litestar import Request, get
-from litestar.datastructures import State
+from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import QueryParameter
 from litestar.types import ASGIApp
@@ -17,15 +16,12 @@ from argosy.languages import usage_record
 from argosy.languages.documents_usage import UsagePage, UsageRecordDocument, UsageSumDocument, UsageSummary
 from argosy.model import InvalidInput, clock
 from argosy.model.choices import none_of
-from argosy.service.caller import Caller
 from argosy.service.contract import Operations, UsageQuery, UsageRecord, UsageSum
 
 from . import render
-from .activities import instant
 from .bodies import MAX_NUMBER
+from .parameter_types import ApiRequest, Cursor, Limit, instant
 from .streaming import Answer, whole
-
-UsageRequest = Request[Caller, None, State]
 
 CSV = "text/csv"
 _COLUMNS = UsageRecordDocument.__struct_fields__
@@ -49,7 +45,7 @@ def usage_routes(operations: Operations) -> list[HTTPRouteHandler]:
         opt={"answers": {200: (UsageSummary, CSV)}, "problems": (406, 422, 429, 503)},
     )
     async def sums(
-        request: UsageRequest,
+        request: ApiRequest,
         by: Annotated[
             list[str] | None, QueryParameter(description="user, share, resource, account, day; repeatable.")
         ] = None,
@@ -78,15 +74,15 @@ def usage_routes(operations: Operations) -> list[HTTPRouteHandler]:
         },
     )
     async def records(
-        request: UsageRequest,
+        request: ApiRequest,
         since: Since = None,
         until: Until = None,
         user: User = None,
         resource: Annotated[str | None, QueryParameter()] = None,
         activity: Annotated[str | None, QueryParameter(description="Of this one.")] = None,
         kind: Format = None,
-        cursor: Annotated[str | None, QueryParameter(description="`next` of the page before.")] = None,
-        limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 100,
+        cursor: Cursor = None,
+        limit: Limit = 100,
     ) -> ASGIApp:
         answer = _format(kind, request.headers.get("accept", ""), ("json", "csv", "ur"))
         query = UsageQuery(user, activity, resource, instant(since, "from"), instant(until, "until"))

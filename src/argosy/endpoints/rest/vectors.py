@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
-from typing import overload
+from typing import TypeVar, overload
 
 import msgspec
 from litestar.types import Receive
@@ -21,6 +21,8 @@ from .notifications import subscription
 from .problems import of_status
 from .splitting import ArrayElements, Lines, Splitter
 from .streaming import request_body
+
+T = TypeVar("T")
 
 #: A body that has a line for each element, where one that is no JSON concerns itself alone.
 LINES = "application/x-ndjson"
@@ -160,6 +162,14 @@ async def _answered(answers: Sequence[Created | ArgosyError], notes: dict[int, l
         if index % _TURN == _TURN - 1:
             await asyncio.sleep(0)
     return b"[" + b",".join(parts) + b"]"
+
+
+def only(answers: Sequence[T | ArgosyError]) -> T:
+    """The answer to a vector of one. Raises it where it is an error."""
+    (answer,) = answers
+    if isinstance(answer, ArgosyError):
+        raise answer
+    return answer
 
 
 def result(index: int, answer: Created | ArgosyError) -> Result:

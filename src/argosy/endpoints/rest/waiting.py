@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -16,8 +16,10 @@ from argosy.service.contract import Activity, Event, Operations, SweepEvent
 
 from .problems import problem
 from .streaming import aclose
+from .vectors import only
 
 E = TypeVar("E", Event, SweepEvent)
+T = TypeVar("T")
 
 #: The longest that a long poll waits, in seconds.
 MAX_WAIT = 60.0
@@ -28,12 +30,21 @@ _BEAT = b": \n\n"
 _END = b"event: end\ndata: {}\n\n"
 
 
+async def until(closing: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """What some work gives; None where the endpoint closes before, and the work is ended."""
+    working, closed = asyncio.create_task(work), asyncio.create_task(closing.wait())
+    try:
+        await asyncio.wait({working, closed}, return_when=asyncio.FIRST_COMPLETED)
+        return await working if working.done() else None
+    finally:
+        for task in (working, closed):
+            task.cancel()
+        await asyncio.gather(working, closed, return_exceptions=True)
+
+
 async def status(operations: Operations, caller: Caller, id: str) -> Activity:
     """One record. Raises NotFound."""
-    (found,) = await operations.status(caller, [id])
-    if isinstance(found, ArgosyError):
-        raise found
-    return found
+    return only(await operations.status(caller, [id]))
 
 
 async def changed(
