@@ -1,4 +1,7 @@
-"""A Slurm of a few lines of shell: it runs what it accepts at once, and refuses or is away when it is told to."""
+"""A Slurm of a few lines of shell: it runs what it accepts at once, and refuses or is away when it is told to.
+
+A script with the word FORBIDDEN is refused.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,12 @@ for words in refuse away; do
     if [ -e "$here/$words" ]; then cat "$here/$words" >&2; exit 1; fi
 done
 cat >"$here/new"
-if [ -e "$here/no-arrays" ] && grep -q '^#SBATCH --array' "$here/new"; then cat "$here/no-arrays" >&2; exit 1; fi
+if [ -e "$here/no-arrays" ] && grep -q '^#SBATCH --array' "$here/new"; then
+    cat "$here/no-arrays" >&2
+    [ ! -e "$here/then-away" ] || mv "$here/then-away" "$here/away"
+    exit 1
+fi
+if grep -q FORBIDDEN "$here/new"; then echo 'sbatch: error: a forbidden word' >&2; exit 1; fi
 id=$(($(cat "$here/last") + 1))
 echo "$id" >"$here/last"
 mv "$here/new" "$here/script.$id"
@@ -29,6 +37,7 @@ last=$(sed -n 's/^#SBATCH --array=0-\([0-9]*\).*/\1/p' "$here/script.$id")
 ) &
 echo "$id"
 """
+_AWAY = "sbatch: error: Unable to contact slurm controller (connect failure)"
 _NOTHING = '#!/bin/sh\necho "$(basename "$0")" >>"$(dirname "$0")/log"\n'
 _SCANCEL = '#!/bin/sh\necho "scancel $*" >>"$(dirname "$0")/log"\n'
 
@@ -56,13 +65,15 @@ class FakeSlurm:
         """Refuse every submission in these words from now on; None: accept them."""
         self._say("refuse", words)
 
-    def refuse_arrays(self, words: str) -> None:
-        """Refuse arrays in these words from now on."""
+    def refuse_arrays(self, words: str, *, then_away: bool = False) -> None:
+        """Refuse arrays in these words from now on; `then_away`: not answer any more after the first."""
         self._say("no-arrays", words)
+        if then_away:
+            self._say("then-away", _AWAY)
 
     def away(self, away: bool) -> None:
         """Not answer from now on; answer again."""
-        self._say("away", "sbatch: error: Unable to contact slurm controller (connect failure)" if away else None)
+        self._say("away", _AWAY if away else None)
 
     def _say(self, name: str, words: str | None) -> None:
         file = self.directory / name

@@ -238,6 +238,76 @@ def test_an_array_that_is_refused_goes_one_by_one(make, fake: FakeSlurm) -> None
     assert {job.native_id for job in jobs} == {"102", "103", "104", "105"}
 
 
+@pytest.mark.parametrize(("many", "bad"), [(6, {0}), (6, {5}), (6, {0, 3}), (100, {0}), (100, {31, 32})])
+def test_a_refused_job_leaves_the_others_of_its_list_alone(make, fake: FakeSlurm, many: int, bad: set[int]) -> None:
+    executor = make(NEVER)
+    jobs = [Job(JobSpec("/bin/true", ["FORBIDDEN" if number in bad else ""])) for number in range(many)]
+    with pytest.raises(SubmitException, match="a forbidden word") as caught:
+        executor.submit(jobs)
+    assert not caught.value.transient
+    for number, job in enumerate(jobs):
+        if number in bad:
+            assert (job.status.state, job.executor, job.native_id) == (S.NEW, None, None)
+        else:
+            assert job.wait(LONG).state is S.COMPLETED
+    assert len(fake.calls("sbatch")) <= 45
+
+
+def test_a_refused_job_leaves_the_others_of_a_loop_alone(make, fake: FakeSlurm) -> None:
+    executor = make(NEVER)
+    true(executor)
+    jobs = [true(executor, "FORBIDDEN" if number == 2 else "") for number in range(6)]
+    assert [job.wait(timedelta(0)) for job in jobs] == [None] * 6
+    executor.list()
+    assert [job.wait(LONG).state for job in jobs] == [S.COMPLETED] * 2 + [S.FAILED] + [S.COMPLETED] * 3
+    assert "a forbidden word" in jobs[2].status.message
+
+
+def test_what_all_jobs_are_refused_for_is_not_asked_of_each(make, fake: FakeSlurm) -> None:
+    executor = make(NEVER)
+    fake.refuse("sbatch: error: the account is empty")
+    with pytest.raises(SubmitException, match="the account is empty"):
+        executor.submit([Job(JobSpec("/bin/true")) for _ in range(200)])
+    assert len(fake.calls("sbatch")) <= 17
+
+
+def test_an_array_is_no_longer_than_schedulers_take(make, fake: FakeSlurm) -> None:
+    executor = make(NEVER)
+    jobs = [Job(JobSpec("/bin/true", [str(number) * 100_000] * 3)) for number in range(8)]
+    executor.submit(jobs)
+    assert [job.wait(LONG).state for job in jobs] == [S.COMPLETED] * 8
+    assert len(fake.calls("sbatch")) == 4
+    assert all(len(script) <= 1024 * 1024 for script in fake.scripts())
+
+
+def test_an_outage_is_no_refusal(make, fake: FakeSlurm) -> None:
+    executor = make(NEVER)
+    fake.refuse_arrays("sbatch: error: no arrays here", then_away=True)
+    jobs = [Job(JobSpec("/bin/true")) for _ in range(40)]
+    with pytest.raises(SubmitException, match="Unable to contact") as caught:
+        executor.submit(jobs)
+    assert caught.value.transient
+    fake.away(False)
+    executor.submit(jobs)
+    assert [job.wait(LONG).state for job in jobs] == [S.COMPLETED] * 40
+
+
+@pytest.mark.parametrize("where", ["script", "parse_submit"])
+def test_a_defect_tells_nothing_of_the_script(make, monkeypatch, caplog: pytest.LogCaptureFixture, where: str) -> None:
+    executor = make(NEVER)
+
+    def broken(*args: object) -> None:
+        raise ValueError(f"what a pity: {args!r}")
+
+    monkeypatch.setattr(executor._knowledge, where, broken)
+    jobs = [Job(JobSpec("/bin/true", environment={"TOKEN": "s3cr3t"})) for _ in range(5)]
+    with pytest.raises(SubmitException, match="ValueError") as caught:
+        executor.submit(jobs)
+    assert caught.value.transient is (where == "parse_submit")
+    assert "a defect in submitting jobs (ValueError)" in caplog.text
+    assert "s3cr3t" not in f"{caught.value!r} {caplog.text}"
+
+
 def test_a_batch_system_that_is_away_is_asked_again(make, fake: FakeSlurm) -> None:
     executor = make(GatheringConfig(alike=600, quiet=0.05, longest=600))
     true(executor)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import traceback
 import uuid
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -38,6 +39,10 @@ log = logging.getLogger(__name__)
 
 #: The most jobs that one command names: scontrol takes them as one word, which has at most 128 KiB.
 _NAMED = 2000
+#: The longest script of an array: Slurm takes 4 MiB where nothing else is configured.
+_LONGEST = 1024 * 1024
+#: The most jobs of a refused array that are tried alone before the rest of it is.
+_SAMPLE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,22 +172,28 @@ class BatchDriver(Driver):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _submit_group(self, items: list[_Waiting]) -> None:
+    async def _submit_group(self, items: list[_Waiting], *, divided: bool = False) -> None:
+        """Submit jobs with one command, or with several where one is too much or is refused."""
         members = tuple(item.submission for item in items)
         group = Group(members[0].tag if len(members) == 1 else f"g-{uuid.uuid4().hex}", members)
         try:
+            await self._prepare()
+            script = self._script(group)
+            if group.is_array and len(script) > _LONGEST:
+                await self._submit_halves(items, divided=divided)
+                return
             async with self._slots:
-                ids = await self._submit_command(group, items[0].origin)
-        except (SubmitException, InvalidJobException) as error:
-            if group.is_array and not (isinstance(error, SubmitException) and error.transient):
-                # It may be the array that is refused and not its jobs: let the first one try alone.
-                await self._submit_group(items[:1])
-                if items[0].accepted.exception() is None:
-                    await asyncio.gather(*(self._submit_group([item]) for item in items[1:]))
-                    return
-            _settle(items, error)
+                ids = await self._submit_script(group, script, items[0].origin)
         except ArgosyError as error:
-            _settle(items, error)
+            if not group.is_array or not _is_refusal(error):
+                _settle(items, error)
+            elif divided:
+                await self._submit_halves(items, divided=True)
+            else:
+                await self._submit_apart(items)
+        except Exception as defect:
+            words = f"the submission went wrong, and whether the job was accepted is not known: {_told(defect)}"
+            _settle(items, Unavailable(words))
         except BaseException:
             _settle(items, Unavailable("the submission was interrupted; whether the job was accepted is not known"))
             raise
@@ -194,16 +205,43 @@ class BatchDriver(Driver):
                 if not item.accepted.done():
                     item.accepted.set_result(native_id)
 
-    async def _submit_command(self, group: Group, origin: Origin | None) -> list[str]:
-        await self._prepare()
+    async def _submit_apart(self, items: list[_Waiting]) -> None:
+        """An array was refused: for itself, for some of its jobs, or for what all of them ask.
+
+        A few jobs from all over it are tried alone. Where each of them is refused so are the others, with its words: a
+        thousand jobs with a wrong account are not asked for one by one.
+        """
+        step = -(-len(items) // _SAMPLE)
+        some = items[::step]
+        await asyncio.gather(*(self._submit_group([item]) for item in some))
+        rest = [item for number, item in enumerate(items) if number % step]
+        answers = [_outcome(item.accepted) for item in some]
+        refusals = [answer for answer in answers if isinstance(answer, ArgosyError) and _is_refusal(answer)]
+        if rest and len(refusals) < len(some):
+            await self._submit_group(rest, divided=True)
+        elif rest:
+            _settle(rest, refusals[0])
+
+    async def _submit_halves(self, items: list[_Waiting], *, divided: bool) -> None:
+        middle = len(items) // 2
+        await asyncio.gather(*(self._submit_group(half, divided=divided) for half in (items[:middle], items[middle:])))
+
+    def _script(self, group: Group) -> str:
+        try:
+            return self._system.script(group, self._spool.root)
+        except ArgosyError:
+            raise
+        except Exception as defect:
+            raise SubmitException(f"the job's script could not be made: {_told(defect)}") from None
+
+    async def _submit_script(self, group: Group, script: str, origin: Origin | None) -> list[str]:
         if group.is_array:
             # Before the array exists, so that each of its members can be found again after a crash.
             await self._transport.write(
                 self._spool.group(group.tag), encode_group([member.tag for member in group.members])
             )
         self._fault("command-before")
-        command = self._system.submit(self._system.script(group, self._spool.root))
-        done = await self._run(replace(command, origin=origin))
+        done = await self._run(replace(self._system.submit(script), origin=origin))
         self._fault("command-after")
         return self._system.parse_submit(done, group)
 
@@ -358,6 +396,18 @@ def _settle(items: Sequence[_Waiting], error: ArgosyError) -> None:
     for item in items:
         if not item.accepted.done():
             item.accepted.set_exception(error)
+
+
+def _is_refusal(error: ArgosyError) -> bool:
+    """Whether the same would be refused again."""
+    return isinstance(error, InvalidJobException) or (isinstance(error, SubmitException) and not error.transient)
+
+
+def _told(defect: Exception) -> str:
+    """What kind of defect it is; its place is logged. What it says may be a part of a script, and is not told."""
+    place = "".join(traceback.format_tb(defect.__traceback__))
+    log.error("a defect in submitting jobs (%s), at\n%s", type(defect).__name__, place)
+    return type(defect).__name__
 
 
 def _outcome(accepted: asyncio.Future[str]) -> str | ArgosyError:

@@ -90,7 +90,8 @@ class BatchJobExecutor(JobExecutor):
         """As `JobExecutor.submit`; a single job may be taken over without waiting for the batch system's answer.
 
         That is done where it accepted a job of the same kind a moment ago (`BatchConfig.gathering`). What it then says
-        against this one is told as the job's status FAILED.
+        against this one is told as the job's status FAILED. Of a list all jobs are submitted that are not refused: the
+        first refusal is raised, and those that were refused are unchanged.
         """
         jobs = self.jobs_of(job)
         for one in jobs:
