@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from argosy import InvalidJobException, JobAttributes, JobSpec, ResourceSpec, ResourceSpecV1
+from argosy import InvalidJobException, JobAttributes, JobSpec, ResourceSpec, ResourceSpecV1, StageIn
 from argosy import spec_from_dict as from_dict
 from argosy import spec_to_dict as to_dict
 
@@ -27,6 +27,15 @@ from argosy import spec_to_dict as to_dict
         ({"arguments": "abc"}, "arguments"),
         ({"arguments": [1]}, "arguments[0]"),
         ({"arguments": ["ok", "\0"]}, "arguments[1]"),
+        ({"executable": "\ud800"}, "executable"),
+        ({"arguments": ["ok", "a\udc7f"]}, "arguments[1]"),
+        ({"environment": {"A": "\udfff"}}, "environment.A"),
+        ({"stdout_path": Path("\ud800")}, "stdout_path"),
+        ({"name": "\ud800"}, "name"),
+        ({"stage_in": [StageIn("\ud800", "x")]}, "stage_in[0].source"),
+        ({"cleanup": ["\ud800"]}, "cleanup[0]"),
+        ({"attributes": JobAttributes(account="\ud800")}, "attributes.account"),
+        ({"attributes": JobAttributes(custom_attributes={"a.b": "\ud800"})}, "attributes.custom_attributes.a.b"),
         ({"arguments": ["x" * 131_072]}, "arguments[0]"),
         ({"arguments": ["ü" * 65_536]}, "arguments[0]"),
         ({"environment": []}, "environment"),
@@ -56,6 +65,10 @@ def test_what_is_wrong_is_named(fields: dict[str, Any], element: str) -> None:
     with pytest.raises(InvalidJobException) as caught:
         spec.check()
     assert caught.value.element == element
+
+
+def test_bytes_that_are_no_utf_8_are_right() -> None:
+    JobSpec("/x", ["\udc80\udcff"], "/\udcff", environment={"A": "ü\udc80"}, name="ü☃").check()
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from .errors import InvalidJobException
+from .texts import unencodable
 
 #: Where nothing is said.
 DEFAULT_DURATION = timedelta(minutes=10)
@@ -116,6 +117,8 @@ class JobAttributes:
                 raise InvalidJobException(
                     f"{name} must be a non-empty text on one line, not {text!r}", element=f"{element}.{name}"
                 )
+            if text is not None and (odd := unencodable(text)):
+                raise InvalidJobException(f"{name} has {odd}", element=f"{element}.{name}")
         for key, value in self._custom.items():
             if type(key) is str and "." not in key:
                 continue  # for nobody in particular, so it reaches no batch system
@@ -130,6 +133,10 @@ class JobAttributes:
                 raise InvalidJobException(
                     f"the custom attribute {key} must be a text on one line, a number, true or false, not {value!r}",
                     element=f"{element}.custom_attributes.{key}",
+                )
+            if isinstance(value, str) and (odd := unencodable(value)):
+                raise InvalidJobException(
+                    f"the custom attribute {key} has {odd}", element=f"{element}.custom_attributes.{key}"
                 )
 
     def _key(self) -> tuple[Any, ...]:

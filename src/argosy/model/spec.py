@@ -13,6 +13,7 @@ from .errors import InvalidJobException
 from .resources import ResourceSpec, ResourceSpecV1
 from .shell import is_variable_name
 from .staging import StageIn, StageOut, StageOutFlags
+from .texts import unencodable
 
 #: The longest single argument or environment string that Linux passes on (execve(2), MAX_ARG_STRLEN).
 MAX_ARGUMENT = 131_072 - 1
@@ -243,7 +244,7 @@ class JobSpec:
                     f"arguments must be a list of texts, not {self.arguments!r}", element="arguments"
                 )
             for argument in self.arguments:
-                if type(argument) is not str or "\0" in argument or len(argument) > _SURELY:
+                if type(argument) is not str or not _is_sound(argument):
                     self._check_arguments(self.arguments)
                     break
 
@@ -306,7 +307,7 @@ class JobSpec:
                     f"{name!r} cannot name an environment variable: letters, digits and underscores, no digit first",
                     element="environment",
                 )
-            if type(value) is str and "\0" not in value and len(value) <= _SURELY:
+            if type(value) is str and _is_sound(value):
                 continue
             if isinstance(value, int) and not isinstance(value, bool):
                 environment[name] = str(value)  # as programs written for psij-python count on
@@ -346,7 +347,12 @@ class JobSpec:
 
 def _is_plain(value: object) -> bool:
     """Whether there can be nothing wrong with a text."""
-    return type(value) is str and value != "" and "\0" not in value and len(value) <= _SURELY
+    return type(value) is str and value != "" and _is_sound(value)
+
+
+def _is_sound(text: str) -> bool:
+    """Whether any program can receive it; of others that takes a closer look (`_check_value`)."""
+    return text.isascii() and "\0" not in text and len(text) <= _SURELY
 
 
 def _check_text(element: str, value: object, *, required: bool = False) -> None:
@@ -372,6 +378,8 @@ def _check_value(element: str, value: object) -> None:
         raise InvalidJobException(
             f"{element} contains the NUL character, which no program can receive", element=element
         )
+    if odd := unencodable(value):
+        raise InvalidJobException(f"{element} has {odd}", element=element)
     if len(value) > _SURELY and len(value.encode("utf-8", "surrogateescape")) > MAX_ARGUMENT:
         raise InvalidJobException(
             f"{element} is longer than the {MAX_ARGUMENT} bytes that the system passes to a program; put it in a file",
