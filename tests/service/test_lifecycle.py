@@ -128,7 +128,13 @@ def test_terminating_while_it_is_being_submitted_waits_for_the_answer() -> None:
     accepted = live(decision.activity, Accepted("7"))
     assert accepted.instructions == [Instruction.CANCEL]
     assert accepted.activity.native_id == "7"
-    assert live(decision.activity, Never()).activity.state is S.TERMINATED
+
+
+def test_what_the_batch_system_does_not_know_is_terminated_once_no_copy_can_run() -> None:
+    ending = live(activity(), Begun(), TerminateAsked("alice")).activity
+    looked_for = live(ending, Never())
+    assert (looked_for.activity.state, looked_for.instructions) == (S.TERMINATING, [Instruction.CANCEL])
+    assert live(ending, Never(withdrawn=True)).activity.state is S.TERMINATED
 
 
 def test_a_second_termination_is_ignored() -> None:
@@ -196,6 +202,7 @@ happenings = st.one_of(
     st.builds(Refused, st.just("no")),
     st.builds(Away, st.sampled_from(["x", "y"]), st.just("submit")),
     st.just(Never()),
+    st.just(Never(withdrawn=True)),
     reports,
     st.builds(OutputChecked, missing),
     st.builds(TerminateAsked, st.just("alice")),

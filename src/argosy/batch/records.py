@@ -29,6 +29,9 @@ NOT_RUN = 125
 #: The exit status of a script whose application ended with 0 and whose files could not be staged out.
 NOT_STAGED_OUT = 121
 
+#: Stands for the native id in the claim of a job that was withdrawn: whatever copy of it starts runs nothing.
+WITHDRAWN = "withdrawn"
+
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 _NAME = re.compile(r"(?P<id>[A-Za-z0-9._-]+)\.(?P<run>\d{1,9})\.(?P<kind>[a-z][a-z-]*)\Z", re.ASCII)
 _KEY = re.compile(r"[a-z_]+\Z", re.ASCII)

@@ -132,6 +132,15 @@ class Driver(ABC):
         A tag that is absent was never accepted. Raises Unavailable where that cannot be said now.
         """
 
+    async def withdraw(self, tags: Sequence[str], accounts: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Make sure that no copy of these jobs begins any more, which `find` does not show: one whose submission is
+        still on its way, say. It is for good.
+
+        Answers as `find` for those that have begun already: they go on. Raises Unavailable where it cannot be done now;
+        it may then be done for some of them.
+        """
+        return await self.find(tags, accounts)
+
     @abstractmethod
     def watch(self, handles: Iterable[Handle]) -> None:
         """Report on these jobs from now on, beginning with what became of them meanwhile."""

@@ -34,6 +34,7 @@ from .gathering import GatheringConfig
 from .reconcile import Policy
 from .spool import Spool, decode_group, encode_group
 from .watcher import Watcher
+from .withdrawing import parse_withdraw, withdraw
 
 log = logging.getLogger(__name__)
 
@@ -279,6 +280,14 @@ class BatchDriver(Driver):
                 known = self._system.parse_find(await self._run(command), groups) | known
         return known
 
+    async def withdraw(self, tags: Sequence[str], accounts: Mapping[str, str] | None = None) -> dict[str, str]:
+        await self._prepare()
+        begun: dict[str, str] = {}
+        for begin in range(0, len(tags), _NAMED):
+            some = tags[begin : begin + _NAMED]
+            begun |= parse_withdraw(await self._run(withdraw(self._spool.root, some)), some)
+        return begun
+
     # -- watching and acting ----------------------------------------------------------------------
 
     def watch(self, handles: Iterable[Handle]) -> None:
@@ -312,7 +321,7 @@ class BatchDriver(Driver):
     async def forget(self, handles: Sequence[Handle]) -> None:
         tags = {handle.tag for handle in handles}
         self._watcher.drop(tags)
-        ids = [handle.native_id for handle in handles]
+        ids = [handle.native_id for handle in handles if handle.native_id]  # one that was withdrawn has none
         outputs = [
             path for native_id in ids for path in (self._spool.output(native_id), self._spool.node_file(native_id))
         ]

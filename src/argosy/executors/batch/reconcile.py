@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from argosy.batch.records import NOT_RUN, Record, RecordKind
+from argosy.batch.records import NOT_RUN, WITHDRAWN, Record, RecordKind
 from argosy.executors.contract import Handle, Report
 from argosy.model import JobState, Observation, Outcome, Phase
 
@@ -128,6 +128,8 @@ def on_duplicate(job: Watched, record: Record, now: float) -> Report | None:
     """A copy of the script found the run claimed. None where it was another job's copy: it did nothing, all is well."""
     if record.native_id != job.handle.native_id or record.owner is None:
         return None
+    if record.owner == WITHDRAWN:
+        return _end(job, record.time, Outcome.NOT_STARTED, message="it was withdrawn before it began, and was not run")
     if not record.repeated:
         # What is watched is the copy that did nothing; the one that holds the claim is the job, and has begun. That is
         # told, so that it is known for good before this record is removed.

@@ -75,14 +75,18 @@ class AccountDriver(Driver):
         return await _by_account(requests, some)
 
     async def find(self, tags: Sequence[str], accounts: Mapping[str, str] | None = None) -> dict[str, str]:
-        by_account: dict[str | None, list[str]] = {}
-        for tag in tags:
-            by_account.setdefault((accounts or {}).get(tag), []).append(tag)
         found: dict[str, str] = {}
-        for account, some in by_account.items():
+        for account, some in _tags_by_account(tags, accounts).items():
             async with self._seat(account) as seat:
                 found |= await seat.driver.find(some)
         return found
+
+    async def withdraw(self, tags: Sequence[str], accounts: Mapping[str, str] | None = None) -> dict[str, str]:
+        begun: dict[str, str] = {}
+        for account, some in _tags_by_account(tags, accounts).items():
+            async with self._seat(account) as seat:
+                begun |= await seat.driver.withdraw(some)
+        return begun
 
     def watch(self, handles: Iterable[Handle]) -> None:
         by_account: dict[str | None, list[Handle]] = {}
@@ -233,6 +237,13 @@ async def _submit(seat: _Seat, requests: Sequence[JobRequest]) -> list[str | Arg
         accepted = [isinstance(answer, str) for answer in answers] or [False] * len(requests)
         seat.jobs -= {request.tag for request, yes in zip(requests, accepted, strict=True) if not yes} & new
     return answers
+
+
+def _tags_by_account(tags: Sequence[str], accounts: Mapping[str, str] | None) -> dict[str | None, list[str]]:
+    by_account: dict[str | None, list[str]] = {}
+    for tag in tags:
+        by_account.setdefault((accounts or {}).get(tag), []).append(tag)
+    return by_account
 
 
 async def _by_account(

@@ -200,23 +200,29 @@ class Housekeeping:
             ("remove-session", {"path": activity.session}) for activity in activities
         ]
         chores += [
-            (
-                "forget",
-                {
-                    "resource": activity.resource,
-                    "tag": activity.tag_of(submission),
-                    "native_id": native_id,
-                    "account": account_of(activity, self._resources.get(activity.resource or "")),
-                },
-            )
+            self._forgetting(activity, activity.tag_of(submission), native_id)
             for activity in activities
             for submission, native_id in enumerate((*activity.earlier, activity.native_id))
             if native_id is not None
+        ]
+        # Of those that were withdrawn. Not at once: a copy on its way to a batch system is to find the claim taken.
+        later = clock.now() + self._policy.give_up_after
+        chores += [
+            self._forgetting(activity, activity.tag, "", not_before=later)
+            for activity in activities
+            if activity.state is ActivityState.TERMINATED and activity.intended and activity.native_id is None
         ]
         await self._store.purge([activity.id for activity in activities], chores)
         for activity in activities:
             self._quotas.changed(activity)
         self._chores_wanted.set()
+
+    def _forgetting(
+        self, activity: Activity, tag: str, native_id: str, **more: object
+    ) -> tuple[str, dict[str, object]]:
+        account = account_of(activity, self._resources.get(activity.resource or ""))
+        payload = {"resource": activity.resource, "tag": tag, "native_id": native_id, "account": account}
+        return "forget", payload | more
 
     async def _chores(self) -> None:
         while True:
@@ -243,7 +249,11 @@ class Housekeeping:
 
     async def _do_alike(self, kind: str, resource: str, some: Sequence[Chore]) -> None:
         if kind == "forget":
-            await self._chore(some, self._forget(resource, some))
+            early = [chore for chore in some if chore.payload.get("not_before", 0.0) > clock.now()]
+            for chore in early:
+                await self._store.chore_later(chore.id, chore.payload["not_before"])
+            if due := [chore for chore in some if chore not in early]:
+                await self._chore(due, self._forget(resource, due))
         elif kind == "remove-session":
             for place, chore in enumerate(some):
                 work = asyncio.to_thread(self._sessions.remove, str(chore.payload["path"]))

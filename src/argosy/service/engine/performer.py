@@ -275,10 +275,15 @@ class Performer:
     async def _recover(self, resource: Resource, lives: list[Live]) -> None:
         accounts = {live.record.tag: account for live in lives if (account := resource.whose(live.record)) is not None}
         found = await resource.driver.find([live.record.tag for live in lives], accounts)
+        # Of those that are being ended the batch system may yet take a copy that was on its way to it.
+        ending = [live.record.tag for live in lives if live.record.state is ActivityState.TERMINATING]
+        withdrawn = set(ending) - found.keys()
+        if withdrawn:
+            found |= await resource.driver.withdraw(sorted(withdrawn), accounts)
         for live in lives:
             native_id = found.get(live.record.tag)
             if native_id is None:
-                self.engine.post(live.record.id, Never())
+                self.engine.post(live.record.id, Never(live.record.tag in withdrawn))
             else:
                 self.engine.went_well(live)
                 self.engine.post(live.record.id, Accepted(native_id))

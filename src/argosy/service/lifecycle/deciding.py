@@ -94,8 +94,11 @@ def decide(activity: Activity, happened: Happening, needs: Needs, now: float, re
             if activity.reason != words:
                 decision.activity = activity.but(reason=words)
                 decision.note("unavailable", now, words, detail={"doing": doing})
-        case Never():
-            if activity.state is _S.TERMINATING:
+        case Never(withdrawn):
+            if activity.state is _S.TERMINATING and _batch_system_has_it(activity) and not withdrawn:
+                # It may be on its way to the batch system all the same: the look-up came too soon for it.
+                decision.instructions.append(Instruction.CANCEL)
+            elif activity.state is _S.TERMINATING:
                 decision.move(_S.TERMINATED, now)
             elif activity.state is _S.STAGED_IN and not wishes.parked(decision, now):
                 decision.instructions.append(Instruction.SUBMIT)

@@ -68,7 +68,10 @@ class Away:
 
 @dataclass(frozen=True, slots=True)
 class Never:
-    """The batch system does not have the job and never had it."""
+    """The batch system does not have the job and never had it. `withdrawn`: no copy of it that is still on its way to
+    the batch system will run either."""
+
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)

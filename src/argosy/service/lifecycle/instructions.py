@@ -20,8 +20,8 @@ class Instruction(StrEnum):
     WATCH = "watch"
     """Follow the job in the batch system."""
     CANCEL = "cancel"
-    """Cancel the job in the batch system, which has it or may have it. Where a submission is under way, its answer
-    comes first."""
+    """Cancel the job in the batch system, which has it or may have it; where it does not, withdraw it, so that no copy
+    runs that is still on its way, and answer `Never`. Where a submission is under way, its answer comes first."""
     CONTROL = "control"
     """Ask the batch system for what was asked of the activity; answer `WishAnswered`."""
     CHECK_OUTPUT = "check-output"
