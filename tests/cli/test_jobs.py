@@ -96,6 +96,22 @@ def test_run_sends_inputs_and_fetches_outputs(argosy: Command, live: Live) -> No
     assert [f.path for f in description.outputs] == ["sub/result", "d"]
 
 
+def test_output_goes_to_standard_output_where_that_is_said(argosy: Command, live: Live) -> None:
+    def play(operations: FakeOperations, id: str) -> None:
+        operations.write(id, "f", b"of the file")
+        ended(stdout=b"of the job, ", exit_code=0)(operations, id)
+
+    with Player(live, play):
+        done = argosy("run", "-o", "f=-", "prog")
+    assert (done.code, done.out) == (0, "of the job, of the file")
+    assert argosy("files", "get", "@last", "f", "-").out == "of the file"
+    assert list(Path().iterdir()) == []
+    assert argosy("files", "get", "@last", "f", "./-").out == "./-\n"
+    assert argosy("files", "get", "@last", "none", "-").code == 4
+    for words in (["files", "get", "--json", "@last", "f", "-"], ["run", "--json", "-o", "f=-", "prog"]):
+        assert argosy(*words).code == 2
+
+
 def test_run_says_what_it_missed(argosy: Command, live: Live) -> None:
     with Player(live, ended(exit_code=0)):
         done = argosy("run", "-o", "nothing", "true")

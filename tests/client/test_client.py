@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import inspect
 import io
+import os
+import stat
 import threading
 from pathlib import Path
 
@@ -226,6 +228,53 @@ def test_a_download_that_cannot_be_finished_leaves_nothing(live: Live, tmp_path:
         with pytest.raises(ServiceUnreachable):
             client.get_file(made.id, "f", target / "f")
     assert list(target.iterdir()) == []
+
+
+def test_a_download_follows_links_and_replaces_no_device(live: Live, tmp_path: Path) -> None:
+    (tmp_path / "place").mkdir()
+    (tmp_path / "place" / "f").write_text("old")
+    (tmp_path / "link").symlink_to("place/f")
+    (tmp_path / "dangling").symlink_to("place/new")
+    (tmp_path / "lost").symlink_to("nowhere/f")
+    (tmp_path / "device").symlink_to("/dev/null")
+    os.mkfifo(tmp_path / "pipe")
+    with Client(Endpoint(live.addresses.url, TOKEN)) as client:
+        made = client.submit(JOB)
+        live.do(live.operations.write, made.id, "f", b"data", executable=True)
+        for name in ("link", "dangling", "device"):
+            assert client.get_file(made.id, "f", tmp_path / name) == str(tmp_path / name)
+            assert (tmp_path / name).is_symlink()
+        assert [path.read_bytes() for path in sorted((tmp_path / "place").iterdir())] == [b"data", b"data"]
+        assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+        assert not os.stat("/dev/null").st_mode & 0o111
+        with pytest.raises(FileNotFoundError, match="nowhere"):
+            client.get_file(made.id, "f", tmp_path / "lost")
+        reading = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+        client.get_file(made.id, "f", tmp_path / "pipe")
+        assert os.read(reading, 100) == b"data"
+        os.close(reading)
+    assert stat.S_ISFIFO(os.stat(tmp_path / "pipe").st_mode)
+
+
+def test_what_is_in_a_pipe_is_not_written_twice(live: Live, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reading = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    with cutting(live.addresses.url) as cutter, Client(Endpoint(cutter.url, TOKEN)) as client:
+        made = client.submit(JOB)
+        live.do(live.operations.write, made.id, "f", b"a" * 10_000)
+    with cutting(live.addresses.url) as cutter, Client(Endpoint(cutter.url, TOKEN)) as client:
+        cutter.cuts = [5_000]
+        real = client._pause
+
+        def change(*arguments: object) -> None:
+            live.do(live.operations.write, made.id, "f", b"b" * 9_000)
+            real(*arguments)  # type: ignore[arg-type]
+
+        client._pause = change  # type: ignore[method-assign]
+        with pytest.raises(Unavailable, match="changed meanwhile"):
+            client.get_file(made.id, "f", tmp_path / "pipe")
+    assert set(os.read(reading, 20_000)) == {ord("a")}
+    os.close(reading)
 
 
 def test_a_repeated_submission_makes_one_activity(live: Live) -> None:

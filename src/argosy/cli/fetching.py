@@ -7,20 +7,26 @@ import fnmatch
 import os
 import posixpath
 import re
+import sys
 from collections.abc import Iterator
 from urllib.parse import unquote_to_bytes
 
 from argosy.client import Client
+from argosy.client.transfer import CHUNK
 from argosy.languages.documents import FileDocument
 from argosy.model import InvalidInput, NotFound
 
 from .progress import moving
 
+#: As a target: standard output. A file of that name is ``./-``.
+STDOUT = "-"
 _MAGIC = re.compile(r"[*?[]")
 
 
 def check_target(there: str, here: str | None) -> None:
     """Raise OSError where what `fetch` will fetch could not be written, before anything is done for it."""
+    if here == STDOUT:
+        return
     if here is None or there.endswith("/") or _MAGIC.search(there):
         # A directory, made where it is not there.
         place = os.path.abspath(here or ".")
@@ -38,10 +44,15 @@ def fetch(client: Client, id: str, there: str, here: str | None, *, literal: boo
     """Fetch what `there` means of a job's directory, and say where it is now.
 
     `here` is a file or a directory for a file, otherwise a directory, which is made; where nothing is said it has the
-    name that it has there, and what a pattern fits comes into this directory. `literal`: nothing is a pattern. Raises
-    NotFound where there is nothing.
+    name that it has there, and what a pattern fits comes into this directory. ``-`` is standard output, for one file,
+    and nothing is said of it. `literal`: nothing is a pattern. Raises NotFound where there is nothing.
     """
     path = there.rstrip("/") or "."
+    if here == STDOUT:
+        if there.endswith("/") or (_MAGIC.search(path) and not literal):
+            raise InvalidInput(f"{there} may be several files; only one goes to standard output", element="path")
+        show(client, id, path)
+        return []
     if _MAGIC.search(path) and not literal:
         return _fitting(client, id, path, here or ".")
     if not there.endswith("/") and posixpath.normpath(path) != ".":
@@ -51,6 +62,15 @@ def fetch(client: Client, id: str, there: str, here: str | None, *, literal: boo
             if not _is_directory(client, id, path):
                 raise
     return _below(client, id, path, here or os.path.basename(path) or ".")
+
+
+def show(client: Client, id: str, path: str) -> None:
+    """Write a file of a job's to standard output."""
+    offset = 0
+    while piece := client.read_file(id, path, start=offset, size=CHUNK):
+        offset += len(piece)
+        sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
 
 
 def _file(client: Client, id: str, there: str, here: str) -> str:

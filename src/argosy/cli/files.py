@@ -7,7 +7,7 @@ import os
 import click
 
 from .common import connect, full_id, json_option, print_json
-from .fetching import fetch
+from .fetching import STDOUT, fetch
 from .groups import Group
 from .progress import moving
 from .tables import table
@@ -65,8 +65,9 @@ Examples:
   argosy files get @last result.csv
   argosy files get @last plots/energy.png figures/
   argosy files get @last plots
+  argosy files get @last results.tar - | tar t
 
-What is printed is where it is now.
+What is printed is where it is now. Links here are followed; into a device or a pipe the file is written.
 """
 )
 @click.argument("id")
@@ -74,8 +75,10 @@ What is printed is where it is now.
 @click.argument("to", default="")
 @json_option
 def get(id: str, path: str, to: str, as_json: bool) -> None:
-    """Fetch a file to TO, a file or a directory (default: here), or a directory with all that is in it. Interrupted
-    transfers go on by themselves."""
+    """Fetch a file to TO, a file, a directory (default: here) or - for standard output, or a directory with all that is
+    in it. Interrupted transfers go on by themselves."""
+    if to == STDOUT and as_json:
+        raise click.UsageError("either JSON goes to standard output or the file does")
     with connect() as client:
         targets = fetch(client, full_id(client, id), path, to or None, literal=True)
     for target in targets:

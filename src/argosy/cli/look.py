@@ -14,6 +14,7 @@ from argosy.model import NotFound
 
 from .common import connect, full_id, full_ids, json_option, pairs, print_json
 from .exits import FAILED, OK
+from .fetching import show
 from .looks import show_more, told, told_as
 from .sweeps import full_sweep_id, is_sweep, show_events, show_sweep
 from .tables import printable, table
@@ -227,17 +228,10 @@ def logs(id: str, follow: bool, errors: bool) -> None:
                 _write(piece)
             return
         try:
-            _copy(client, name, path)
+            show(client, name, path)
         except NotFound:
             record = client.status(name)
             raise NotFound(f"the job, {record.state}, has written no {path}") from None
-
-
-def _copy(client: Client, id: str, path: str) -> None:
-    offset = 0
-    while piece := client.read_file(id, path, start=offset, size=1024 * 1024):
-        offset += len(piece)
-        _write(piece)
 
 
 def _logs_of_sweep(client: Client, id: str, *, errors: bool) -> None:
@@ -250,7 +244,7 @@ def _logs_of_sweep(client: Client, id: str, *, errors: bool) -> None:
             _write(b"\n")
         _write(f"==> job {index}: {job} <==\n".encode())
         with contextlib.suppress(NotFound):
-            _copy(client, job, _stream(client, job, errors))
+            show(client, job, _stream(client, job, errors))
 
 
 def _stream(client: Client, id: str, errors: bool) -> str:

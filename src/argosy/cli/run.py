@@ -17,7 +17,7 @@ from argosy.model import ArgosyError, NotFound
 from .common import connect, print_json
 from .describe import Job, job, job_options
 from .exits import FAILED, OK, report, words
-from .fetching import check_target, fetch
+from .fetching import STDOUT, check_target, fetch
 from .following import Follower
 from .interrupts import Interrupted, Interrupts, ToEnd
 from .progress import moving
@@ -56,6 +56,8 @@ def run(command: tuple[str, ...], timeout: float | None, purge: bool, as_json: b
     work = job(command, **options)
     for there, here in work.downloads.items():
         check_target(there, here)
+        if here == STDOUT and as_json:
+            raise click.UsageError("either JSON goes to standard output or the output file does")
     record: ActivityDocument | None = None
     with connect(patient=True) as client:
         try:

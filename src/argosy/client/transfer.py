@@ -26,7 +26,11 @@ Moved = Callable[[int], None]
 
 
 class Download:
-    """A file being fetched: written beside its target, and put in its place when all of it is there."""
+    """A file being fetched: written beside its target, and put in its place when all of it is there.
+
+    Links are followed. What is there and is no regular file, as a device or a pipe, stays and is written into; of that
+    nothing can be taken back.
+    """
 
     def __init__(self, path: str, to: str | os.PathLike[str]) -> None:
         target = os.fspath(to)
@@ -38,10 +42,16 @@ class Download:
         self._total: int | None = None
         self._etag = ""
         self._executable = False
-        directory, name = os.path.split(target)
-        if not os.path.isdir(directory or "."):
-            raise FileNotFoundError(errno.ENOENT, "there is no such directory", directory)
-        descriptor, self._temporary = tempfile.mkstemp(dir=directory or ".", prefix=f".{name[:100]}.", suffix=".part")
+        self._temporary: str | None = None
+        self._place = os.path.realpath(target)
+        for directory in (os.path.dirname(target), os.path.dirname(self._place)):
+            if not os.path.isdir(directory or "."):
+                raise FileNotFoundError(errno.ENOENT, "there is no such directory", directory)
+        if os.path.exists(target) and not os.path.isfile(target):
+            self._file: BinaryIO = open(target, "wb")  # noqa: SIM115 - `close` does
+            return
+        directory, name = os.path.split(self._place)
+        descriptor, self._temporary = tempfile.mkstemp(dir=directory, prefix=f".{name[:100]}.", suffix=".part")
         self._file = os.fdopen(descriptor, "wb")
 
     @property
@@ -56,12 +66,15 @@ class Download:
         return {"Range": f"bytes={self._offset}-", "If-Range": self._etag}
 
     def begin(self, response: httpx.Response) -> None:
-        """Look at the answer. Raises InvalidInput for a directory."""
+        """Look at the answer. Raises InvalidInput for a directory, Unavailable where what was written cannot be."""
         check_file(response)
         if response.status_code != httpx.codes.PARTIAL_CONTENT:
+            if self._offset and self._temporary is None:
+                raise Unavailable(f"{self.target} has a part of a file that has changed meanwhile")
+            if self._offset:
+                self._file.seek(0)
+                self._file.truncate()
             self._offset = 0
-            self._file.seek(0)
-            self._file.truncate()
         self._total = self._offset + int(response.headers["Content-Length"])
         self._etag = response.headers.get("ETag", "")
         self._executable = "X-Executable" in response.headers
@@ -75,17 +88,22 @@ class Download:
         """Put it in its place."""
         if self._offset != self._total:
             raise Unavailable(f"{self.target} came with {self._offset} bytes instead of {self._total}; try again")
-        mask = os.umask(0)
-        os.umask(mask)
-        os.fchmod(self._file.fileno(), (0o777 if self._executable else 0o666) & ~mask)
+        if self._temporary is not None:
+            mask = os.umask(0)
+            os.umask(mask)
+            os.fchmod(self._file.fileno(), (0o777 if self._executable else 0o666) & ~mask)
         self._file.close()
-        os.replace(self._temporary, self.target)
+        if self._temporary is not None:
+            os.replace(self._temporary, self._place)
         self.done = True
 
     def close(self) -> None:
         """Let go; a file that is not complete is removed."""
-        self._file.close()
-        if not self.done:
+        if self.done:
+            return
+        with contextlib.suppress(OSError):  # of what is removed, or could not be written, nothing need be kept
+            self._file.close()
+        if self._temporary is not None:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._temporary)
 
