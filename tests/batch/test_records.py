@@ -24,6 +24,11 @@ def test_an_exit() -> None:
     assert (record.usage.cpu_seconds, record.usage.wall_seconds, record.usage.max_rss) == (2.0, 2.25, 4096)
 
 
+def test_words_in_another_encoding_are_text_that_can_be_sent_on() -> None:
+    record = parse_record("7.1.exit", _EXIT + b"note=d\xe9pass\xe9\n")
+    assert record.note == "d\ufffdpass\ufffd"
+
+
 def test_an_id_that_no_file_can_be_named_by() -> None:
     name = record_name("1[2].host/ƒ", 0, RecordKind.START)
     assert name == "1_2_.host__.0.start"

@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import threading
+import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -14,9 +15,19 @@ import pytest
 
 from argosy.batch import Control
 from argosy.delegation.keeper import Expired
-from argosy.executors.contract import Handle, JobRequest
+from argosy.executors.contract import Handle, JobRequest, Report
 from argosy.languages.native import Description, Input, Output
-from argosy.model import ActivityDescription, ActivityState, ArgosyError, InvalidStateException, NotFound, Unavailable
+from argosy.model import (
+    ActivityDescription,
+    ActivityState,
+    ArgosyError,
+    InvalidStateException,
+    NotFound,
+    Outcome,
+    Phase,
+    SubmitException,
+    Unavailable,
+)
 from argosy.service.contract import CreateRequest
 from argosy.service.engine import engine as engine_module
 from argosy.service.engine import performer as performer_module
@@ -344,3 +355,31 @@ async def test_a_cancel_without_effect_is_told_and_tried_anew_when_it_is_asked_f
             assert driver.cancelled > before
         await driver.end(id)
         assert (await record(service, id)).state is S.TERMINATED
+
+
+class Odd(ToldDriver):
+    """Its words, and the names of its hosts, are no Unicode."""
+
+    async def submit(self, requests: Sequence[JobRequest]) -> list[str | ArgosyError]:
+        accepted = await super().submit(requests)
+        named = [request.spec.name for request in requests]
+        return [
+            SubmitException("d\udce9pass\udce9 \ud800") if name == "bad" else id
+            for name, id in zip(named, accepted, strict=True)
+        ]
+
+
+async def test_words_that_are_no_unicode_are_told_all_the_same(tmp_path: Path) -> None:
+    async with told_service(tmp_path, driver=Odd()) as (service, driver):
+        bad, good = await two(service)
+        await until(lambda: state_is(service, bad, S.FAILED))
+        assert (await record(service, bad)).reason == r"d\xe9pass\xe9 \ud800"
+        now = time.time()
+        begun = Report(good, good, Phase.RUNNING, now, hosts=("n\udce9",))
+        failed = Report(good, good, Phase.ENDED, now, outcome=Outcome.NODE_FAILURE, message="panne d\udce9")
+        await driver.on_reports([begun])
+        await driver.on_reports([failed])
+        ended = await record(service, good)
+        assert (ended.state, ended.reason, ended.hosts) == (S.FAILED, r"panne d\xe9", (r"n\xe9",))
+        details = [event.detail for event in await service.events(ALICE, good) if event.state is S.LRMS_RUNNING]
+        assert details == [{"hosts": [r"n\xe9"]}]

@@ -65,9 +65,15 @@ async def until(holds: Callable[[], bool], seconds: float = 10) -> None:
 
 
 async def test_a_commands_output_streams_and_exit_code(transport: Transport) -> None:
-    done = await transport.run(Command(("sh", "-c", "cat; echo err >&2; exit 3"), stdin="ü\udcff"), timeout=10)
-    assert (done.returncode, done.stdout, done.stderr) == (3, "ü\udcff", "err\n")
-    assert done.words == "err"
+    command = "cat; printf 'quota d\\351pass\\351' >&2; exit 3"
+    done = await transport.run(Command(("sh", "-c", command), stdin="ü\udcff"), timeout=10)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "ü\ufffd", "quota d\ufffdpass\ufffd")
+    assert done.words == done.stderr
+
+
+async def test_what_goes_to_a_command_arrives_as_bytes(transport: Transport) -> None:
+    done = await transport.run(Command(("od", "-An", "-tx1"), stdin="ü\udcff"), timeout=10)
+    assert done.stdout.split() == ["c3", "bc", "ff"]
 
 
 async def test_arguments_are_no_shell_line(transport: Transport) -> None:

@@ -71,7 +71,7 @@ class AgentTransport(Transport):
                 )
         except TimeoutError:
             raise Unavailable(f"{command.argv[0]} gave no answer within {timeout:g} s on {self.where}") from None
-        return Completed(command.argv, code, _text(out), _text(err))
+        return Completed(command.argv, code, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
 
     async def home(self) -> str:
         return _text(await self._ask("home"))
@@ -146,7 +146,7 @@ def command_handlers() -> tuple[dict[str, Handler], Callable[[], Awaitable[None]
         environment = {name: None if value is None else _text(value) for name, value in args["environment"].items()}
         command = Command(tuple(map(_text, args["argv"])), _text(args["stdin"]), environment)
         done = await transport.run(command, timeout=args["timeout"])
-        return [done.returncode, _bytes(done.stdout), _bytes(done.stderr)]
+        return [done.returncode, done.stdout.encode(), done.stderr.encode()]
 
     async def home(request: Request) -> bytes:
         del request

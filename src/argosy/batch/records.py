@@ -139,7 +139,7 @@ def parse_record(name: str, data: bytes) -> Record:
 
 
 def _fields(name: str, data: bytes) -> dict[str, str]:
-    text = data.decode("utf-8", "surrogateescape")
+    text = data.decode("utf-8", "replace")
     if not text.endswith("\n"):
         raise ValueError(f"the record {name} is cut off")
     fields: dict[str, str] = {}

@@ -33,7 +33,8 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """What a command printed and its exit code. Text is UTF-8; bytes that are not survive as surrogates."""
+    """What a command printed and its exit code. Text is UTF-8, with U+FFFD for bytes that are not: what it says to
+    people can be stored and sent on, whatever encoding it is in."""
 
     argv: tuple[str, ...]
     returncode: int

@@ -18,8 +18,8 @@ class ServicePolicy:
     input_wait: float = 7 * 86_400
     """How long an activity waits for its input files before it is failed."""
     give_up_after: float = 7 * 86_400
-    """How long a submission is tried while the batch system is away before the activity is failed; and how often a
-    cancellation is repeated that has no effect, each minute for so long."""
+    """How long a submission is tried while the batch system is away before the activity is failed. A cancellation that
+    has no effect is repeated for so long."""
     control_patience: float = 3600.0
     """How long a hold, release, suspension or resumption is tried, and looked for, before it counts as refused."""
     space_wait: float = 86_400

@@ -154,7 +154,7 @@ def _kill_group(child: subprocess.Popen[bytes]) -> None:
 
 
 def _text(data: bytes) -> str:
-    return data.decode("utf-8", "surrogateescape")
+    return data.decode("utf-8", "replace")
 
 
 def make_directories(paths: Sequence[str]) -> None:

@@ -16,6 +16,8 @@ from typing import Any
 
 import msgspec
 
+from argosy.model.text import readable
+
 log = logging.getLogger(__name__)
 
 #: How often it is looked whether somebody has moved the file away, in seconds.
@@ -81,7 +83,7 @@ class Trail:
         try:
             encoded = self._encode(line)
         except UnicodeEncodeError:  # a file's name is bytes of any kind
-            encoded = self._encode({name: _readable(value) for name, value in line.items()})
+            encoded = self._encode(readable(line))
         try:
             os.write(self._file(), encoded + b"\n")
         except OSError as error:
@@ -112,12 +114,3 @@ class Trail:
             self._fd = None
 
     close = reopen
-
-
-def _readable(value: Any) -> Any:
-    """The same with bytes that are no UTF-8 as ``\\xff``."""
-    if isinstance(value, str):
-        return value.encode(errors="surrogateescape").decode(errors="backslashreplace")
-    if isinstance(value, (list, tuple)):
-        return [_readable(one) for one in value]
-    return value

@@ -10,9 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from argosy.model import ActivityDescription, Conflict, Unavailable, clock
+import msgspec
+
+from argosy.model import ActivityDescription, Conflict, InvalidInput, Unavailable, clock
+from argosy.model.text import readable
 from argosy.service.lifecycle import Begun, Decision, Happening, Instruction, Needs, decide, resume
 from argosy.service.lifecycle.restart import RestartAsked
 from argosy.service.lifecycle.wishes import pending
@@ -268,6 +271,9 @@ class Engine:
                 log.error("%d changes cannot be recorded now, and are tried again: %s", len(changes), error)  # noqa: TRY400
                 await asyncio.sleep(_AGAIN)
             except Exception as error:
+                if isinstance(error, InvalidInput) and (plain := [_readable(one) for one in changes]) != changes:
+                    changes = plain  # words that are no Unicode: what they tell of is told all the same
+                    continue
                 log.exception("a defect: a change cannot be recorded")
                 if len(changes) == 1:
                     return [Conflict(f"the change cannot be recorded: {error!r}")]
@@ -321,3 +327,19 @@ class Engine:
         if live.timer is not None:
             live.timer.cancel()
             live.timer = None
+
+
+def _readable(change: Change) -> Change:
+    """The same with what came from outside as text that can be recorded."""
+    activity = change.activity
+    activity = activity.but(
+        reason=readable(activity.reason),
+        native_id=readable(activity.native_id),
+        hosts=readable(activity.hosts),
+        wish=activity.wish and replace(activity.wish, words=readable(activity.wish.words)),
+    )
+    events = [
+        msgspec.structs.replace(event, message=readable(event.message), detail=readable(event.detail))
+        for event in change.events
+    ]
+    return Change(activity, tuple(events))

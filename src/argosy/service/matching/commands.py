@@ -66,8 +66,4 @@ def read_outcome(done: Completed) -> CommandOutcome:
     word, newline, stdout = done.stdout.partition("\n")
     if not newline or not (word == "limit" or word.isdigit()):
         raise Unavailable(f"the command could not be run: {done.words}")
-    return CommandOutcome(None if word == "limit" else int(word), _text(stdout), _text(done.stderr))
-
-
-def _text(printed: str) -> str:
-    return printed.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return CommandOutcome(None if word == "limit" else int(word), stdout, done.stderr)

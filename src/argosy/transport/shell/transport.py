@@ -61,7 +61,7 @@ class ShellTransport(Transport):
     async def home(self) -> str:
         if self._home is None:
             ended = await self._script('printf %s "$HOME"', what="the shell")
-            home = _text(ended.out)
+            home = ended.out.decode("utf-8", "surrogateescape")
             if not home.startswith("/"):
                 raise Unavailable(f"{self.where} does not say where the home directory is")
             self._home = home
@@ -181,4 +181,4 @@ def _unpack(archive: bytes) -> list[tuple[str, bytes]]:
 
 
 def _text(data: bytes) -> str:
-    return data.decode("utf-8", "surrogateescape")
+    return data.decode("utf-8", "replace")
