@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -158,9 +157,7 @@ def test_limits_are_published_and_told_over_http(service: RunningService) -> Non
         assert limited[0].headers["ratelimit"].startswith('"requests";r=0')
         assert limited[0].json()["code"] == "limit-exceeded"
     with service.client(patience=5.0) as client:
-        began = time.monotonic()
         assert len(list(client.list())) == 2, "the client waits as it is told"
-        assert time.monotonic() - began < 5
     with service.client(patience=0.0) as client, pytest.raises(LimitExceeded):
         [client.service() for _ in range(5)]
 

@@ -27,6 +27,7 @@ from argosy.executors.batch.executor import BatchExecutorConfig
 from argosy.model import Command, Unavailable
 from argosy.transport import Transport, open_transport
 from argosy.transport.gsissh import Credential, GSISSHTransport
+from argosy.transport.shell import sessions
 from argosy.transport.shell.backoff import LoginRefused
 from tests.servers.gsissh import Gsissh, install
 from tests.servers.sshd import Sshd, make_key, running
@@ -443,13 +444,15 @@ async def test_an_answer_lost_with_the_connection_is_not_known(own: tuple[Sshd, 
         assert (await transport.run(TRUE, timeout=20)).returncode == 0
 
 
-async def test_connections_that_broke_while_nobody_used_them(own: tuple[Sshd, Gsissh]) -> None:
+async def test_connections_that_broke_while_nobody_used_them(
+    own: tuple[Sshd, Gsissh], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As after a while: a shell is not taken to be there because it has just answered.
+    monkeypatch.setattr(sessions, "_FRESH", 0.0)
     server, gsissh = own
     async with to(gsissh) as transport:
         await asyncio.gather(*(transport.run(TRUE, timeout=20) for _ in range(5)))
         server.cut()
-        # Longer than a shell is taken to be there because it has just answered.
-        await asyncio.sleep(1.2)
         answers = await asyncio.gather(*(transport.run(TRUE, timeout=20) for _ in range(6)))
         assert {answer.returncode for answer in answers} == {0}
 

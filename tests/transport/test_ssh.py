@@ -13,6 +13,7 @@ import pytest
 
 from argosy.model import Command, Unavailable
 from argosy.transport import Transport, open_transport
+from argosy.transport.shell import sessions
 from tests.servers.sshd import Sshd, make_key, running
 
 pytestmark = [pytest.mark.anyio, pytest.mark.ssh]
@@ -292,13 +293,13 @@ async def test_an_answer_lost_with_the_connection_is_not_known(own: Sshd, tmp_pa
         assert (await transport.run(TRUE, timeout=20)).returncode == 0
 
 
-async def test_a_connection_that_broke_while_nobody_used_it(own: Sshd) -> None:
+async def test_a_connection_that_broke_while_nobody_used_it(own: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As after a while: a shell is not taken to be there because it has just answered.
+    monkeypatch.setattr(sessions, "_FRESH", 0.0)
     async with to(own) as transport:
         for _ in range(2):
             await transport.run(TRUE, timeout=20)
             own.cut()
-            # Longer than a shell is taken to be there because it has just answered.
-            await asyncio.sleep(1.2)
         answers = await asyncio.gather(*(transport.run(TRUE, timeout=20) for _ in range(10)))
         assert {answer.returncode for answer in answers} == {0}
 
