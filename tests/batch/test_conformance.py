@@ -464,6 +464,8 @@ def test_odd_ids_are_refused_or_can_do_no_harm(case: Case) -> None:
                 if odd and command.argv[0] in ("sh", "bash", "/bin/sh", "/bin/bash"):
                     code, plain = (one.argv[one.argv.index("-c") + 1] for one in (command, usual))
                     assert code.replace(quote(odd), "").count(odd) <= plain.count(odd), odd
+        with pytest.raises(InvalidInput):
+            case.system.control(Control.CANCEL, [odd])
 
 
 def test_commands_answer_alike_whatever_the_users_settings(case: Case) -> None:

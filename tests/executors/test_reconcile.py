@@ -83,6 +83,33 @@ def test_a_job_that_was_cancelled_and_left_no_word_is_not_waited_for_as_long() -
     assert report.outcome is Outcome.CANCELLED
 
 
+def attached() -> Watched:
+    return Watched(Handle("t", "7", attached=True), since=0.0)
+
+
+def test_what_was_attached_to_and_nobody_knows_is_soon_lost_and_never_cancelled() -> None:
+    for asked in (False, True):
+        job = attached()
+        job.cancel_asked = asked
+        assert on_unseen(job, None, 100.0, POLICY) is None
+        assert on_unseen(job, None, 119.0, POLICY) is None
+        assert on_unseen(job, None, 121.0, POLICY).outcome is Outcome.LOST
+
+
+def test_what_was_attached_to_waits_for_an_accounting_that_is_away() -> None:
+    job = attached()
+    on_unseen(job, None, 100.0, POLICY, answered=False)
+    assert on_unseen(job, None, 399.0, POLICY, answered=False) is None
+    assert on_unseen(job, None, 399.5, POLICY).outcome is Outcome.LOST
+
+
+def test_what_was_attached_to_and_seen_is_like_any_other() -> None:
+    job = attached()
+    on_seen(job, seen(Phase.QUEUED), 100.0, 100.0, POLICY)
+    on_unseen(job, None, 101.0, POLICY)
+    assert on_unseen(job, None, 399.0, POLICY) is None
+
+
 def test_a_job_that_is_seen_again_was_not_lost() -> None:
     job = watched()
     on_unseen(job, None, 100.0, POLICY)

@@ -156,7 +156,7 @@ class BatchSystem(ABC):
 
     @abstractmethod
     def control(self, verb: Control, ids: Sequence[str]) -> Command:
-        """The command that does `verb` to all these jobs."""
+        """The command that does `verb` to all these jobs. Raises InvalidInput where none of them can be an id here."""
 
     @abstractmethod
     def parse_control(self, verb: Control, done: Completed, ids: Sequence[str]) -> dict[str, str]:

@@ -65,6 +65,8 @@ class Handle:
     rerunnable: bool = False
     account: str | None = None
     """Whose it is, where a driver acts as several accounts."""
+    attached: bool = False
+    """Whether somebody gave its id, so that there may be no such job."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-#: One job or one element of an array; of a heterogeneous job, ``12+1``, which Argosy never submits.
-ID = re.compile(r"\d+(?:_\d+)?\Z", re.ASCII)
+#: One job or one element of an array; of a heterogeneous job, ``12+1``, which Argosy never submits. A number too large
+#: for Slurm is none: squeue would then answer for no job at all, and scancel could mean another job.
+ID = re.compile(r"(?:\d{1,9}|[1-3]\d{9}|4[01]\d{8}|42[0-8]\d{7})(?:_\d{1,8})?\Z", re.ASCII)
 
 _ARRAY = re.compile(r"(\d+)(?:_\[?([\d,-]*)(?:%\d+)?\]?)?\Z", re.ASCII)
 _NOTHING = frozenset({"", "n/a", "none", "none assigned", "(null)", "unknown"})

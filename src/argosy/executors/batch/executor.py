@@ -23,6 +23,7 @@ from argosy.executors.loop import call
 from argosy.executors.places import SPOOL_AGE, spools
 from argosy.model import (
     ArgosyError,
+    InvalidInput,
     InvalidJobException,
     JobSpec,
     JobState,
@@ -311,6 +312,10 @@ class BatchJobExecutor(JobExecutor):
         self.check_attach(job)
         if not native_id:
             raise InvalidJobException("a native id is needed to attach to", element="native_id")
+        try:
+            self._knowledge.control(Control.CANCEL, [native_id])  # makes a command of what is an id here
+        except InvalidInput as error:
+            raise InvalidJobException(error.message, element="native_id") from error
         call(self._attach(job, native_id))
 
     async def _attach(self, job: Job, native_id: str) -> None:
@@ -322,7 +327,7 @@ class BatchJobExecutor(JobExecutor):
         job.executor = self
         job.native_id = native_id
         self._jobs[job.id] = job
-        driver.watch([Handle(job.id, native_id)])
+        driver.watch([Handle(job.id, native_id, attached=True)])
 
     async def _list(self) -> list[str]:
         try:

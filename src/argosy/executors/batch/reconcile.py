@@ -45,6 +45,8 @@ class Policy:
     """For the batch system's word on a job whose record says that it was signalled."""
     lost_after: float = 300.0
     """For any source to know a job that none knows."""
+    unknown_after: float = 20.0
+    """The same for one that was attached to and that none ever knew. Accounting may be late, Grid Engine's by 15 s."""
 
 
 @dataclass(slots=True)
@@ -184,8 +186,10 @@ def _put_back(record: Record, record_at: float, seen: Observation, asked: float)
     return waits or seen.run > record.run
 
 
-def on_unseen(job: Watched, accounted: Observation | None, now: float, policy: Policy) -> Report | None:
-    """The queue does not show the job (any more); `accounted` is what accounting knows of it."""
+def on_unseen(
+    job: Watched, accounted: Observation | None, now: float, policy: Policy, *, answered: bool = True
+) -> Report | None:
+    """The queue does not show the job (any more); `accounted` is what accounting knows of it, if it has `answered`."""
     if job.unseen_since is None:
         job.unseen_since = now
     if accounted is not None and accounted.phase is Phase.ENDED:
@@ -193,6 +197,11 @@ def on_unseen(job: Watched, accounted: Observation | None, now: float, policy: P
     if job.record is not None and now - job.record_at > policy.word_grace:
         # The job is gone and nobody says why it was signalled, so what is known from here must do.
         return _cancelled(job, job.record) if job.cancel_asked else _exited(job, job.record)
+    if job.handle.attached and job.phase is None and job.ended_at is None:
+        if now - job.unseen_since <= (policy.unknown_after if answered and accounted is None else policy.lost_after):
+            return None
+        words = "neither the queue nor accounting knows a job of this id (each element of an array has its own)"
+        return _end(job, now, Outcome.LOST, message=words)
     # One that was cancelled is expected to be gone, and not every system keeps a record of one that never ran.
     if now - job.unseen_since <= (policy.word_grace if job.cancel_asked else policy.lost_after):
         return None

@@ -237,7 +237,7 @@ class Watcher:
         for native_id, line in snapshot.unreadable:
             log.error("%s: a line about job %s cannot be read: %r", self._system.name, native_id or "?", line)
         unseen = [native_id for native_id in ids if native_id not in snapshot.jobs]
-        accounted = await self._account(unseen)
+        accounted, answered = await self._account(unseen)
         now = clock.now()
         shifted = clock.shifted() - self._shifted
         self._follow_clock()
@@ -254,7 +254,7 @@ class Watcher:
             elif asked <= job.since:
                 continue
             else:
-                report = on_unseen(job, accounted.get(native_id), now, self._policy)
+                report = on_unseen(job, accounted.get(native_id), now, self._policy, answered=answered)
             if kept is not None and job.record is None:
                 self._forget_record(job, kept)
             if report is not None:
@@ -272,7 +272,8 @@ class Watcher:
                 return await asyncio.to_thread(work, *args, **kwargs)
         return work(*args, **kwargs)
 
-    async def _account(self, ids: list[str]) -> dict[str, Observation]:
+    async def _account(self, ids: list[str]) -> tuple[dict[str, Observation], bool]:
+        """What accounting knows of these, and whether it has answered about all; where there is none it has no more."""
         known: dict[str, Observation] = {}
         for begin in range(0, len(ids), _NAMED):
             some = ids[begin : begin + _NAMED]
@@ -283,11 +284,11 @@ class Watcher:
                 snapshot = self._system.parse_accounting(await self._run(command), some)
             except Unavailable as error:
                 log.debug("%s: accounting does not answer: %s", self._system.name, error)
-                break
+                return known, False
             for native_id, line in snapshot.unreadable:
                 log.error("%s: accounting's line on %s cannot be read: %r", self._system.name, native_id or "?", line)
             known |= snapshot.jobs
-        return known
+        return known, True
 
     def _is_away(self, words: str | None) -> None:
         if words is not None and self._away is None:
