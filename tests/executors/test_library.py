@@ -338,6 +338,20 @@ def test_hold_and_release(slurm: None, tmp_path: Path) -> None:
     assert run(executor, blocker).state is S.COMPLETED
 
 
+@pytest.mark.slurm
+def test_a_job_that_runs_cannot_be_held(slurm: None, tmp_path: Path) -> None:
+    executor = JobExecutor.get_instance("slurm", config=BatchExecutorConfig(work_directory=tmp_path))
+    job = Job(JobSpec("/bin/sleep", ["300"]))
+    executor.submit(job)
+    try:
+        assert job.wait(LONG, S.ACTIVE) is not None
+        with pytest.raises(InvalidStateException, match="it runs already"):
+            executor.hold(job)
+    finally:
+        job.cancel()
+    assert job.wait(LONG).state is S.CANCELED
+
+
 def test_executors_are_found_by_name() -> None:
     assert {"local", "slurm"} <= JobExecutor.get_executor_names()
     assert JobExecutor.get_instance("LOCAL", ">= 0.1").name == "local"

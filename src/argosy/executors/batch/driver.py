@@ -24,6 +24,7 @@ from argosy.model import (
     InvalidStateException,
     Observation,
     Origin,
+    Phase,
     Share,
     SubmitException,
     Unavailable,
@@ -306,17 +307,31 @@ class BatchDriver(Driver):
 
     async def _control(self, verb: Control, handles: Sequence[Handle]) -> list[ArgosyError | None]:
         ids = [handle.native_id for handle in handles]
+        refused: dict[str, str] = {}
         if verb is Control.CANCEL:
             # Before: a job's end may be seen while the command still goes on with others.
             self._watcher.cancelling(handle.tag for handle in handles)
         try:
-            refused = self._system.parse_control(verb, await self._run(self._system.control(verb, ids)), ids)
+            if verb is Control.HOLD:
+                refused = await self._begun(ids)
+            if left := [native_id for native_id in ids if native_id not in refused]:
+                done = await self._run(self._system.control(verb, left))
+                refused |= self._system.parse_control(verb, done, left)
         except ArgosyError as failed:
             return [failed for _ in handles]
         if verb is Control.CANCEL:
             self._watcher.cancelling((handle.tag for handle in handles if handle.native_id in refused), asked=False)
         self._watcher.look_soon()
         return [InvalidStateException(refused[native_id]) if native_id in refused else None for native_id in ids]
+
+    async def _begun(self, ids: Sequence[str]) -> dict[str, str]:
+        """Those of these jobs that run already, with words against holding them.
+
+        Slurm takes such a request without a word and does nothing; LSF would stop the job, HTCondor kill it.
+        """
+        running = (Phase.RUNNING, Phase.SUSPENDED, Phase.ENDING)
+        seen = await self.look(ids)
+        return dict.fromkeys((id for id in seen if seen[id].phase in running), "it runs already, and cannot be held")
 
     async def forget(self, handles: Sequence[Handle]) -> None:
         tags = {handle.tag for handle in handles}
