@@ -59,6 +59,16 @@ def _argosy(words: str, **more: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **more)
 
 
+def test_a_program_that_is_here_is_not_there_unless_it_is_sent(argosy: Command) -> None:
+    Path("bin").mkdir()
+    Path("bin/prog").write_text("#!/bin/sh\necho here")
+    Path("bin/prog").chmod(0o755)
+    unsent = argosy("run", "--", "bin/prog")
+    assert unsent.err.startswith("argosy: note: bin/prog is here, and not where the job runs; -i bin/prog=bin/prog ")
+    sent = argosy("run", "-i", "bin/prog=bin/prog", "--", "./bin/prog")
+    assert (sent.code, sent.out, sent.err) == (0, "here\n", "")
+
+
 #: Writes more than is read in between, on both streams, for as long as it is let.
 FLOOD = "run {} -- sh -c 'echo here >&2; exec yes'"
 

@@ -117,14 +117,14 @@ def test_the_library_snippet_ends_as_told(tmp_path: Path) -> None:
 def test_the_readme_shell_lines_run(service: RunningService, tmp_path: Path) -> None:
     (tmp_path / "data.txt").write_text("pear\napple\n")
     nightly = tmp_path / "nightly.sh"
-    nightly.write_text("#!/bin/sh\n")
+    nightly.write_text("#!/bin/sh\necho slept\n")
     nightly.chmod(0o755)
     ran = 0
     for line in "".join(snippets("README.md", "sh")).splitlines():
         if "--to slurm" in line or line.startswith("argosy serve"):
             continue
         done = subprocess.run(
-            ["/bin/sh", "-c", line.replace("./nightly.sh", str(nightly))],
+            ["/bin/sh", "-c", line],
             cwd=tmp_path,
             env=environment(service),
             capture_output=True,
@@ -134,7 +134,22 @@ def test_the_readme_shell_lines_run(service: RunningService, tmp_path: Path) -> 
         assert done.returncode == 0, f"{line}\n{done.stderr}"
         ran += 1
     assert ran == 4
+    with service.client() as client:
+        (submitted,) = client.list(name="nightly")
+        assert client.wait(submitted.id, 60).exit_code == 0
+        assert client.read_file(submitted.id, "stdout") == b"slept\n"
     assert (tmp_path / "sorted.txt").read_text() == "apple\npear\n"
+
+
+def test_examples_send_the_program_that_they_name() -> None:
+    helps = [cli.help or "", *(command.epilog or "" for _, command in _commands(cli, click.Context(cli), ""))]
+    tried = 0
+    for line in "\n".join([*helps, *(path.read_text("utf-8") for path in PAGES)]).splitlines():
+        program = re.search(r"argosy (?:run|submit) .*-- \./(\S+)", line)
+        if program is not None:
+            assert f"-i {program[1]} " in line, line
+            tried += 1
+    assert tried > 2
 
 
 def test_the_curl_lines_run(service: RunningService, tmp_path: Path) -> None:

@@ -59,8 +59,8 @@ _HELP = """Run a job on any computing resource, and know what became of it.
 Examples:
   argosy serve --detach                   start the service on this machine
   argosy run -- hostname                  run a command, see its output
-  argosy run --to slurm/debug -n 4 -i in.dat -o out.dat -- ./simulate in.dat
-  argosy submit --name nightly -- ./nightly.sh
+  argosy run --to slurm/debug -n 4 -i in.dat -o out.dat -- simulate in.dat
+  argosy submit --name nightly -i nightly.sh -- ./nightly.sh
   argosy list --state running
 
 A job is named by its id, by the beginning or end of it where no other of your newest jobs has the same,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import posixpath
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from argosy.model.shell import escape_references
 
 from .common import pairs
 from .environments import asked
+from .exits import report
 from .units import Duration, Size
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -93,6 +95,7 @@ def job(
     """What the options say."""
     uploads = dict(_upload(value) for value in inputs)
     downloads = dict(_download(value) for value in outputs)
+    _tell_of_unsent(command[0], uploads)
     resources = Resources(
         nodes=nodes,
         processes=processes,
@@ -120,6 +123,16 @@ def job(
     if duration is not None:
         description.duration = duration
     return Job(description, uploads, downloads)
+
+
+def _tell_of_unsent(executable: str, uploads: Mapping[str, str]) -> None:
+    """A program named by its place in the job's directory has to be sent there; that it is here is not enough."""
+    place = posixpath.normpath(executable)
+    if "/" not in executable or os.path.isabs(executable) or place in map(posixpath.normpath, uploads):
+        return
+    if os.path.isfile(executable):
+        sent = f"-i {place}={place}" if "/" in place else f"-i {place}"
+        report(f"note: {executable} is here, and not where the job runs; {sent} sends it")
 
 
 def _upload(value: str) -> tuple[str, str]:

@@ -19,8 +19,8 @@ _ASKED = re.compile(r"(?P<name>[^\s<>=!~;]+)\s*(?P<version>[^;]*)\Z")
     epilog="""\b
 Examples:
   argosy environments
-  argosy submit --with 'python>=3.11,<4' -- ./analyse.py
-  argosy submit --with 'openmpi;transport=tcp' -n 8 --launcher mpirun -- ./simulate
+  argosy submit --with 'python>=3.11,<4' -i analyse.py -- ./analyse.py
+  argosy submit --with 'openmpi;transport=tcp' -n 8 --launcher mpirun -- simulate
 """
 )
 @json_option

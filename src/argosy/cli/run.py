@@ -32,7 +32,7 @@ _UNKNOWN = "the service has not answered; whether it has taken the job is shown 
     epilog="""\b
 Examples:
   argosy run -- hostname
-  argosy run --to slurm/debug --time 30m -n 8 --launcher mpirun -- ./model
+  argosy run --to slurm/debug --time 30m -n 8 --launcher mpirun -- model
   argosy run -i script.py -i data.csv -o result.csv -- python3 script.py data.csv result.csv
 
 The job's output appears here as it is written. Ctrl-C ends the job; a second Ctrl-C leaves it ending. Where nobody

@@ -53,20 +53,20 @@ class _Submit(click.Command):
     context_settings={"allow_interspersed_args": False},
     epilog="""\b
 Examples:
-  argosy submit --name nightly --time 2h -- ./nightly.sh
+  argosy submit --name nightly --time 2h -i nightly.sh -- ./nightly.sh
   argosy submit job.json
   argosy submit -f job.jsdl                          any language; see `argosy convert`
   argosy submit job.sh                               a script with #SBATCH, #PBS, #$ or #BSUB lines
   jq '.arguments += ["7"]' job.json | argosy submit -f -
-  id=$(argosy submit --key run-42 -- ./simulate)     repeated, it gives the same job
+  id=$(argosy submit --key run-42 -- simulate)     repeated, it gives the same job
 
 A file alone, without `--`, is a description if it reads like one. Of the options of a job only --to counts beside a
 description.
 
 \b
 Sweeps are many jobs in one request (see `argosy sweep --help`):
-  argosy submit --sweep a=1..100 --sweep b=x,y -- ./simulate '{{a}}' '{{b}}'     200 jobs
-  argosy submit --sweep a=1,2 --sweep b=x,y --lockstep -- ./simulate '{{a}}{{b}}'     1x and 2y
+  argosy submit --sweep a=1..100 --sweep b=x,y -- simulate '{{a}}' '{{b}}'     200 jobs
+  argosy submit --sweep a=1,2 --sweep b=x,y --lockstep -- simulate '{{a}}{{b}}'     1x and 2y
   argosy submit sweep.json          or JSDL with a sweep, or a script with an array
 
 The id that is printed is the sweep's; with --each the jobs of a file are jobs of their own, with an id each.
@@ -108,7 +108,9 @@ def submit(
             "name its --language, or write -- before a command that is there where the job runs"
         )
     if (file is None) == (not command):
-        raise click.UsageError("give either a command, e.g. argosy submit -- ./job.sh, or a description with --file")
+        raise click.UsageError(
+            "give either a command, e.g. argosy submit -- hostname, or a description with --file"
+        )
     if file is not None:
         if sweeps:
             raise click.UsageError("--sweep goes with a command; a sweep of a description is written in its file")

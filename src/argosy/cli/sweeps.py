@@ -28,7 +28,7 @@ _id = click.argument("id", metavar="SWEEP")
     cls=Group,
     epilog="""\b
 Examples:
-  argosy submit --sweep a=1..100 -- ./simulate '{{a}}'     prints the sweep's id
+  argosy submit --sweep a=1..100 -- simulate '{{a}}'     prints the sweep's id
   argosy sweep status @last
   argosy sweep wait @last && argosy sweep status @last
   argosy list --sweep @last --state failed

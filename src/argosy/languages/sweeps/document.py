@@ -1,6 +1,6 @@
 """A sweep in our own JSON: a description with places for parameters, and the values that go there.
 
-{"description": {"executable": "./simulate", "arguments": ["--alpha={{alpha}}", "{{seed}}"]},
+{"description": {"executable": "simulate", "arguments": ["--alpha={{alpha}}", "{{seed}}"]},
  "sweep": {"product": [{"parameter": "alpha", "values": [0.1, 0.2]},
                        {"parameter": "seed", "from": 1, "to": 100}]}}
 """
