@@ -197,7 +197,7 @@ def test_submit_takes_a_description(argosy: Command, live: Live) -> None:
     wrong = argosy("submit", "-f", "-", input='{"executable": "prog", "tag": {}}')
     assert (wrong.code, wrong.out) == (1, "")
     assert wrong.err == "argosy: there is no field 'tag' here; did you mean tags? (at tag)\n"
-    again = argosy("submit", "--key", "k", "other")
+    again = argosy("submit", "--key", "k", "--", "other")
     assert again.code == 1
     assert "used for something else" in again.err
 
@@ -207,6 +207,12 @@ def test_submit_takes_a_description(argosy: Command, live: Live) -> None:
     [
         ["submit"],
         ["submit", "-f", "x", "prog"],
+        ["submit", "nosuchfile"],
+        ["submit", "nosuchfile", "--name", "x"],
+        ["submit", "-o", "a=b", "--", "prog"],
+        ["submit", "--window", "3", "--", "prog"],
+        ["submit", "--strict", "--", "prog"],
+        ["submit", "--sweep", "a=1,2", "--each", "--", "prog", "{{a}}"],
         ["run"],
         ["run", "--nonsense", "prog"],
         ["run", "--memory", "lots", "prog"],
@@ -226,6 +232,35 @@ def test_wrong_usage(argosy: Command, arguments: list[str]) -> None:
     done = argosy(*arguments)
     assert (done.code, done.out) == (2, "")
     assert "Error: " in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["job.json", "--name", "foo"], "nothing goes after it: '--name' does"),
+        (["--name", "foo", "job.json"], "--name goes with a command"),
+        (["-i", "data.txt", "job.json"], "--input goes with a command"),
+        (["--memory", "1G", "-f", "job.json"], "--memory goes with a command"),
+        (["--sweep", "a=1,2", "-f", "job.json"], "--sweep goes with a command"),
+        (["--lockstep", "-f", "job.json"], "--lockstep goes with a command"),
+        (["--window", "2", "-f", "job.json"], "--window and --stop-after go with a sweep"),
+    ],
+)
+def test_nothing_is_without_effect_beside_a_description(
+    argosy: Command, live: Live, arguments: list[str], told: str
+) -> None:
+    Path("job.json").write_text('{"executable": "prog"}')
+    Path("data.txt").write_text("")
+    done = argosy("submit", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert told in done.err
+    assert live.operations.activities == {}
+    assert argosy("submit", "--to", "fake", "--held", "--key", "k", "job.json").code == 0
+
+
+def test_a_program_that_is_sent_needs_no_dashes(argosy: Command, live: Live) -> None:
+    Path("prog-0").write_text("")
+    assert argosy("submit", "-i", "prog-0=prog", "./prog", "-x").code == 0
 
 
 def environment(home: Path) -> dict[str, str]:

@@ -93,7 +93,7 @@ def job(
     tags: Sequence[str],
 ) -> Job:
     """What the options say."""
-    uploads = dict(_upload(value) for value in inputs)
+    uploads = dict(uploaded(value) for value in inputs)
     downloads = dict(_download(value) for value in outputs)
     _tell_of_unsent(command[0], uploads)
     resources = Resources(
@@ -135,7 +135,8 @@ def _tell_of_unsent(executable: str, uploads: Mapping[str, str]) -> None:
         report(f"note: {executable} is here, and not where the job runs; {sent} sends it")
 
 
-def _upload(value: str) -> tuple[str, str]:
+def uploaded(value: str) -> tuple[str, str]:
+    """What ``-i`` says: the name in the job's directory, and the file here."""
     here, _, there = (value, "", "") if os.path.exists(value) else value.partition("=")
     if not os.path.isfile(here):
         raise click.BadParameter(f"{here!r} is no file here", param_hint="--input")

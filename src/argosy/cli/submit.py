@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from argosy.client import Client
 from argosy.languages.contract import MAX_BYTES, Parsed
@@ -19,7 +21,7 @@ from argosy.model import ArgosyError, InvalidInput
 
 from .common import connect, json_option, print_json
 from .convert import language_option, read, strict_option, tell
-from .describe import Job, job, job_options
+from .describe import Job, job, job_options, uploaded
 from .exits import FAILED, OK, report
 from .run import upload
 from .sweeping import sweep_of, sweep_options
@@ -29,6 +31,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 #: So many jobs of a sweep are submitted in one request.
 _AT_A_TIME = 1000
 _DASHES = "argosy.dashes"
+#: The options with an effect beside a description in a file, those with one only there, and those of sweeps.
+_WITH_A_FILE = ("share", "file", "held", "key", "as_json", "window", "stop_after", "language", "strict", "each")
+_OF_A_FILE = ("language", "strict", "each")
+_OF_A_SWEEP = ("lockstep", "window", "stop_after")
 
 
 def _with(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
@@ -60,8 +66,8 @@ Examples:
   jq '.arguments += ["7"]' job.json | argosy submit -f -
   id=$(argosy submit --key run-42 -- simulate)     repeated, it gives the same job
 
-A file alone, without `--`, is a description if it reads like one. Of the options of a job only --to counts beside a
-description.
+A file alone, without `--`, is a description if it reads like one; of the options of a job only --to goes with it. A
+command without `--` before it is one that is here, too.
 
 \b
 Sweeps are many jobs in one request (see `argosy sweep --help`):
@@ -100,58 +106,80 @@ def submit(
     **options: Any,
 ) -> int:
     """Submit a job and print its id."""
-    if file is None and not ctx.meta[_DASHES] and _is_description(command, language):
-        (file,), command = command, ()
-    elif file is None and not ctx.meta[_DASHES] and _is_data(command):
-        raise click.UsageError(
-            f"{command[0]!r} is no description in a language that is known here, and nothing that can be executed; "
-            "name its --language, or write -- before a command that is there where the job runs"
-        )
+    if file is None and command and not ctx.meta[_DASHES]:
+        file, command = _file_or_command(command, language, options["inputs"])
     if (file is None) == (not command):
-        raise click.UsageError(
-            "give either a command, e.g. argosy submit -- hostname, or a description with --file"
-        )
+        raise click.UsageError("give either a command, e.g. argosy submit -- hostname, or a description with --file")
     if file is not None:
-        if sweeps:
-            raise click.UsageError("--sweep goes with a command; a sweep of a description is written in its file")
+        others = [name for name in ctx.params if name not in (*_WITH_A_FILE, "command")]
+        _refuse(ctx, others, "goes with a command; what describes the job stands in its file")
         whole = Options(None, window, stop_after, held)
         share = options["share"]
         return _submit_file(
             file, language, strict=strict, share=share, each=each, whole=whole, key=key, as_json=as_json
         )
+    _refuse(ctx, _OF_A_FILE, "goes with a description in a file")
+    if not sweeps:
+        _refuse(ctx, _OF_A_SWEEP, "goes with a sweep")
+    _refuse_targets(options["outputs"])
     work = job(command, **options)
     if sweeps:
         made = sweep_of(work, sweeps, lockstep=lockstep, window=window, stop_after=stop_after, held=held)
         with connect() as client:
             _print(client.submit_sweep(made, key=key), as_json=as_json)
         return OK
-    if lockstep or window is not None or stop_after is not None or each:
-        raise click.UsageError("--lockstep, --window, --stop-after and --each go with a sweep")
     work.description.held = held
     with connect() as client:
         _submit_one(client, work, key, as_json=as_json)
     return OK
 
 
-def _is_description(command: tuple[str, ...], language: str | None) -> bool:
+def _file_or_command(
+    words: tuple[str, ...], language: str | None, inputs: Sequence[str]
+) -> tuple[str | None, tuple[str, ...]]:
+    """What words without ``--`` before them are: a file with a description, or a command. One of the two is empty."""
+    first, *rest = words
+    if _is_description(first, language):
+        if rest:
+            raise click.UsageError(
+                f"{first!r} is a description, and nothing goes after it: {rest[0]!r} does; options go before it, "
+                "and -- before a command"
+            )
+        return first, ()
+    sent = any(posixpath.normpath(first) == posixpath.normpath(uploaded(value)[0]) for value in inputs)
+    if shutil.which(first) is None and not sent:
+        raise click.UsageError(
+            f"{first!r} is no description in a language that is known here, and nothing that can be executed; "
+            "name its --language, or write -- before a command that is there where the job runs"
+        )
+    return None, words
+
+
+def _is_description(path: str, language: str | None) -> bool:
     """Whether what stands where the command would is a file with a description."""
-    if len(command) != 1 or not os.path.isfile(command[0]):
+    if not os.path.isfile(path):
         return False
     from argosy.languages import registry
 
     if language is not None:
         return True
-    with open(command[0], "rb") as opened:
+    with open(path, "rb") as opened:
         return registry.detect(opened.read(MAX_BYTES)) is not None
 
 
-def _is_data(command: tuple[str, ...]) -> bool:
-    return (
-        len(command) == 1
-        and os.path.isfile(command[0])
-        and not os.access(command[0], os.X_OK)
-        and shutil.which(command[0]) is None
-    )
+def _refuse(ctx: click.Context, names: Iterable[str], why: str) -> None:
+    """Raise UsageError where one of these options was given: it would have no effect."""
+    for parameter in ctx.command.params:
+        if parameter.name in names and ctx.get_parameter_source(parameter.name) is not ParameterSource.DEFAULT:
+            raise click.UsageError(f"{parameter.opts[-1]} {why}")
+
+
+def _refuse_targets(outputs: Sequence[str]) -> None:
+    for value in outputs:
+        if "=" in value:
+            raise click.UsageError(
+                f"--output {value}: nothing is fetched here; leave the file out and use: argosy files get"
+            )
 
 
 def _submit_one(client: Client, work: Job, key: str | None, *, as_json: bool) -> None:
@@ -208,6 +236,8 @@ def _submit_file(
             description.share = share or description.share
             yield description
 
+    if whole.window is not None or whole.stop_after_failures is not None:
+        raise click.UsageError("--window and --stop-after go with a sweep")
     jobs = ready(parsed)
     with connect() as client:
         if parsed.count == 1:
