@@ -164,6 +164,33 @@ async def test_attempts_come_slower_and_slower_and_end_in_a_dead_letter_that_can
             assert isinstance((await one.service.resend(ALICE, [dead.number]))[0], NotFound)
 
 
+async def test_after_a_defect_in_recording_an_answer_the_message_is_sent_once_more_and_not_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with receiving() as receiver:
+        async with whole(tmp_path) as one:
+            delivered, failed = one.store.delivered, asyncio.Event()
+
+            async def fails_once(number: int) -> None:
+                if not failed.is_set():
+                    failed.set()
+                    raise ValueError("a defect of somebody's")
+                await delivered(number)
+
+            monkeypatch.setattr(one.store, "delivered", fails_once)
+            told = await one.held(receiver.url, states=["terminated"])
+            await one.end(told)
+            await failed.wait()
+            await one.idle()
+            assert len(receiver.got) == 1
+            assert "cannot be recorded now" in caplog.text
+            assert "a defect of somebody's" in caplog.text
+            await one.pass_time(60)
+            await until(lambda: _nothing_waits(one))
+            assert len(receiver.got) == 2
+            assert len(set(receiver.ids())) == 1
+
+
 async def test_a_dead_letter_lets_the_next_of_its_activity_go(tmp_path: Path) -> None:
     with receiving() as receiver:
         first = b'"state":"running:terminating"'

@@ -40,9 +40,9 @@ async def at_intervals(work: Work, what: str, every: float) -> None:
 
 
 def tell(words: str, error: BaseException) -> None:
-    """Log what has failed: an error that was to be expected in its own words, a defect with where it is."""
-    if isinstance(error, ArgosyError):
-        log.warning("%s: %s", words, error)
+    """Log what has failed: what the world outside is to blame for in its words, a defect with where it is."""
+    if isinstance(error, (ArgosyError, OSError)):
+        log.warning("%s: %s", words, str(error) or repr(error))
     else:
         log.error("a defect: %s", words, exc_info=error)
 

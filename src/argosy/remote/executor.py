@@ -20,6 +20,7 @@ from argosy.client.errors import from_problem
 from argosy.executors.executor import JobExecutor, JobExecutorConfig
 from argosy.executors.job import Job
 from argosy.executors.loop import call
+from argosy.executors.tasks import Tasks
 from argosy.languages.documents import ActivityDocument, EventDocument
 from argosy.languages.native import Description, in_the_models_terms
 from argosy.model import (
@@ -86,7 +87,7 @@ class RemoteJobExecutor(JobExecutor):
         self._jobs: dict[str, list[Job]] = {}
         self._client: AsyncClient | None = None
         self._follower: Follower | None = None
-        self._staging: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks("staging for jobs")
         self._slots = asyncio.Semaphore(_STAGING_AT_ONCE)
 
     def _endpoint(self) -> Endpoint:
@@ -144,14 +145,9 @@ class RemoteJobExecutor(JobExecutor):
             self.accept(job, id)
             accepted.append(id)
             if uploads:
-                self._start(self._stage_in(client, job, id, uploads))
+                self._tasks.start(self._stage_in(client, job, id, uploads))
         await follower.follow(accepted)
         return errors
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._staging.add(task)
-        task.add_done_callback(self._staging.discard)
 
     async def _stage_in(self, client: AsyncClient, job: Job, id: str, uploads: list[Upload]) -> None:
         job.status = JobStatus(JobState.STAGE_IN, metadata={"native_id": id})
@@ -179,7 +175,7 @@ class RemoteJobExecutor(JobExecutor):
             if activity is None:
                 self._finish(job, id, JobStatus(JobState.FAILED, message=f"the service knows nothing of {id} any more"))
             else:
-                self._start(self._conclude(job, id, activity))
+                self._tasks.start(self._conclude(job, id, activity))
 
     async def _conclude(self, job: Job, id: str, activity: ActivityDocument) -> None:
         client, _ = self._open()

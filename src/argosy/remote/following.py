@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from argosy.client.asynchronous import AsyncClient
+from argosy.executors.tasks import Tasks
 from argosy.languages.documents import ActivityDocument, EventDocument
 from argosy.model import ActivityState, ArgosyError, NotFound
 
@@ -47,17 +48,19 @@ class Follower:
         self._final: set[str] = set()
         self._behind: dict[str, int] = {}
         self._look_at = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = Tasks("following activities")
+        self._streaming: asyncio.Task[None] | None = None
 
     async def follow(self, ids: Sequence[str]) -> None:
         """Follow these too, beginning with what has happened to them already."""
         self.open.update(ids)
-        if not self._tasks and ids:
+        if self._streaming is None and ids:
             async for event in self._client.events(ids[0]):
                 # The stream begins where the first one does, so that nothing falls between.
                 self._seen = max(0, event.seq - 1)
                 break
-            self._tasks = [asyncio.create_task(self._stream()), asyncio.create_task(self._look())]
+            self._streaming = self._tasks.start(self._stream())
+            self._tasks.start(self._look())
 
     def look(self) -> None:
         """Ask for the state of all that are open."""
@@ -65,9 +68,7 @@ class Follower:
 
     async def close(self) -> None:
         """Stop."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.stop()
 
     async def _stream(self) -> None:
         pause, since = _FIRST_PAUSE, None
@@ -119,9 +120,9 @@ class Follower:
                     self._look_at.set()
             except Exception:
                 log.exception("a defect while looking at activities; it goes on")
-        stream, _ = self._tasks
-        self._tasks = []
-        stream.cancel()
+        streaming, self._streaming = self._streaming, None
+        if streaming is not None:
+            streaming.cancel()
 
     def _again(self, behind: set[str]) -> None:
         """Of these the service has told the end, and does not show it: it is asked again in a moment."""

@@ -7,14 +7,14 @@ import contextlib
 import logging
 import traceback
 import uuid
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 from argosy.batch import BatchSystem, Control, Group, Submission
 from argosy.batch.script import command_text
 from argosy.executors.contract import Driver, Handle, JobRequest, OnReports
+from argosy.executors.tasks import Tasks
 from argosy.launchers.registry import get_launcher
 from argosy.model import (
     ArgosyError,
@@ -99,7 +99,7 @@ class BatchDriver(Driver):
         self._fault = fault or (lambda point: None)
         self._waiting: list[_Waiting] = []
         self._under_way: dict[str, asyncio.Future[str]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(f"submitting to {system.name}")
         self._slots = asyncio.Semaphore(self._config.submits_at_once)
         self._opened = False
         self._watcher = Watcher(system, transport, self._spool, self._run, self._config.policy, self._config.poll)
@@ -164,15 +164,10 @@ class BatchDriver(Driver):
         for items in alike.values():
             if size > 1 and len(items) >= self._config.smallest_array:
                 for start in range(0, len(items), size):
-                    self._start(self._submit_group(items[start : start + size]))
+                    self._tasks.start(self._submit_group(items[start : start + size]))
             else:
                 for item in items:
-                    self._start(self._submit_group([item]))
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+                    self._tasks.start(self._submit_group([item]))
 
     async def _submit_group(self, items: list[_Waiting], *, divided: bool = False) -> None:
         """Submit jobs with one command, or with several where one is too much or is refused."""
@@ -387,8 +382,7 @@ class BatchDriver(Driver):
     async def close(self) -> None:
         if self._waiting:
             self._flush()
-        if self._tasks:
-            await asyncio.wait(list(self._tasks), timeout=self._config.command_timeout)
+        await self._tasks.ended(self._config.command_timeout)
         await self._watcher.close()
         await self._transport.close()
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Awaitable, Callable, Iterable
+from typing import ParamSpec, TypeVar
 
 from argosy.batch import BatchSystem
 from argosy.batch.records import Record, RecordKind, parse_record, record_name
 from argosy.executors.contract import Handle, OnReports, Report
+from argosy.executors.tasks import Tasks, over_and_over
 from argosy.model import ArgosyError, Command, Completed, Observation, Phase, Unavailable, clock
 from argosy.transport import Transport
 
@@ -69,22 +70,21 @@ class Watcher:
         self._pace = _SOON
         self._away: str | None = None
         self._stop_watching: Callable[[], None] | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = Tasks(f"watching jobs on {system.name}")
 
     async def open(self, on_reports: OnReports) -> None:
         """Begin; the spool's directories exist."""
         self._stop_watching = await self._transport.watch(self._spool.new, self._spool_changed.set)
         self._spool_changed.set()
-        works = (self._read_spool, self._ask, lambda: self._deliver(on_reports))
-        self._tasks += [asyncio.create_task(_over_and_over(work)) for work in works]
+        # Whatever it is that fails: jobs must go on being watched.
+        for work in (self._read_spool, self._ask, lambda: self._deliver(on_reports)):
+            self._tasks.start(over_and_over(work, f"watching jobs on {self._system.name}"))
 
     async def close(self) -> None:
         """Stop. What was not delivered is found again by the next one."""
         if self._stop_watching is not None:
             self._stop_watching()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.stop()
 
     # -- what the driver says ---------------------------------------------------------------------
 
@@ -382,13 +382,3 @@ def _start_of(job: Watched, record: Record) -> Report | None:
     begun = record.time - (wall or 0.0)
     job.phase, job.hosts = Phase.RUNNING, record.hosts
     return Report(job.handle.tag, job.handle.native_id, Phase.RUNNING, begun, hosts=record.hosts, run=record.run)
-
-
-async def _over_and_over(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    while True:
-        try:
-            await work()
-        except Exception:
-            # Jobs must go on being watched whatever it was.
-            log.exception("a defect in watching jobs")
-            await asyncio.sleep(_AGAIN)

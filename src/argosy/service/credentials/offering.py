@@ -9,13 +9,13 @@ import asyncio
 import logging
 import os
 from collections import Counter
-from collections.abc import Coroutine, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import msgspec
 
 from argosy.delegation import Keeper
 from argosy.delegation.keeper import Expired
+from argosy.executors.tasks import Tasks
 from argosy.languages import native
 from argosy.model import ActivityDescription, ArgosyError, Unavailable
 from argosy.service.files.copies import place_of
@@ -36,7 +36,7 @@ class Offering:
         self._sessions = sessions
         self._keeper = keeper
         self._store = store
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks("looking after the credentials of jobs")
         #: The session directories of those that have copies, by the activity's id; what was there before is found when
         #: its account is first heard of.
         self._given: dict[str, str] = {}
@@ -51,9 +51,7 @@ class Offering:
 
     async def stop(self) -> None:
         """Stop what is under way."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.stop()
 
     def attend(self, activities: Sequence[Activity]) -> None:
         """These jobs are there already; what they have been given is looked after from now on."""
@@ -101,7 +99,7 @@ class Offering:
             by_account.setdefault(self._sessions.account_of(session), []).append(session)
         for account, sessions in by_account.items():
             # An account that cannot be reached keeps up nobody else's.
-            self._begin(self._remove(account, sessions))
+            self._tasks.start(self._remove(account, sessions))
 
     async def _remove(self, account: str | None, sessions: list[str]) -> None:
         try:
@@ -112,17 +110,12 @@ class Offering:
 
     def _renewed(self, credential: StoredCredential) -> None:
         self._renewals[credential.owner] += 1
-        self._begin(self._refresh(list(self._given), credential.id))
+        self._tasks.start(self._refresh(list(self._given), credential.id))
 
     def _hear_of(self, account: str | None) -> None:
         if account not in self._heard_of:
             self._heard_of.add(account)
-            self._begin(self._look_through(account))
-
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+            self._tasks.start(self._look_through(account))
 
     async def _look_through(self, account: str | None) -> None:
         """Take up what was given before this service began: remove what has ended since, and bring the rest up to date,

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from argosy.executors.contract import Handle
+from argosy.executors.tasks import Tasks, at_intervals, over_and_over
 from argosy.languages.native import Description
 from argosy.model import ActivityState, ArgosyError, Unavailable, clock
 from argosy.service.files.quotas import Quotas
@@ -61,15 +62,14 @@ class Housekeeping:
         self._resources = resources
         self._policy = policy
         self._worker = worker
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = Tasks("keeping house")
         self._chores_wanted = asyncio.Event()
         self._missed: set[str] = set()
 
     async def start(self) -> None:
         """Take up everything that no living worker has, and begin the rounds."""
         await self._beat()
-        opening = [asyncio.create_task(self._open(resource)) for resource in self._resources.values()]
-        self._tasks += opening
+        opening = [self._tasks.start(self._open(resource)) for resource in self._resources.values()]
         # A resource that does not answer now is opened as soon as it does; its activities say so meanwhile.
         await asyncio.wait(opening, timeout=_OPENING)
         await self._take()
@@ -84,14 +84,14 @@ class Housekeeping:
             *([("looking at quotas", self._quotas.look, self._policy.quota_look)] if self._quotas.set else []),
             ("looking where activities can go", self._match, self._policy.match_again),
         ]
-        self._tasks += [asyncio.create_task(self._round(what, work, every)) for what, work, every in rounds]
-        self._tasks.append(asyncio.create_task(self._chores()))
+        for what, work, every in rounds:
+            self._tasks.start(at_intervals(work, what, every))
+        chores = over_and_over(self._chores, "putting away what is over", again=self._policy.housekeeping)
+        self._tasks.start(chores)
 
     async def stop(self) -> None:
         """Stop the rounds."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.stop()
 
     async def _open(self, resource: Resource) -> None:
         """Open a driver, however often it takes: one resource that is away must not keep the others."""
@@ -112,14 +112,6 @@ class Housekeeping:
             wait = min(wait * 2, self._policy.retry_most)
         await resource.refresh()
         await self._waiting.look()
-
-    async def _round(self, what: str, work: Callable[[], Awaitable[None]], every: float) -> None:
-        while True:
-            await asyncio.sleep(every)
-            try:
-                await work()
-            except Exception:
-                log.exception("%s failed; it is tried again in %g s", what, every)
 
     async def _beat(self) -> None:
         await self._store.beat(self._worker, clock.now() + self._policy.worker_ttl)
@@ -225,17 +217,13 @@ class Housekeeping:
         return "forget", payload | more
 
     async def _chores(self) -> None:
-        while True:
-            self._chores_wanted.clear()
-            try:
-                while chores := await self._store.chores(clock.now(), _CHORES):
-                    await self._do(chores)
-            except Exception:
-                log.exception("chores failed; they are tried again")
-            # Not wait_for: in Python 3.11 it forgets a cancellation that comes together with what it waits for.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._policy.housekeeping):
-                    await self._chores_wanted.wait()
+        self._chores_wanted.clear()
+        while chores := await self._store.chores(clock.now(), _CHORES):
+            await self._do(chores)
+        # Not wait_for: in Python 3.11 it forgets a cancellation that comes together with what it waits for.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._policy.housekeeping):
+                await self._chores_wanted.wait()
 
     async def _do(self, chores: Sequence[Chore]) -> None:
         """Do chores; what is to be forgotten in one resource goes there in one request."""

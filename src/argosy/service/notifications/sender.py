@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from argosy.executors.tasks import Tasks, over_and_over, tell
 from argosy.model import ArgosyError
 from argosy.model import clock as clocks
 from argosy.outbound import OutboundPolicy, client
@@ -72,7 +73,7 @@ class Sender:
         self._random = random.Random()  # noqa: S311 - spreads attempts in time; no secret
         self._shifted = clocks.shifted()
         self._couriers: dict[str, _Courier] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks("sending messages")
         self._slots = asyncio.Semaphore(config.at_once_in_all)
         self._forget: Callable[[], None] | None = None
         self._client: httpx.AsyncClient | None = None
@@ -84,15 +85,13 @@ class Sender:
         )
         self._forget = self._store.on_outbox(self._on_outbox)
         self._on_outbox(frozenset(await self._store.waiting()))
-        self._begin(self._tidy())
+        self._tasks.start(over_and_over(self._tidy, "tidying the outbox", pause=_TIDYING))
 
     async def stop(self) -> None:
         """Stop. What is under way will be sent again."""
         if self._forget is not None:
             self._forget()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.stop()
         if self._client is not None:
             await self._client.aclose()
 
@@ -106,14 +105,8 @@ class Sender:
             courier = self._couriers.get(host)
             if courier is None:
                 courier = self._couriers[host] = _Courier(host)
-                self._begin(self._serve(courier))
+                self._tasks.start(self._serve(courier))
             courier.news.set()
-
-    def _begin(self, work: object) -> asyncio.Task[None]:
-        task: asyncio.Task[None] = asyncio.create_task(work)  # type: ignore[arg-type]
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
 
     # -- one host -----------------------------------------------------------------------------------
 
@@ -124,13 +117,7 @@ class Sender:
             try:
                 due = await self._look(courier)
             except Exception as error:
-                expected = isinstance(error, ArgosyError)
-                log.log(
-                    logging.WARNING if expected else logging.ERROR,
-                    "the outbox cannot be read now: %s",
-                    error,
-                    exc_info=not expected,
-                )
+                tell("the outbox cannot be read now", error)
                 due = self._clock() + _STORE_AWAY
             if due is None and not courier.under_way and not courier.news.is_set():
                 del self._couriers[courier.host]
@@ -170,7 +157,7 @@ class Sender:
             for one in await self._store.due(courier.host, now, room + len(before)):
                 if one.number not in before and room > 0:
                     room -= 1
-                    courier.under_way[one.number] = self._begin(self._deliver(courier, one))
+                    courier.under_way[one.number] = self._tasks.start(self._deliver(courier, one))
         return await self._store.next_due(courier.host, now)
 
     async def _deliver(self, courier: _Courier, delivery: Delivery) -> None:
@@ -181,9 +168,9 @@ class Sender:
             self._fault("notify-after")
             self._weigh(courier, answer)
             await self._settle(delivery, answer)
-        except ArgosyError as error:
-            # The store did not take it: the message is sent once more, under the same id.
-            log.warning("what became of the message %s cannot be recorded now: %s", delivery.id, error)
+        except Exception as error:
+            # The store did not take it, say: the message is sent once more, under the same id.
+            tell(f"what became of the message {delivery.id} cannot be recorded now", error)
             courier.not_before = self._clock() + _STORE_AWAY
         finally:
             del courier.under_way[delivery.number]
@@ -247,15 +234,10 @@ class Sender:
     # -- keeping it bounded -------------------------------------------------------------------------
 
     async def _tidy(self) -> None:
-        while True:
-            now = self._clock()
-            try:
-                await self._store.trim_outbox(
-                    now,
-                    before=now - self._config.keep_dead,
-                    most_dead=self._config.most_dead,
-                    most_waiting=self._config.most_waiting,
-                )
-            except Exception:
-                log.exception("the outbox could not be tidied; it is tried again in %g s", _TIDYING)
-            await asyncio.sleep(_TIDYING)
+        now = self._clock()
+        await self._store.trim_outbox(
+            now,
+            before=now - self._config.keep_dead,
+            most_dead=self._config.most_dead,
+            most_waiting=self._config.most_waiting,
+        )

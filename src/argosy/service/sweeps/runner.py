@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
+from argosy.executors.tasks import Tasks, at_intervals, tell
 from argosy.languages import registry
 from argosy.languages.contract import check
 from argosy.languages.native import Description
@@ -40,8 +40,6 @@ from ..policy import ServicePolicy
 from .deciding import Become, EndActivities, Expand, Remove, Wait, become, next_step
 from .refusals import PLACED, in_the_documents_terms, why_not
 from .stories import Stories
-
-log = logging.getLogger(__name__)
 
 #: The most activities that are made in one transaction, and the time after which what there is is recorded, in seconds.
 _CHUNK = 250
@@ -88,7 +86,6 @@ class _Active:
     over: asyncio.Event = field(default_factory=asyncio.Event)
     """It is final, or not there any more."""
     gone: asyncio.Event = field(default_factory=asyncio.Event)
-    task: asyncio.Task[None] | None = None
     expansion: Expansion | None = None
     proxy: str | None = None
     """As `Sweep.proxy`."""
@@ -128,25 +125,21 @@ class SweepRunner:
         self._fault = fault
         self.stories = Stories(store)
         self._active: dict[str, _Active] = {}
-        self._rounds: asyncio.Task[None] | None = None
+        self._tasks = Tasks("looking after sweeps")
         self._unsubscribe: Callable[[], None] | None = None
 
     async def start(self) -> None:
         """Take up everything that no living worker has, and begin the rounds."""
         self._unsubscribe = self._store.subscribe(self._committed)
         await self._take()
-        self._rounds = asyncio.create_task(self._round())
+        self._tasks.start(at_intervals(self._round, "looking after sweeps", self._policy.housekeeping))
 
     async def stop(self) -> None:
         """Stop. The next worker goes on."""
         self.stories.stop()
         if self._unsubscribe is not None:
             self._unsubscribe()
-        tasks = [active.task for active in self._active.values() if active.task is not None]
-        tasks += [self._rounds] if self._rounds is not None else []
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.stop()
         for active in self._active.values():
             active.over.set()
             active.gone.set()
@@ -157,7 +150,7 @@ class SweepRunner:
             self._active[sweep.id].news.set()
             return
         active = self._active[sweep.id] = _Active(expansion=expansion, proxy=sweep.proxy)
-        active.task = asyncio.create_task(self._go_on(sweep.id, active))
+        self._tasks.start(self._go_on(sweep.id, active))
 
     async def change(self, id: str, decide: Callable[[Sweep], tuple[Sweep, Sequence[SweepEvent]] | None]) -> Sweep:
         """Record what `decide` makes of the record; None leaves it as it is. Raises NotFound."""
@@ -231,16 +224,11 @@ class SweepRunner:
     # -- rounds -----------------------------------------------------------------------------------
 
     async def _round(self) -> None:
-        while True:
-            await asyncio.sleep(self._policy.housekeeping)
-            try:
-                await self._take()
-                for id in await self._store.expired_sweeps(clock.now(), _PAGE):
-                    sweep = await self._store.sweep(id)
-                    if sweep is not None:
-                        await self.remove(sweep)
-            except Exception:
-                log.exception("looking after sweeps failed; it is tried again in %g s", self._policy.housekeeping)
+        await self._take()
+        for id in await self._store.expired_sweeps(clock.now(), _PAGE):
+            sweep = await self._store.sweep(id)
+            if sweep is not None:
+                await self.remove(sweep)
 
     async def _take(self) -> None:
         for sweep in await self._store.take_sweeps(self._worker, clock.now()):
@@ -260,14 +248,7 @@ class SweepRunner:
                 tries = 0
             except Exception as error:
                 # Whatever it was concerns this sweep alone, and now; nothing is lost, and it is tried again.
-                expected = isinstance(error, (ArgosyError, OSError))
-                log.log(
-                    logging.WARNING if expected else logging.ERROR,
-                    "the sweep %s cannot go on now: %s",
-                    id,
-                    error,
-                    exc_info=not expected,
-                )
+                tell(f"the sweep {id} cannot go on now", error)
                 tries += 1
                 await self._sleep(active, min(self._policy.retry_first * 2 ** min(tries, 30), self._policy.retry_most))
                 continue
