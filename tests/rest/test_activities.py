@@ -236,6 +236,10 @@ async def test_an_activity_that_is_known_is_not_sent_again(http: httpx.AsyncClie
     for address in (f"/v1/activities/{id}", f"/v1/activities/{id}?wait=0"):
         same = await http.get(address, headers={"If-None-Match": first.headers["etag"]})
         assert (same.status_code, same.content) == (304, b"")
+        assert "content-length" not in same.headers
+        for tags in ("*", f'"x", W/{first.headers["etag"]}'):
+            assert (await http.get(address, headers={"If-None-Match": tags})).status_code == 304, tags
+        assert (await http.get(address, headers={"If-None-Match": '"x", "y"'})).status_code == 200
         assert same.headers["etag"] == first.headers["etag"]
     operations.advance(id, S.STAGING_IN)
     assert (await http.get(f"/v1/activities/{id}", headers={"If-None-Match": first.headers["etag"]})).status_code == 200
@@ -308,3 +312,58 @@ async def test_whatever_is_sent_is_created_or_refused_with_a_reason(http: httpx.
     assert response.status_code in (201, 400, 422), response.text
     if response.status_code != 201:
         assert response.json()["detail"]
+
+
+@pytest.mark.parametrize("accept", ["application/xml", "image/png", "text/xml", "application/json;q=0"])
+@pytest.mark.parametrize("query", ["", "?verbosity=detailed"])
+async def test_what_an_activity_cannot_be_had_as_is_not_answered_as_json(
+    http: httpx.AsyncClient, accept: str, query: str
+) -> None:
+    made = await http.post("/v1/activities", json={"executable": "x"})
+    answer = await http.get(made.headers["location"] + query, headers={"Accept": accept})
+    assert (answer.status_code, answer.json()["code"]) == (406, "not-acceptable")
+    for fine in ("application/json", "*/*", "", "text/html, */*;q=0.1", "APPLICATION/JSON"):
+        answer = await http.get(made.headers["location"] + query, headers={"Accept": fine})
+        assert answer.headers["content-type"] == "application/json", fine
+
+
+@pytest.mark.parametrize(
+    "address", ["activities", "sweeps", "subscriptions", "notifications/dead", "usage/records", "activities/{}/files"]
+)
+async def test_an_empty_cursor_is_that_of_the_first_page(http: httpx.AsyncClient, address: str) -> None:
+    made = await http.post("/v1/activities", json={"executable": "x", "notify": [{"url": "https://example.org/"}]})
+    address = f"/v1/{address.format(made.json()['id'])}"
+    first = await http.get(address)
+    assert first.status_code == 200
+    assert (await http.get(address, params={"cursor": ""})).json() == first.json()
+
+
+@pytest.mark.parametrize(
+    ("address", "methods"),
+    [
+        ("/v1/activities", "GET, OPTIONS, POST"),
+        ("/v1/activities/x", "DELETE, GET, OPTIONS"),
+        ("/v1/activities/x/files/y", "DELETE, GET, HEAD, OPTIONS, PUT"),
+        ("/v1/openapi.json", "GET, OPTIONS"),
+    ],
+)
+async def test_all_methods_of_an_address_are_told(http: httpx.AsyncClient, address: str, methods: str) -> None:
+    told = await http.options(address)
+    assert (told.status_code, told.headers["allow"]) == (204, methods)
+    refused = await http.patch(address)
+    assert refused.status_code == 405
+    assert sorted(refused.headers["allow"].split(", ")) == methods.split(", ")
+
+
+@pytest.mark.parametrize(("method", "address"), [("POST", ""), ("POST", "/batch"), ("PUT", "/{}/files/f")])
+async def test_a_body_in_another_coding_is_not_taken_for_itself(
+    http: httpx.AsyncClient, operations: FakeOperations, method: str, address: str
+) -> None:
+    made = (await http.post("/v1/activities", json={"executable": "x"})).json()["id"]
+    address = "/v1/activities" + address.format(made)
+    refused = await http.request(method, address, content=b"{}", headers={"Content-Encoding": "gzip"})
+    assert (refused.status_code, refused.json()["code"]) == (415, "unsupported-media-type")
+    assert refused.headers["accept-encoding"] == "identity"
+    assert operations.files[made] == {}
+    plain = await http.request(method, address, content=b"[]", headers={"Content-Encoding": "identity"})
+    assert plain.status_code != 415

@@ -17,6 +17,7 @@ from argosy.model.notification import check_state
 from argosy.model.projections import GES, MODELS, information_model
 from argosy.service.administration.limits import Limits
 from argosy.service.contract import Operations, Query
+from argosy.service.files.conditions import tagged
 from argosy.service.information.monitoring import Verbosity
 from argosy.service.information.statuses import has_xml
 
@@ -81,7 +82,7 @@ def _listing(operations: Operations) -> list[HTTPRouteHandler]:
             created_from=instant(created_from, "created_from"),
             created_before=instant(created_before, "created_before"),
             limit=limit,
-            after=cursor,
+            after=cursor or None,
         )
         records, following = await operations.page(request.user, query)
         return ActivityPage(items=[render.activity(record) for record in records], next=following)
@@ -120,7 +121,11 @@ def _looking(operations: Operations, closing: asyncio.Event, limits: Limits) -> 
         "/activities/{id:str}",
         operation_id="get_activity",
         summary="An activity as it is now, or once it has changed",
-        opt={"answers": {200: (ActivityDocument, XML), 304: None}, "problems": (404, 406, 422, 503)},
+        opt={
+            "answers": {200: (ActivityDocument, XML), 304: None},
+            "headers": ("If-None-Match",),
+            "problems": (404, 406, 422, 503),
+        },
     )
     async def one(
         request: ApiRequest,
@@ -146,7 +151,7 @@ def _looking(operations: Operations, closing: asyncio.Event, limits: Limits) -> 
             document = await monitoring.document(operations, request.user, record, Verbosity(verbosity), projection)
             return Response(document, headers=_VARY)
         headers = {"ETag": f'"{record.version}"', "Cache-Control": "private, no-cache"}
-        if request.headers.get("if-none-match", "").removeprefix("W/") == headers["ETag"]:
+        if tagged(request.headers.get("if-none-match", ""), headers["ETag"], weak=True):
             return Response(None, status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
         return Response(render.activity(record), headers=headers)
 

@@ -47,6 +47,8 @@ AnyRequest = Request[Any, Any, State]
 
 #: What is answered without asking who it is.
 _FOR_ANYBODY = ("/v1/openapi.json", "/v1/ready")
+#: The only content coding of bodies: none (RFC 9110, 8.4 and 12.5.3).
+_PLAIN = "identity"
 
 
 class RestApp:
@@ -113,7 +115,13 @@ class RestApp:
     async def _known(
         self, caller: Caller, headers: Mapping[str, str], scope: HTTPScope, receive: Receive, send: Send
     ) -> None:
-        hot = hot_path(scope)
+        coding = headers.get("content-encoding", _PLAIN)
+        if coding.lower() not in ("", _PLAIN) and scope["method"] in ("POST", "PUT"):
+            words = f"send the body as it is, without the content coding {coding}"
+            error = of_status(415, words, {"Accept-Encoding": _PLAIN})
+            await _send_problem(error, scope, send)
+            return
+        hot = hot_path(scope, headers)
         if hot is not None:
             try:
                 await hot(self._operations, caller, headers, scope, receive, send, self._max_body)
@@ -182,12 +190,33 @@ def _litestar(operations: Operations, closing: asyncio.Event, callers: Callers, 
 
     return Litestar(
         route_handlers=[Router("/v1", route_handlers=[*handlers(), openapi_json])],
-        before_request=check_parameters,
+        before_request=_first,
         exception_handlers={ArgosyError: _refused, HTTPException: _http_fault, Exception: _unexpected},
         openapi_config=None,
         request_max_body_size=callers.limits.body,
         logging_config=None,
         debug=False,
+    )
+
+
+async def _first(request: AnyRequest) -> Response[None] | None:
+    """What comes before any handler. OPTIONS is answered here: Litestar's answer knows of one handler of several."""
+    if request.method == "OPTIONS":
+        return Response(None, status_code=204, headers={"Allow": ", ".join(_methods(request))})
+    await check_parameters(request)
+    return None
+
+
+def _methods(request: AnyRequest) -> list[str]:
+    """Those that the address of a request takes."""
+    template = request.scope["path_template"]
+    return sorted(
+        {
+            method
+            for route in request.app.routes
+            if route.path_format == template
+            for method in getattr(route, "methods", ())
+        }
     )
 
 

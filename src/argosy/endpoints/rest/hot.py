@@ -12,6 +12,7 @@ from litestar.types import HTTPScope, Receive, Send
 
 from argosy.service.caller import Caller
 from argosy.service.contract import Operations
+from argosy.service.files.conditions import tagged
 
 from . import bodies, render, waiting
 from .creating import create_one, created_headers
@@ -19,18 +20,25 @@ from .streaming import send_whole, short_body
 
 _encoder = msgspec.json.Encoder()
 _STRICT = b"strict=true"
+#: What an answer may be wanted as, in the words that clients have for it; whatever else is weighed elsewhere.
+_JSON = frozenset({"", "*/*", "application/json"})
 _RESERVED = frozenset({"batch", "status", "counts"})
 
 #: The last is the longest body that is taken, in bytes.
 Hot = Callable[[Operations, Caller, Mapping[str, str], HTTPScope, Receive, Send, int], Awaitable[None]]
 
 
-def hot_path(scope: HTTPScope) -> Hot | None:
-    """The short way for a request, where there is one."""
+def hot_path(scope: HTTPScope, headers: Mapping[str, str]) -> Hot | None:
+    """The short way for a request, where there is one. The names of `headers` are in lower case."""
     path = scope["path"]
     if scope["method"] == "POST" and path == "/v1/activities" and scope["query_string"] in (b"", _STRICT):
         return _create
-    if scope["method"] == "GET" and not scope["query_string"] and path.startswith(render.ROOT):
+    if (
+        scope["method"] == "GET"
+        and not scope["query_string"]
+        and path.startswith(render.ROOT)
+        and headers.get("accept", "*/*") in _JSON
+    ):
         id = path[len(render.ROOT) :]
         if id and "/" not in id and id not in _RESERVED:
             return _status
@@ -68,7 +76,7 @@ async def _status(
     record = await waiting.status(operations, caller, scope["path"][len(render.ROOT) :])
     etag = f'"{record.version}"'
     answer = {"content-type": "application/json", "etag": etag, "cache-control": "private, no-cache"}
-    if headers.get("if-none-match", "").removeprefix("W/") == etag:
+    if tagged(headers.get("if-none-match", ""), etag, weak=True):
         await send_whole(send, 304, answer, b"")
         return
     await send_whole(send, 200, answer, _encoder.encode(render.activity(record)))

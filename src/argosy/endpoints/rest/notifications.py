@@ -17,6 +17,7 @@ from argosy.languages.documents_notifications import (
     RotationDocument,
     SubscriptionPage,
 )
+from argosy.model import InvalidInput
 from argosy.model.notification import Callback
 from argosy.service.administration.limits import Limits
 from argosy.service.contract import Delivery, Operations, Subscription
@@ -72,7 +73,7 @@ def _subscriptions(operations: Operations) -> list[HTTPRouteHandler]:
         cursor: Cursor = None,
         limit: Limit = 100,
     ) -> SubscriptionPage:
-        found = await operations.subscriptions(request.user, activity=activity, after=cursor, limit=limit)
+        found = await operations.subscriptions(request.user, activity=activity, after=cursor or None, limit=limit)
         items = [subscription(one) for one in found]
         return SubscriptionPage(items=items, next=items[-1].id if len(items) == limit else None)
 
@@ -113,12 +114,10 @@ def _dead_letters(operations: Operations, limits: Limits) -> list[HTTPRouteHandl
     )
     async def dead(
         request: ApiRequest,
-        cursor: Annotated[
-            int, QueryParameter(ge=0, le=bodies.MAX_NUMBER, description="`next` of the page before.")
-        ] = 0,
+        cursor: Cursor = None,
         limit: Limit = 100,
     ) -> DeadLetterPage:
-        found = await operations.dead_letters(request.user, after=cursor, limit=limit)
+        found = await operations.dead_letters(request.user, after=_after(cursor), limit=limit)
         return DeadLetterPage(
             items=[dead_letter(one) for one in found], next=str(found[-1].number) if len(found) == limit else None
         )
@@ -175,3 +174,11 @@ def dead_letter(record: Delivery) -> DeadLetterDocument:
         attempts=record.attempts,
         reason=record.words or "",
     )
+
+
+def _after(cursor: str | None) -> int:
+    if not cursor:
+        return 0
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 16):
+        raise InvalidInput(f"{cursor!r} is no cursor; take `next` of the page before", element="cursor")
+    return int(cursor)

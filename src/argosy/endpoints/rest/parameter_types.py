@@ -25,7 +25,7 @@ Key = Annotated[
 ]
 Strict = Annotated[bool, QueryParameter(description="Hold a document in JSDL or the like to every rule of it.")]
 Limit = Annotated[int, QueryParameter(ge=1, le=1000)]
-Cursor = Annotated[str | None, QueryParameter(description="`next` of the page before.")]
+Cursor = Annotated[str | None, QueryParameter(description="`next` of the page before; empty for the first one.")]
 Instant = Annotated[str | None, QueryParameter(description="RFC 3339, e.g. 2024-05-01T00:00:00Z.")]
 #: After the event of this number.
 AfterSeq = Annotated[int, QueryParameter(ge=0, le=bodies.MAX_NUMBER)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
+from http import HTTPStatus
 from typing import Any, cast
 
 import msgspec
@@ -116,6 +117,7 @@ def whole(document: Any) -> Answer:
 async def send_whole(send: Send, status: int, headers: Mapping[str, str], body: bytes) -> None:
     """One answer in one piece."""
     fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    fields.append((b"content-length", b"%d" % len(body)))
+    if status != HTTPStatus.NOT_MODIFIED:  # its length would be that of the document (RFC 9110, 8.6)
+        fields.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": fields})
     await send({"type": "http.response.body", "body": body, "more_body": False})

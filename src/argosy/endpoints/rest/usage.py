@@ -120,7 +120,7 @@ def _format(asked: str | None, accept: str, offered: Sequence[str]) -> str:
 
 
 def _cursor(text: str | None) -> tuple[float, int] | None:
-    if text is None:
+    if not text:
         return None
     moment, _, number = text.partition(":")
     try:
