@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import httpx
 import jsonschema
 import pytest
 
+from argosy.endpoints import rest
 from argosy.endpoints.rest import RestApp
 from tests.rest.fake import FakeOperations
 
@@ -146,6 +149,49 @@ async def test_an_answer_to_a_wrong_parameter_is_documented(document: dict[str, 
     for _, path, operation in operations_of(document):
         if any(one["in"] == "query" for one in operation.get("parameters", ())):
             assert "422" in operation["responses"], path
+
+
+async def test_what_http_itself_brings_is_documented(
+    document: dict[str, Any], http: httpx.AsyncClient, operations: FakeOperations
+) -> None:
+    """Answers that no handler speaks of: to headers, and to what means nothing."""
+    id = (await http.post("/v1/activities", json={"executable": "x"})).json()["id"]
+    operations.write(id, "f", b"x")
+    for method, path, operation in operations_of(document):
+        address = path.replace("{id}", id).replace("{path}", "f").replace("{name}", "jsdl")
+        asked = [(400, {"x-y": "1"}, {})]
+        if path != "/v1/ready":
+            asked.append((401, {}, {"Authorization": ""}))
+        if method in ("post", "put"):
+            asked.append((415, {}, {"Content-Encoding": "gzip"}))
+        headers = [one["name"] for one in operation["parameters"] if one["in"] == "header"]
+        for name in set(headers) & {"If-None-Match", "If-Match"}:
+            asked.append((0, {}, {name: "*"}))
+            asked.append((0, {}, {name: '"x"'}))
+        if "Range" in headers:
+            asked += [(0, {}, {"Range": "bytes=0-0"}), (0, {}, {"Range": "bytes=1-"})]
+        if "Last-Event-ID" in headers:
+            asked.append((0, {}, {"Last-Event-ID": "x"}))
+        for status, query, sent in asked:
+            answer = await http.request(method, address, params=query, headers=sent)
+            assert status in (0, answer.status_code), (method, path, query, sent, answer.text)
+            assert str(answer.status_code) in operation["responses"], (method, path, sent)
+
+
+async def test_all_headers_that_are_read_are_documented(document: dict[str, Any]) -> None:
+    # Accept, Content-Type and Authorization are no parameters (OpenAPI 3.1, 4.8.12.2.1).
+    read = {"accept", "content-type", "authorization", "content-length", "content-encoding", "content-range"}
+    documented = {
+        one["name"].lower()
+        for _, _, operation in operations_of(document)
+        for one in operation["parameters"]
+        if one["in"] == "header"
+    }
+    found: set[str] = set()
+    for path in Path(rest.__file__).parent.glob("*.py"):
+        found |= set(re.findall(r'headers(?:\.get\(|\[)"([a-z-]+)"(?!\] =)', path.read_text()))
+        found |= set(re.findall(r'"([a-z-]+)" (?:not )?in (?:request\.)?headers', path.read_text()))
+    assert found - read == documented
 
 
 async def test_one_element_with_a_time_beyond_all_bounds_harms_no_other(http: httpx.AsyncClient) -> None:

@@ -74,7 +74,7 @@ def event_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRou
         "/activities/{id:str}/stream",
         operation_id="stream_activity",
         summary="What happens to an activity, as it happens, until it is final (server-sent events)",
-        opt={"answers": {200: EVENT_STREAM}, "problems": (404, 422, 503)},
+        opt={"answers": {200: EVENT_STREAM}, "headers": ("Last-Event-ID",), "problems": (404, 422, 503)},
     )
     async def of_one(
         request: ApiRequest,
@@ -91,7 +91,7 @@ def event_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRou
         "/events",
         operation_id="stream_events",
         summary="What happens to the caller's activities, as it happens (server-sent events)",
-        opt={"answers": {200: EVENT_STREAM}, "problems": (404, 422, 503)},
+        opt={"answers": {200: EVENT_STREAM}, "headers": ("Last-Event-ID",), "problems": (404, 422, 503)},
     )
     async def of_all(
         request: ApiRequest,

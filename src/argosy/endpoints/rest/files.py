@@ -32,6 +32,9 @@ CHUNK = 512 * 1024
 #: Up to this much is read without the help of a thread, in bytes.
 _SMALL = 64 * 1024
 
+#: The headers of `ranges.conditions`.
+CHANGED = ("If-Match", "If-None-Match", "If-Unmodified-Since")
+
 #: What a job wrote is never to be run by a browser that shows it.
 _PLAIN = {"content-type": "application/octet-stream", "x-content-type-options": "nosniff"}
 
@@ -53,7 +56,7 @@ def file_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRout
             return _file(request, opened)
         if opened.type != "directory":
             raise InvalidInput(f"{path!r} is a {opened.type}, which cannot be read", element="path")
-        after = None if cursor is None else render.unquote_path(cursor)
+        after = None if not cursor else render.unquote_path(cursor)
         entries, following = await operations.list_files(request.user, id, path, after=after, limit=limit)
         page = FilePage(
             items=[render.file(id, entry) for entry in entries],
@@ -79,7 +82,8 @@ def file_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRout
         operation_id=_named("get_file"),
         summary="Read a file (Range, If-Range, If-Match, If-None-Match), or follow it; or list a directory",
         opt={
-            "answers": {200: (FilePage, "application/octet-stream"), 206: "application/octet-stream"},
+            "answers": {200: (FilePage, "application/octet-stream"), 206: "application/octet-stream", 304: None},
+            "headers": (*CHANGED, "If-Modified-Since", "Range", "If-Range"),
             "problems": (404, 412, 416, 422, 503),
         },
     )
@@ -104,6 +108,7 @@ def file_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRout
         opt={
             "body": "application/octet-stream",
             "answers": {200: FileDocument, 201: FileDocument},
+            "headers": (*CHANGED, "X-Executable"),
             "problems": (400, 404, 409, 412, 415, 422, 503, 507),
         },
     )
@@ -137,7 +142,7 @@ def file_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRout
         "/activities/{id:str}/files/{path:path}",
         operation_id="delete_file",
         summary="Remove a file, an empty directory or a link, before the job is submitted",
-        opt={"problems": (404, 409, 412, 422, 503)},
+        opt={"headers": CHANGED, "problems": (404, 409, 412, 422, 503)},
     )
     async def delete_file(request: ApiRequest, id: FromPath[str], path: FromPath[str]) -> None:
         del path

@@ -64,15 +64,27 @@ _TYPES: list[Any] = [
     answers.SweepPage,
     sweep_document.SweepDescription,
 ]
-#: What any operation may answer.
-_ALWAYS = (401, 403, 429, 500)
+#: What any operation may answer: 400 is for a query parameter that means nothing there, 503 where who calls cannot be
+#: found out now.
+_ALWAYS = (400, 401, 403, 429, 500, 503)
+#: The headers that handlers read for themselves.
+_HEADERS = {
+    "If-Match": "Tags, or `*`: only where it is there with one of them; otherwise 412.",
+    "If-None-Match": "Tags, or `*`: only where it is not there with one of them; otherwise 304, to a change 412.",
+    "If-Modified-Since": "Only where it has changed since; otherwise 304. Of no account beside If-None-Match.",
+    "If-Unmodified-Since": "Only where it has not changed since; otherwise 412. Of no account beside If-Match.",
+    "Range": "One range of bytes.",
+    "If-Range": "A tag or a date: the whole file where it is another one by now.",
+    "Last-Event-ID": "Begin after this event's `seq`; comes before `after`.",
+    "X-Executable": "`true` or `1`: the file can be executed.",
+}
 
 
 def document(handlers: Sequence[HTTPRouteHandler], *, name: str, version: str) -> dict[str, Any]:
     """The whole document, as JSON values.
 
     Each handler's `opt` says what Litestar cannot read from a signature: the `body` it decodes itself, and whether it
-    is `body_optional`; `answers` other than its return type; and its `problems`.
+    is `body_optional`; `answers` other than its return type; its `problems`; and the `headers` that it reads itself.
     """
     app = Litestar(
         [Router("/v1", route_handlers=handlers)], openapi_config=OpenAPIConfig(name, version), logging_config=None
@@ -97,18 +109,27 @@ def document(handlers: Sequence[HTTPRouteHandler], *, name: str, version: str) -
 def _complete(operation: dict[str, Any], opt: dict[str, Any], method: str) -> None:
     if "body" in opt:
         operation["requestBody"] = {"required": not opt.get("body_optional", False), "content": _content(opt["body"])}
+    operation["parameters"] = [*operation.get("parameters", ()), *(_header(name) for name in opt.get("headers", ()))]
     answers = {status: answer for status, answer in operation["responses"].items() if status < "400"}
     for status, kind in opt.get("answers", {}).items():
         answers[str(status)] = {"description": HTTPStatus(status).phrase} | (
             {} if kind is None or method == "HEAD" else {"content": _content(kind)}
         )
-    refusable = any(one["in"] in ("query", "header") for one in operation.get("parameters", ()))
-    for status in sorted({*opt.get("problems", ()), *_ALWAYS, *((422,) if refusable else ())}):
+    refusable = any(one["in"] in ("query", "header") for one in operation["parameters"])
+    coded = method in ("POST", "PUT")
+    for status in sorted(
+        {*opt.get("problems", ()), *_ALWAYS, *((422,) if refusable else ()), *((415,) if coded else ())}
+    ):
         answers[str(status)] = {
             "description": HTTPStatus(status).phrase,
             "content": {MEDIA_TYPE: {"schema": {"$ref": _REFERENCE.format(name="Problem")}}},
         }
     operation["responses"] = answers
+
+
+def _header(name: str) -> dict[str, Any]:
+    schema = {"type": "string"}
+    return {"name": name, "in": "header", "required": False, "description": _HEADERS[name], "schema": schema}
 
 
 def _content(kind: Any) -> dict[str, Any]:

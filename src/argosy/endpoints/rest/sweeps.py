@@ -100,7 +100,7 @@ def _looking(operations: Operations, closing: asyncio.Event) -> list[HTTPRouteHa
         limit: Limit = 50,
         cursor: Cursor = None,
     ) -> SweepPage:
-        query = SweepQuery(states=_states(states or ()), after=cursor, limit=limit)
+        query = SweepQuery(states=_states(states or ()), after=cursor or None, limit=limit)
         found, following = await operations.sweep_page(request.user, query)
         return SweepPage(items=[render_sweeps.sweep(one) for one in found], next=following)
 
@@ -140,7 +140,7 @@ def _looking(operations: Operations, closing: asyncio.Event) -> list[HTTPRouteHa
         "/sweeps/{id:str}/stream",
         operation_id="stream_sweep",
         summary="What happens to a sweep itself, as it happens, until it is over (server-sent events)",
-        opt={"answers": {200: EVENT_STREAM}, "problems": (404, 422, 503)},
+        opt={"answers": {200: EVENT_STREAM}, "headers": ("Last-Event-ID",), "problems": (404, 422, 503)},
     )
     async def stream(
         request: ApiRequest, id: FromPath[str], after: After = None, last_event_id: LastEventId = None
