@@ -37,6 +37,8 @@ GROUP = "argosy.executors"
 #: Every batch system that is registered under this one has an executor too.
 BATCH_GROUP = "argosy.batch"
 
+_BOUND = "Job is already associated with an executor"
+
 
 class JobNotNew(InvalidStateException, InvalidJobException):
     """The job was submitted or attached before.
@@ -237,12 +239,20 @@ class JobExecutor(ABC):
         if job.status.state is not JobState.NEW:
             raise JobNotNew("Job must be in NEW state")
         if job.executor is not None:
-            raise JobNotNew("Job is already associated with an executor")
+            raise JobNotNew(_BOUND)
         if job.spec is None:
             raise InvalidJobException("Missing specification", element="spec")
         job.spec.check()
         if job.spec.resources is None:
             job.spec.resources = ResourceSpecV1()
+
+    def bind(self, job: Job) -> None:
+        """Make a job this executor's own, before anything is done for it: of several threads one succeeds.
+
+        Raises JobNotNew in the others. Where the job is then not submitted its `executor` is to be None again.
+        """
+        if not job._bind(self):
+            raise JobNotNew(_BOUND)
 
     def accept(self, job: Job, native_id: str) -> None:
         """A job was accepted: it is QUEUED."""
@@ -266,7 +276,7 @@ class JobExecutor(ABC):
         """Check a job and bind it to this executor."""
         self.check(job)
         assert job.spec is not None
-        job.executor = self
+        self.bind(job)
         return job.spec
 
     def _set_job_status(self, job: Job, status: JobStatus) -> None:

@@ -46,7 +46,7 @@ class FunctionJobStatusCallback(JobStatusCallback):
 
 Callback = JobStatusCallback | Callable[["Job", JobStatus], None]
 
-#: Guards every job's status: changes are short, and jobs are many.
+#: Guards every job's status and executor: changes are short, and jobs are many.
 _lock = threading.Lock()
 
 #: How long `Job.wait` holds back its answer for the callbacks that tell the same, in seconds.
@@ -118,6 +118,14 @@ class Job:
     @status.setter
     def status(self, status: JobStatus) -> None:
         self._advance(status)
+
+    def _bind(self, executor: JobExecutor) -> bool:
+        """Make it this executor's own; False where it is one's already."""
+        with _lock:
+            if self.executor is not None:
+                return False
+            self.executor = executor
+        return True
 
     def set_job_status_callback(self, callback: Callback | None) -> None:
         """Tell `callback` of this job's status changes from now on; None: nobody."""

@@ -3,6 +3,7 @@
     spawn       from a job specification to a process
     child       start one process, and learn how it ended
     processes   find and end all processes of a job
+    foreign     processes that were not started here
     driver      many jobs, over the reaper
     daemon      start the reaper, or become it
     reaper      the small process that starts jobs and keeps their exit codes

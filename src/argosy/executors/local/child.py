@@ -13,6 +13,7 @@ import resource
 import signal
 import stat
 import subprocess
+import sys
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -36,6 +37,10 @@ class NotStarted(Exception):
         super().__init__(message)
         self.message = message
         self.exit_code = exit_code
+
+
+class NoRoom(NotStarted):
+    """The system has no room for it now, in open files or processes: nothing has run, and later the same may."""
 
 
 class Prepared(NamedTuple):
@@ -90,11 +95,36 @@ class Ended(NamedTuple):
 
 def start(prepared: Prepared, encoded: Encoded | None = None) -> Started:
     """Start it as the leader of a new session; `encoded` is what `encode` made of it. Raises NotStarted."""
-    pid = launch(prepared, encoded)
+    global _tight
+    if _tight:
+        _look_for_room()
+    # That nobody can watch a process would be found out when it runs already: a descriptor is kept for that.
+    try:
+        spare = _spares.pop()
+    except IndexError:
+        spare = _reserve()
+    try:
+        pid = launch(prepared, encoded)
+    except NotStarted:
+        _spares.append(spare)
+        raise
     # The process cannot be gone: it stays a zombie until it is reaped, which only the caller does.
     try:
-        return Started(pid, os.pidfd_open(pid))
-    except OSError as error:  # of open files there are too many
+        pidfd = os.pidfd_open(pid)
+    except OSError:  # of open files there are as many as there may be
+        _tight = True
+        os.close(spare)
+        return Started(pid, _watch(pid))
+    _spares.append(spare)
+    if pidfd >= _plenty:
+        _tight = True
+    return Started(pid, pidfd)
+
+
+def _watch(pid: int) -> int:
+    try:
+        return os.pidfd_open(pid)
+    except OSError as error:  # another part of this program was quicker to open something
         os.kill(pid, signal.SIGKILL)
         reap(pid)
         raise NotStarted(f"the process cannot be watched: {error.strerror}", NOT_EXECUTABLE) from error
@@ -197,6 +227,34 @@ _given, _own, _of_none = posix.Environment(), posix.Environment(), posix.Environ
 #: The most memory that this process is known to have had, in KiB.
 _max_rss = 0
 _null_fd = -1
+#: Descriptors that are kept for watching what is started, one for each start that is under way.
+_spares: list[int] = []
+#: So many descriptors are left to the rest of the program, and to what it takes to cancel jobs.
+_LEFT = 16
+#: Descriptors from here on are near the limit: the system gives the lowest that is free.
+_plenty = 0
+#: Whether so many files are open that each start first looks for room.
+_tight = True
+#: What the system says where there are too many open files, or processes.
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.EAGAIN)
+
+
+def _look_for_room() -> None:
+    global _plenty, _tight
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    _plenty = sys.maxsize if limit == resource.RLIM_INFINITY else limit - min(_LEFT, limit // 4)
+    lowest = _reserve()
+    os.close(lowest)
+    if lowest >= _plenty:
+        raise NoRoom(f"{os.strerror(errno.EMFILE)} (ulimit -n is {limit})", NOT_EXECUTABLE)
+    _tight = False
+
+
+def _reserve() -> int:
+    try:
+        return os.dup(_null())
+    except OSError as error:
+        raise NoRoom(f"{error.strerror}", NOT_EXECUTABLE) from error
 
 
 def _null() -> int:
@@ -216,6 +274,8 @@ def _open_streams(prepared: Prepared, fds: list[int]) -> None:
         try:
             fds[index] = os.open(path, _WRITE if index else _READ, 0o644)
         except OSError as error:
+            if error.errno in _NO_ROOM:
+                raise NoRoom(f"{error.strerror}: {path}", NOT_EXECUTABLE) from error
             _check_directory(prepared.directory)
             raise NotStarted(f"{error.strerror}: {path}", NOT_FOUND) from error
         status = os.fstat(fds[index])
@@ -240,6 +300,8 @@ def _check_directory(directory: str | None) -> None:
 
 def _not_started(error: OSError, prepared: Prepared) -> NotStarted:
     executable = prepared.argv[0]
+    if error.errno in _NO_ROOM:
+        return NoRoom(f"{error.strerror}: {executable}", NOT_EXECUTABLE)
     if error.filename is None or (error.filename == prepared.directory and error.filename != executable):
         return NotStarted(f"{error.strerror}: {error.filename or executable}", NOT_FOUND)
     message = f"{error.strerror}: {executable}"

@@ -59,8 +59,8 @@ class Table:
                 self.processes[process.pid] = process
                 self._children.setdefault(process.parent, []).append(process)
 
-    def members(self, tag: str, leader: Leader | None, known: Container[tuple[int, int]] = ()) -> list[Process]:
-        """The processes of a job that have not ended, parents before their children.
+    def members(self, tag: str | None, leader: Leader | None, known: Container[tuple[int, int]] = ()) -> list[Process]:
+        """The processes of a job that have not ended, parents before their children. `tag` None: it has none.
 
         In that order a signal ends a shell before the program it waits for, and it does not go on to its next command.
         `known` are the pids and start times of processes that were found earlier: a daemon without the tag cannot be
@@ -95,8 +95,8 @@ class Table:
                 first.setdefault(process.tag, Leader(process.pid, process.start_time))
         return first
 
-    def _is_root(self, process: Process, tag: str, leader: Leader | None) -> bool:
-        if process.tag == tag:
+    def _is_root(self, process: Process, tag: str | None, leader: Leader | None) -> bool:
+        if tag is not None and process.tag == tag:
             return True
         if leader is None or leader.pid not in (process.session, process.group):
             return False

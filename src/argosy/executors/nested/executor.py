@@ -148,6 +148,7 @@ class NestedJobExecutor(JobExecutor):
             raise InvalidJobException("the nested executor moves no files; let its program do it", element=element)
         need = self.starter.need(spec)
         self._pool.check(need)
+        self.bind(job)
         entry = _Entry(job, spec, need)
         with self._lock:
             self._entries[entry.tag] = entry
