@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.driving import ALICE, create, told_service
+from tests.service.driving import ALICE, ToldDriver, create, routed_service, told_service
 
 pytestmark = pytest.mark.anyio
 
@@ -23,3 +23,21 @@ async def test_a_service_closes_right_after_a_purge(tmp_path: Path) -> None:
                 await asyncio.sleep(0.01)
             service._housekeeping._chores_wanted.set()
             await service._housekeeping.stop()
+
+
+async def test_drivers_are_closed_side_by_side(tmp_path: Path) -> None:
+    """One that has commands under way, or a defect, keeps no other waiting."""
+    meeting = asyncio.Barrier(3)
+
+    class Slow(ToldDriver):
+        async def close(self) -> None:
+            await meeting.wait()
+
+    class Broken(Slow):
+        async def close(self) -> None:
+            await super().close()
+            raise RuntimeError("a defect")
+
+    async with asyncio.timeout(20):
+        async with routed_service(tmp_path, {"a": Slow(), "b": Broken(), "c": Slow()}):
+            pass

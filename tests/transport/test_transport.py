@@ -160,6 +160,18 @@ async def test_a_closed_transport_says_so(transport: Transport) -> None:
         await transport.run(Command(("true",)), timeout=1)
 
 
+async def test_what_goes_on_as_it_is_closed_ends_as_unavailable(transport: Transport, tmp_path: Path) -> None:
+    """Its end is not the command's own, and says nothing about what it was to do."""
+    os.mkfifo(tmp_path / "begun")
+    command = Command(("sh", "-c", f"echo >{tmp_path}/begun; exec sleep 50"))
+    running = asyncio.create_task(transport.run(command, timeout=600))
+    await asyncio.to_thread((tmp_path / "begun").read_text)
+    await transport.close()
+    with pytest.raises(Unavailable):
+        async with asyncio.timeout(60):
+            await running
+
+
 async def test_home(transport: Transport) -> None:
     assert (await transport.home()).startswith("/")
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import Callable, Sequence
 
 from argosy.delegation import Keeper, Vault
+from argosy.executors.tasks import tell
 from argosy.model import RuntimeEnvironment
 from argosy.outbound import OutboundPolicy
 from argosy.staging import Staging, StagingConfig
@@ -212,8 +214,8 @@ class ExecutionService(
         await self.keeper.stop()
         await self._offering.stop()
         await self._housekeeping.stop()
-        for resource in self._resources.values():
-            await resource.driver.close()
+        # Side by side: each may wait some seconds for what is under way.
+        await asyncio.gather(*(_close(resource) for resource in self._resources.values()))
         await self._performer.stop()
         await self._staging.close()
         await self._engine.stop()
@@ -249,3 +251,10 @@ class ExecutionService(
             # Whether it waits is decided when all that was posted before has been.
             if live.record.owner == owner and live.record.state in WAITING:
                 self._engine.post(live.record.id, CredentialRenewed())
+
+
+async def _close(resource: Resource) -> None:
+    try:
+        await resource.driver.close()
+    except Exception as error:
+        tell(f"closing {resource.name} failed", error)

@@ -73,6 +73,8 @@ class LocalTransport(Transport):
                 why = f"{origin.directory}: {why}"
             raise Unavailable(f"{argv[0]} cannot be run on {self.where}: {why}") from error
         self._children.add(child)
+        if self._closed:  # since it was asked for: whoever closed it did not see this one
+            _kill_group(child)
         try:
             with child:
                 try:
@@ -86,6 +88,8 @@ class LocalTransport(Transport):
                     raise Unavailable(f"{argv[0]} gave no answer within {timeout:g} s on {self.where}") from None
         finally:
             self._children.discard(child)
+        if self._closed and child.returncode < 0:
+            raise Unavailable(f"{argv[0]} was ended on {self.where}: the transport was closed")
         return Completed(argv, child.returncode, _text(out), _text(err))
 
     async def home(self) -> str:

@@ -39,6 +39,8 @@ from .withdrawing import parse_withdraw, withdraw
 
 log = logging.getLogger(__name__)
 
+#: How long submit commands under way have for their answers when the driver is closed, in seconds.
+_CLOSING = 5.0
 #: The most jobs that one command names: scontrol takes them as one word, which has at most 128 KiB.
 _NAMED = 2000
 #: The longest script of an array: Slurm takes 4 MiB where nothing else is configured.
@@ -382,7 +384,8 @@ class BatchDriver(Driver):
     async def close(self) -> None:
         if self._waiting:
             self._flush()
-        await self._tasks.ended(self._config.command_timeout)
+        await self._tasks.ended(_CLOSING)
+        await self._tasks.stop()  # before their commands are ended: how those end then says nothing about the jobs
         await self._watcher.close()
         await self._transport.close()
 
