@@ -48,6 +48,7 @@ def test_directives() -> None:
         (JobAttributes(reservation_id="r"), "attributes.reservation_id"),
         (JobAttributes(queue_name="a b"), "attributes.queue_name"),
         (JobAttributes(custom_attributes={"cobalt.env": "A=1"}), "attributes.custom_attributes.cobalt.env"),
+        (JobAttributes(custom_attributes={"cobalt.outp": "x"}), "attributes.custom_attributes.cobalt.outp"),
         (JobAttributes(custom_attributes={"cobalt.n": 3}), "attributes.custom_attributes.cobalt.n"),
     ],
 )

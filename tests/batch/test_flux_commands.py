@@ -137,3 +137,11 @@ def test_urgency_is_one_command_a_job_and_each_is_told(tmp_path: Path) -> None:
 
 def test_the_elements_of_an_array_that_was_found() -> None:
     assert [SYSTEM.element_id("7,,9", index) for index in range(4)] == ["7", "none-1", "9", "none-3"]
+
+
+@pytest.mark.parametrize("option", ["cc", "dry-run", "dry", "add-fi"])
+def test_options_that_are_refused_also_when_they_are_abbreviated(option: str) -> None:
+    attributes = JobAttributes(custom_attributes={f"flux.{option}": "x"})
+    with pytest.raises(InvalidJobException) as caught:
+        lines(JobSpec("/bin/a", attributes=attributes))
+    assert caught.value.element == f"attributes.custom_attributes.flux.{option}"

@@ -113,6 +113,10 @@ def test_attributes() -> None:
             "attributes.custom_attributes.slurm.comment",
         ),
         (
+            JobSpec("x", attributes=JobAttributes(custom_attributes={"slurm.Arr": "1-3"})),
+            "attributes.custom_attributes.slurm.Arr",
+        ),
+        (
             JobSpec("x", attributes=JobAttributes(custom_attributes={"slurm.C": "y"})),
             "attributes.custom_attributes.slurm.C",
         ),

@@ -84,6 +84,7 @@ def test_extra_options(name: str, attributes: dict[str, object], options: str) -
         ("mpirun", "mpirun.Version", True),
         ("srun", "srun.N", 2),
         ("srun", "srun.output", "x"),
+        ("srun", "srun.multi", True),
         ("aprun", "aprun.d", 2),
         ("jsrun", "jsrun.nrs", 2),
         ("single", "single.x", True),

@@ -12,6 +12,7 @@ from collections.abc import Collection
 from enum import Enum
 
 from argosy.model import InvalidJobException, JobSpec
+from argosy.model.texts import abbreviates
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*\Z", re.ASCII)
 
@@ -34,8 +35,9 @@ def extra_options(
 ) -> list[str]:
     """The words of the options that the job gives this launcher, not yet quoted.
 
-    `own` are options that are refused, in any case of letters for long ones; `pairs` those with two values (``mca``),
-    which are separated by the first blank; `one_dash` those written with one dash in spite of their length.
+    `own` are options that are refused, long ones in any case of letters and abbreviated too; `pairs` those with two
+    values (``mca``), which are separated by the first blank; `one_dash` those
+    written with one dash in spite of their length.
     Raises InvalidJobException naming the attribute.
     """
     words: list[str] = []
@@ -43,7 +45,8 @@ def extra_options(
         element = f"attributes.custom_attributes.{launcher}.{option}"
         if not _NAME.match(option):
             raise InvalidJobException(f"{option!r} cannot be an option of {launcher}", element=element)
-        if option in own or (len(option) > 1 and option.lower() in own):
+        short = len(option) == 1 or option in one_dash
+        if option in own or (not short and abbreviates(option, own)):
             raise InvalidJobException(
                 f"{launcher}.{option} cannot be set: it follows from the job's resources and streams, or keeps "
                 f"{launcher} from starting the job",
@@ -51,7 +54,6 @@ def extra_options(
             )
         if value is False:
             continue
-        short = len(option) == 1 or option in one_dash
         flag = f"-{option}" if short else f"--{option}"
         if value is True:
             words.append(flag)

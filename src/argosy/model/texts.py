@@ -1,6 +1,8 @@
-"""Which texts can leave Python."""
+"""What is to be known of texts before they leave Python."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 
 def unencodable(text: str) -> str | None:
@@ -15,3 +17,12 @@ def unencodable(text: str) -> str | None:
     except UnicodeEncodeError as error:
         return f"the character U+{ord(text[error.start]):04X} at index {error.start}, half a character without bytes"
     return None
+
+
+def abbreviates(option: str, names: Iterable[str]) -> bool:
+    """Whether a command takes this for one of these long options, in any case of letters: it is one, or begins as one.
+
+    getopt_long(3) and Python's argparse and optparse complete what is unique.
+    """
+    option = option.lower()
+    return any(name.startswith(option) for name in names)

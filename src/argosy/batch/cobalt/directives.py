@@ -6,6 +6,7 @@ import re
 
 from argosy.batch.contract import Submission
 from argosy.model import InvalidJobException
+from argosy.model.texts import abbreviates
 
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./-]+\Z", re.ASCII)
 _LONGEST = 1000
@@ -57,7 +58,7 @@ def directives(submission: Submission) -> tuple[str, ...]:
         lines.append(directive("env", "ARGOSY_RERUNNABLE=1", "rerunnable"))
     for option, given in attributes.of_system("cobalt").items():
         element = f"attributes.custom_attributes.cobalt.{option}"
-        if option.lower() in _RESERVED or len(option) == 1:
+        if len(option) == 1 or abbreviates(option, _RESERVED):
             why = "give the option's long name" if len(option) == 1 else "Argosy sets it itself"
             raise InvalidJobException(f"cobalt.{option} cannot be set: {why}", element=element)
         if given is not False:

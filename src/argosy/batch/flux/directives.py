@@ -11,6 +11,7 @@ import re
 
 from argosy.batch.contract import Submission
 from argosy.model import InvalidJobException, JobAttributes, ResourceSpecV1
+from argosy.model.texts import abbreviates
 
 PREFIX = "#argosy-flux: "
 #: The line that says by which command a script is submitted.
@@ -125,7 +126,7 @@ def _custom(attributes: JobAttributes) -> list[str]:
     lines = []
     for option, value in attributes.of_system("flux").items():
         element = f"attributes.custom_attributes.flux.{option}"
-        if option in _RESERVED or len(option) == 1:
+        if len(option) == 1 or abbreviates(option, _RESERVED):
             why = "give the option's long name" if len(option) == 1 else "Argosy sets it itself"
             raise InvalidJobException(f"flux.{option} cannot be set: {why}", element=element)
         if value is not False:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from argosy.batch.contract import Group, Submission
 from argosy.model import InvalidInput, InvalidJobException, JobAttributes, ResourceSpecV1
+from argosy.model.texts import abbreviates
 
 from .queue import MARK
 
@@ -14,7 +15,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./-]*\Z", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _MIB = 1024 * 1024
 
-#: Options that the script itself needs, or that would make sbatch do something other than submit.
+#: Options that the script itself needs, or that would make sbatch do something other than submit. No other
+#: option of sbatch is the beginning of one of these.
 _RESERVED = frozenset(
     {
         *(
@@ -159,7 +161,7 @@ def _custom(attributes: JobAttributes) -> list[Option]:
     found = []
     for option, value in attributes.of_system("slurm").items():
         element = f"attributes.custom_attributes.slurm.{option}"
-        if option.lower() in _RESERVED or len(option) == 1:
+        if len(option) == 1 or abbreviates(option, _RESERVED):
             why = "give the option's long name" if len(option) == 1 else "Argosy sets it itself"
             raise InvalidJobException(f"slurm.{option} cannot be set: {why}", element=element)
         if value is not False:
