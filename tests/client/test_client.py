@@ -24,6 +24,7 @@ from argosy.model import (
 )
 from argosy.model.hosts import is_loopback
 from tests.client.cutting import cutting
+from tests.client.test_trying_again import pipe
 from tests.rest.fake import TOKEN
 from tests.rest.live import Live
 
@@ -288,8 +289,8 @@ def test_a_repeated_submission_makes_one_activity(live: Live) -> None:
 def test_what_may_not_be_repeated_is_not(live: Live) -> None:
     with cutting(live.addresses.url) as cutter, Client(Endpoint(cutter.url, TOKEN)) as client:
         cutter.cuts = [0]
-        with pytest.raises(ServiceUnreachable):
-            client.put_file("x", "f", io.BytesIO(b"x"))
+        with pipe(b"x") as source, pytest.raises(ServiceUnreachable):
+            client.put_file("x", "f", source)
         assert cutter.connections == 1
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from argosy.client import Endpoint, NotAuthenticated, ServiceUnreachable, discover
 from argosy.client.discovery import home
 from argosy.client.sse import Frame, Parser
+from argosy.model import InvalidInput
 
 
 @pytest.fixture
@@ -74,6 +75,7 @@ def test_what_is_missing_or_broken_is_told(directory: Path) -> None:
 
 STREAM = (
     b': beat\n\nid: 1\nevent: a\ndata: {"x":"\xe2\x80\xa8\xc2\x85"}\n\nid: 2\r\nevent: b\r\ndata: 1\r\ndata: 2\r\n\r\n'
+    b"id: 7\n\n"
 )
 
 
@@ -82,4 +84,28 @@ def test_events_are_the_same_however_they_arrive(cuts: list[int]) -> None:
     parser = Parser()
     edges = [0, *sorted(cuts), len(STREAM)]
     frames = [frame for a, b in pairwise(edges) for frame in parser.feed(STREAM[a:b])]
-    assert frames == [Frame("a", '{"x":"\u2028\x85"}'.encode()), Frame("b", b"1\n2")]
+    assert frames == [Frame("a", '{"x":"\u2028\x85"}'.encode(), 1), Frame("b", b"1\n2", 2), Frame("message", b"", 7)]
+
+
+@pytest.mark.parametrize("token", ["top\x00secret", "topsecret\u00e4", "top\nsecret", "  "])
+def test_a_token_that_is_none_is_not_shown(directory: Path, token: str) -> None:
+    for environ in ({"ARGOSY_URL": "http://h", "ARGOSY_TOKEN": token}, {"ARGOSY_HOME": str(directory)}):
+        with pytest.raises(NotAuthenticated, match="the variable ARGOSY_TOKEN") as refused:
+            discover(environ | {"ARGOSY_TOKEN": token})
+        assert "secret" not in str(refused.value)
+    (directory / "token").write_text(token)
+    with pytest.raises(NotAuthenticated, match=str(directory / "token")) as refused:
+        discover({"ARGOSY_HOME": str(directory)})
+    assert "secret" not in str(refused.value)
+
+
+def test_a_token_may_have_a_line_end() -> None:
+    assert discover({"ARGOSY_URL": "http://h", "ARGOSY_TOKEN": "secret\r\n"}).token == "secret"
+
+
+@pytest.mark.parametrize("url", ["http://host:PORT", "http://[::1", "nonsense", "ftp://h", "http://", "https:///x"])
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        discover({"ARGOSY_URL": url, "ARGOSY_TOKEN": "t"})
+    assert refused.value.element == "ARGOSY_URL"
+    assert url in refused.value.message

@@ -87,7 +87,7 @@ def test_every_page_can_be_found_from_the_readme() -> None:
         assert f"({path.relative_to(ROOT)})" in page("README.md")
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/library.md", "docs/remote.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/library.md", "docs/remote.md", "docs/client.md"])
 def test_python_snippets_run(name: str, service: RunningService, tmp_path: Path) -> None:
     found = snippets(name, "python")
     assert found

@@ -263,6 +263,10 @@ class FakeOperations(NoSweeps, FakeNotifications, FakeUsage, CredentialOperation
         self._get(caller, id)
         return [e for e in self.log if e.activity == id and e.seq > after][:limit]
 
+    @property
+    def newest(self) -> int:
+        return len(self.log)
+
     async def stream(
         self, caller: Caller, ids: Sequence[str] = (), *, after: int | None = None
     ) -> AsyncIterator[Sequence[Event]]:
@@ -401,7 +405,11 @@ class FakeOperations(NoSweeps, FakeNotifications, FakeUsage, CredentialOperation
         def close() -> None:
             self.open_files -= 1
 
-        return OpenFile(self._info(normal, data, executable), lambda at, size: data[at : at + size], close)
+        def read(at: int, size: int) -> bytes:
+            # What it has by then: it may be growing.
+            return self.files[id].get(normal, found)[0][at : at + size]
+
+        return OpenFile(self._info(normal, data, executable), read, close)
 
     async def put_file(
         self,

@@ -18,15 +18,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 #: Abbreviations are looked for among so many of the newest jobs.
 RECENT = 500
 _ID_LENGTH = 32
-#: So often a command that waits asks again where the service does not answer.
-_PATIENT = 10
+#: So often a command that does not wait asks again where the service does not answer.
+_IMPATIENT = 2
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one document a line.")
 
 
 def connect(*, patient: bool = False) -> AbstractContextManager[Client]:
     """The client of this user's service. One that waits is `patient`: a restart of the service does not end it."""
-    return Client(retries=_PATIENT if patient else 2)
+    return Client() if patient else Client(retries=_IMPATIENT)
 
 
 def full_id(client: Client, name: str) -> str:

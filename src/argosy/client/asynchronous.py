@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 import httpx
-import msgspec
 
 from argosy.languages.documents import (
     ActivityDocument,
     EnvironmentDocument,
     EventDocument,
-    FileDocument,
     Problem,
     Result,
     ServiceDocument,
@@ -28,18 +25,18 @@ from argosy.languages.documents import (
 from argosy.languages.documents_credentials import CredentialDocument, DelegationRequest, NewCredential
 from argosy.languages.looks import CapabilitiesDocument
 from argosy.languages.native import Description
-from argosy.model import ArgosyError, NotFound
+from argosy.model import ArgosyError
 
 from . import calls
 from .accounting import AsyncAccounting
 from .calls import Call, Describable
 from .connection import STREAM_TIMEOUT, TIMEOUT, settings, where
 from .discovery import Endpoint, discover
-from .errors import from_response, may_repeat, pauses, unreachable, worth_waiting_for
+from .errors import Patience, from_response
+from .files import AsyncFileMethods
 from .notifying import AsyncNotifying
 from .sse import ACTIVITIES, D, Parser, Subscription
 from .sweeps import AsyncSweepMethods
-from .transfer import CHUNK, Download, Moved, Source, Upload, file_content
 
 T = TypeVar("T")
 Results = list[Result]
@@ -50,28 +47,31 @@ Environments = list[EnvironmentDocument]
 KeptCredentials = list[CredentialDocument]
 
 
-class AsyncClient(AsyncAccounting, AsyncNotifying, AsyncSweepMethods):
+class AsyncClient(AsyncAccounting, AsyncFileMethods, AsyncNotifying, AsyncSweepMethods):
     """A connection to the service, found by `discover` where no endpoint is given. Close it, or use it in an
     `async with`.
 
-    Requests that can safely be repeated are, `retries` times, where the connection fails. Where the service says when
-    to ask again (for a limit, or while it cannot answer), that is waited for, `patience` seconds a request in all.
+    Requests that can safely be repeated are, `retries` times in a row, where the connection fails: twelve take some ten
+    seconds, which outlasts a restart of the service. One that has never answered is tried three times again. Where the
+    service says when to ask again (for a limit, or while it cannot answer), that is waited for, `patience` seconds a
+    request in all.
     """
 
     def __init__(
         self,
         endpoint: Endpoint | None = None,
         *,
-        retries: int = 3,
+        retries: int = 12,
         patience: float = 30.0,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.endpoint = endpoint or discover()
+        self._discovered = endpoint is None and transport is None
         self._retries = retries
-        self._patience = patience
-        if transport is None and self.endpoint.socket is not None:
-            transport = httpx.AsyncHTTPTransport(uds=self.endpoint.socket)
-        self._http = httpx.AsyncClient(transport=transport, **settings(self.endpoint))
+        self._waiting = patience
+        self._known = False  # whether the service has ever answered
+        self._http = _connection(self.endpoint, transport)
+        self._former: list[httpx.AsyncClient] = []
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -83,7 +83,8 @@ class AsyncClient(AsyncAccounting, AsyncNotifying, AsyncSweepMethods):
 
     async def aclose(self) -> None:
         """Let go of connections."""
-        await self._http.aclose()
+        for connection in (*self._former, self._http):
+            await connection.aclose()
 
     # -- activities -----------------------------------------------------------------------------------
 
@@ -245,7 +246,7 @@ class AsyncClient(AsyncAccounting, AsyncNotifying, AsyncSweepMethods):
             yield event
 
     async def _follow(self, address: str, params: Mapping[str, Any], subscription: Subscription[D]) -> AsyncIterator[D]:
-        patience = pauses(self._retries)
+        patience = self._patience()
         while not subscription.ended:
             try:
                 async with self._open(
@@ -257,15 +258,15 @@ class AsyncClient(AsyncAccounting, AsyncNotifying, AsyncSweepMethods):
                 ) as response:
                     parser = Parser()
                     async for chunk in response.aiter_raw():
-                        patience = pauses(self._retries)
+                        patience.renew()
                         for frame in parser.feed(chunk):
                             event = subscription.take(frame)
                             if event is not None:
                                 yield event
                 if not subscription.ended:
-                    await self._pause(patience, httpx.RemoteProtocolError("the stream was cut off"))
-            except httpx.TransportError as error:
-                await self._pause(patience, error)
+                    raise httpx.RemoteProtocolError("the stream was cut off")
+            except (ArgosyError, httpx.TransportError) as error:
+                await self._pause(patience.after(error))
 
     async def capabilities(self) -> CapabilitiesDocument:
         """What can be asked of the service: languages, information models, staging, actions."""
@@ -337,115 +338,6 @@ class AsyncClient(AsyncAccounting, AsyncNotifying, AsyncSweepMethods):
         """The service itself."""
         return await self._do(calls.service())
 
-    # -- files ----------------------------------------------------------------------------------------
-
-    async def list_files(self, id: str, path: str = "") -> AsyncIterator[FileDocument]:
-        """The entries of the session directory, or of a directory in it, by name."""
-        cursor = None
-        while True:
-            page = await self._do(calls.list_files(id, path, 1000, cursor))
-            for item in page.items:
-                yield item
-            cursor = page.next
-            if cursor is None:
-                return
-
-    async def read_file(self, id: str, path: str, *, start: int = 0, size: int | None = None) -> bytes:
-        """A file's content; at most `size` bytes of it, from `start`. Nothing where it ends before that."""
-        headers = {}
-        if start or size is not None:
-            headers["Range"] = f"bytes={start}-" + ("" if size is None else str(start + max(size, 1) - 1))
-
-        async def read() -> bytes:
-            response = await self._http.get(calls.file(id, path), headers=headers)
-            if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-                return b""
-            if response.is_error:
-                raise from_response(response)
-            return file_content(response)
-
-        return await self._repeat(read)
-
-    async def get_file(self, id: str, path: str, to: str | os.PathLike[str], *, progress: Moved | None = None) -> str:
-        """Fetch a file whole or not at all, going on after a cut, and say where it is. `to` may be a directory.
-
-        `progress` is called with the number of bytes that have come.
-        """
-        download = Download(path, to)
-        patience = pauses(self._retries)
-        try:
-            while not download.done:
-                before = download.progress
-                try:
-                    async with self._open("GET", calls.file(id, path), headers=download.headers()) as response:
-                        download.begin(response)
-                        async for chunk in response.aiter_raw():
-                            download.write(chunk)
-                            if progress is not None:
-                                progress(download.progress)
-                    download.finish()
-                except httpx.TransportError as error:
-                    if download.progress > before:
-                        patience = pauses(self._retries)
-                    await self._pause(patience, error)
-        finally:
-            download.close()
-        return download.target
-
-    async def put_file(
-        self,
-        id: str,
-        path: str,
-        source: Source,
-        *,
-        executable: bool | None = None,
-        progress: Moved | None = None,
-    ) -> FileDocument:
-        """Write a file into the session directory, before the job is submitted.
-
-        `executable` is the source's own mode where it is a path and nothing is said. `progress` is called with the
-        number of bytes that have gone, where `source` is a path.
-        """
-        upload = Upload(source, executable, progress)
-
-        async def send() -> FileDocument:
-            async with contextlib.AsyncExitStack() as stack:
-                content: Any = upload.open()
-                if not isinstance(content, bytes):
-                    if upload.repeatable:
-                        stack.enter_context(content)
-                    content = _pieces(content)
-                response = await self._http.put(calls.file(id, path), content=content, headers=upload.headers())
-            if response.is_error:
-                raise from_response(response)
-            return msgspec.json.decode(response.content, type=FileDocument)
-
-        return await self._repeat(send, idempotent=upload.repeatable)
-
-    async def delete_file(self, id: str, path: str) -> None:
-        """Remove a file, before the job is submitted."""
-        await self._do(calls.delete_file(id, path))
-
-    async def follow(self, id: str, path: str, *, interval: float = 1.0) -> AsyncIterator[bytes]:
-        """The content of a file that grows, as it grows, until the activity is final.
-
-        It is looked at whenever the activity changes, and every `interval` seconds. Raises NotFound where it
-        has not appeared by the end.
-        """
-        offset = 0
-        record = await self.status(id)
-        while True:
-            try:
-                while data := await self.read_file(id, path, start=offset, size=CHUNK):
-                    offset += len(data)
-                    yield data
-            except NotFound:
-                if record.final:
-                    raise
-            if record.final:
-                return
-            record = await self.changed(id, version=record.version, wait=interval)
-
     # -- how ------------------------------------------------------------------------------------------
 
     async def _do(self, call: Call[T]) -> T:
@@ -460,35 +352,46 @@ class AsyncClient(AsyncAccounting, AsyncNotifying, AsyncSweepMethods):
     @contextlib.asynccontextmanager
     async def _open(self, method: str, url: str, **request: Any) -> AsyncIterator[httpx.Response]:
         async with self._http.stream(method, url, **request) as response:
+            self._known = True
             if response.is_error:
                 await response.aread()
                 raise from_response(response)
             yield response
 
-    async def _repeat(self, send: Callable[[], Awaitable[T]], *, idempotent: bool = True) -> T:
-        patience = pauses(self._retries)
-        left = self._patience
+    async def _repeat(
+        self, send: Callable[[], Awaitable[T]], *, idempotent: bool = True, spent: Callable[[], bool] = lambda: False
+    ) -> T:
+        """`spent` says that it cannot be sent again, whatever it was that went wrong."""
+        patience = self._patience()
         while True:
             try:
-                return await send()
-            except ArgosyError as error:
-                after = worth_waiting_for(error, idempotent=idempotent, left=left)
-                if after is None:
-                    raise
-                left -= after
-                await asyncio.sleep(after)
-            except httpx.TransportError as error:
-                if not may_repeat(error, idempotent=idempotent):
-                    raise unreachable(error, where(self.endpoint)) from None
-                await self._pause(patience, error)
+                answer = await send()
+            except (ArgosyError, httpx.TransportError) as error:
+                self._known = self._known or isinstance(error, ArgosyError)
+                await self._pause(patience.after(error, idempotent=idempotent, spent=spent()))
+            else:
+                self._known = True
+                return answer
 
-    async def _pause(self, patience: Iterator[float], error: httpx.TransportError) -> None:
-        pause = next(patience, None)
-        if pause is None:
-            raise unreachable(error, where(self.endpoint)) from None
-        await asyncio.sleep(pause)
+    def _patience(self) -> Patience:
+        return Patience(self._retries, self._waiting, where(self.endpoint), known=self._known)
+
+    async def _pause(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        if self._discovered:
+            self._discover_again()
+
+    def _discover_again(self) -> None:
+        """A service that was started anew may have another address."""
+        with contextlib.suppress(ArgosyError):
+            endpoint = discover()
+            if endpoint != self.endpoint:
+                # Others may be using the former connection.
+                self._former.append(self._http)
+                self.endpoint, self._http = endpoint, _connection(endpoint)
 
 
-async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
-    while piece := await asyncio.to_thread(file.read, CHUNK):
-        yield piece
+def _connection(endpoint: Endpoint, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
+    if transport is None and endpoint.socket is not None:
+        transport = httpx.AsyncHTTPTransport(uds=endpoint.socket)
+    return httpx.AsyncClient(transport=transport, **settings(endpoint))

@@ -22,6 +22,7 @@ from argosy.languages.documents_credentials import (
 )
 from argosy.languages.faults import invalid
 from argosy.languages.native import Description
+from argosy.model import InvalidInput
 
 from .vectors import Pieces, body_of
 
@@ -29,6 +30,9 @@ T = TypeVar("T")
 
 #: The longest that one long poll asks the service to wait, in seconds.
 POLL = 30.0
+
+#: The longest submission id, in characters.
+_LONGEST_KEY = 255
 
 _XML = {"Accept": "application/xml"}
 
@@ -95,6 +99,19 @@ def new_key() -> str:
     return f"client-{uuid.uuid4()}"
 
 
+def submission_id(key: str | None) -> str:
+    """The submission id of a single request: the caller's `key`, or one of our own. Raises InvalidInput."""
+    if key is None:
+        return new_key()
+    # What a header can carry as it is (RFC 9110, 5.5); the service takes no longer ones.
+    if not 0 < len(key) <= _LONGEST_KEY or not (key.isascii() and key.isprintable()) or key != key.strip():
+        raise InvalidInput(
+            f"a submission id is 1 to {_LONGEST_KEY} printable ASCII characters, without spaces around it",
+            element="key",
+        )
+    return key
+
+
 def activity(id: str, *below: str) -> str:
     """The address of an activity, or of something of it."""
     return "/".join(["/v1/activities", quote(id, safe=""), *below])
@@ -112,7 +129,7 @@ def submit(description: Describable, key: str | None) -> Call[documents.Activity
         "/v1/activities",
         documents.ActivityDocument,
         content=msgspec.json.encode(describe(description)),
-        headers={"Idempotency-Key": key or new_key()},
+        headers={"Idempotency-Key": submission_id(key)},
     )
 
 

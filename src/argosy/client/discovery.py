@@ -9,7 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import msgspec
+
+from argosy.model import InvalidInput
 
 from .errors import NotAuthenticated, ServiceUnreachable
 
@@ -52,13 +55,13 @@ def discover(environ: Mapping[str, str] = os.environ) -> Endpoint:
     ARGOSY_URL names one, with its token in ARGOSY_TOKEN or in the file ARGOSY_TOKEN_FILE, or a certificate or proxy in
     the file ARGOSY_CERTIFICATE; ARGOSY_CA_FILE has the CAs of its own certificate. Otherwise it is the one
     whose private directory is `home`. Raises ServiceUnreachable where there is none, NotAuthenticated where there is
-    no token, or others could have read it.
+    no token, or others could have read it, and InvalidInput where ARGOSY_URL is none.
     """
     if environ.get("ARGOSY_URL"):
-        url = environ["ARGOSY_URL"].rstrip("/")
+        url = _url(environ["ARGOSY_URL"])
         authorities = environ.get("ARGOSY_CA_FILE") or None
         if environ.get("ARGOSY_TOKEN"):
-            return Endpoint(url, environ["ARGOSY_TOKEN"], ca_file=authorities)
+            return Endpoint(url, _token(environ["ARGOSY_TOKEN"], "the variable ARGOSY_TOKEN"), ca_file=authorities)
         if environ.get("ARGOSY_TOKEN_FILE"):
             return Endpoint(url, read_token(Path(environ["ARGOSY_TOKEN_FILE"])), ca_file=authorities)
         if environ.get("ARGOSY_CERTIFICATE"):
@@ -73,7 +76,8 @@ def discover(environ: Mapping[str, str] = os.environ) -> Endpoint:
     except (OSError, msgspec.MsgspecError) as error:
         raise ServiceUnreachable(f"{path} cannot be read: {error}") from None
     token_file = Path(environ["ARGOSY_TOKEN_FILE"]) if environ.get("ARGOSY_TOKEN_FILE") else directory / "token"
-    token = environ.get("ARGOSY_TOKEN") or read_token(token_file)
+    given = environ.get("ARGOSY_TOKEN")
+    token = _token(given, "the variable ARGOSY_TOKEN") if given else read_token(token_file)
     socket = found.socket if found.socket is not None and os.path.exists(found.socket) else None
     return Endpoint(found.url.rstrip("/"), token, socket)
 
@@ -84,12 +88,28 @@ def read_token(path: Path) -> str:
         with path.open("rb") as file:
             if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
                 raise NotAuthenticated(f"others can read the token in {path}; run: chmod 600 {path}")
-            token = file.read(4096).decode().strip()
-    except (OSError, UnicodeDecodeError) as error:
+            token = file.read(4096).decode("ascii", "replace")
+    except OSError as error:
         raise NotAuthenticated(f"the token in {path} cannot be read: {error}") from None
-    if not token or not token.isprintable():
-        raise NotAuthenticated(f"there is no token in {path}")
+    return _token(token, str(path))
+
+
+def _token(text: str, place: str) -> str:
+    """The token in a text; errors name the place and never the token."""
+    token = text.strip()
+    if not token or not (token.isascii() and token.isprintable()):
+        raise NotAuthenticated(f"there is no token in {place}: it is one line of printable ASCII characters")
     return token
+
+
+def _url(text: str) -> str:
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL as error:
+        raise InvalidInput(f"{text!r} is no URL: {error}", element="ARGOSY_URL") from None
+    if url.scheme not in ("http", "https") or not url.host:
+        raise InvalidInput(f"{text!r} is no address of a service, such as https://host:8443", element="ARGOSY_URL")
+    return text.rstrip("/")
 
 
 def running_pid(directory: Path) -> int | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import httpx
 import msgspec
 
@@ -68,8 +66,10 @@ _BY_STATUS: dict[int, type[ArgosyError]] = {
     504: Unavailable,
 }
 
-#: The pauses before a request is sent again, in seconds.
-PAUSES = (0.1, 0.4, 1.0)
+#: The pauses before a request is sent again, in seconds; the last one goes on.
+_PAUSES = (0.1, 0.4, 1.0)
+#: How often a service that has never answered is tried again at most: it may be that there is none.
+_FIRST_CONTACT = 3
 
 _decoder = msgspec.json.Decoder(Problem)
 
@@ -93,27 +93,50 @@ def from_response(response: httpx.Response) -> ArgosyError:
     return error
 
 
-def worth_waiting_for(error: ArgosyError, *, idempotent: bool, left: float) -> float | None:
-    """How long to wait before the same request is sent again, where the service said so and `left` seconds are enough.
+class Patience:
+    """How long one request, or one stream, is tried again: `retries` times in a row where the connection fails, and
+    where the service says when to ask again, as long as that is within `waiting` seconds in all.
 
-    What was refused for a limit has not been done; of what was unavailable that is not known.
+    `where` is the service's address, for people; `known` whether it has answered before.
     """
-    after = error.retry_after
-    if after is None or after > left or not (isinstance(error, LimitExceeded) or idempotent):
-        return None
-    return after if isinstance(error, (LimitExceeded, Unavailable)) else None
+
+    def __init__(self, retries: int, waiting: float, where: str, *, known: bool) -> None:
+        self._retries = retries if known else min(retries, _FIRST_CONTACT)
+        self._left = waiting
+        self._where = where
+        self._cuts = 0
+
+    def renew(self) -> None:
+        """Something came: a connection that fails after that is the first one again."""
+        self._cuts = 0
+
+    def after(
+        self, error: ArgosyError | httpx.TransportError, *, idempotent: bool = True, spent: bool = False
+    ) -> float:
+        """How long to wait before the same is sent again, in seconds. Raises what its sender is told where it is not:
+        what cannot safely be done twice is sent again only where it has not been done, what is `spent` never.
+        """
+        if isinstance(error, ArgosyError):
+            pause = None if spent else _told_pause(error, idempotent=idempotent)
+            if pause is None or pause > self._left:
+                raise error
+            self._left -= pause
+            return pause
+        never_arrived = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout))
+        if spent or not (idempotent or never_arrived) or self._cuts >= self._retries:
+            raise unreachable(error, self._where) from None
+        self._cuts += 1
+        return _PAUSES[min(self._cuts, len(_PAUSES)) - 1]
+
+
+def _told_pause(error: ArgosyError, *, idempotent: bool) -> float | None:
+    # What was refused for a limit has not been done; of what was unavailable that is not known.
+    if isinstance(error, LimitExceeded) or (idempotent and isinstance(error, Unavailable)):
+        return error.retry_after
+    return None
 
 
 def unreachable(error: httpx.TransportError, where: str) -> ServiceUnreachable:
-    """The error of a connection that failed."""
-    return ServiceUnreachable(f"no service answers at {where} ({str(error) or type(error).__name__})")
-
-
-def may_repeat(error: httpx.TransportError, *, idempotent: bool) -> bool:
-    """Whether to send a request again: where it never arrived, or where doing it twice does no more than once."""
-    return idempotent or isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout))
-
-
-def pauses(retries: int) -> Iterator[float]:
-    """The pauses of `retries` repetitions."""
-    return iter([PAUSES[min(index, len(PAUSES) - 1)] for index in range(retries)])
+    """The error of a connection that failed. A fault of the request itself is not quoted: it may be in a secret."""
+    words = "the request cannot be sent" if isinstance(error, httpx.LocalProtocolError) else str(error)
+    return ServiceUnreachable(f"no service answers at {where} ({words or type(error).__name__})")

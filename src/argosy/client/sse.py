@@ -22,10 +22,11 @@ _problem = msgspec.json.Decoder(Problem)
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One event of the stream."""
+    """One event of the stream, or where it is: `data` is empty then. `id` is None where it has none."""
 
     kind: str
     data: bytes
+    id: int | None
 
 
 class Parser:
@@ -37,6 +38,7 @@ class Parser:
     def __init__(self) -> None:
         self._rest = b""
         self._kind = "message"
+        self._id: int | None = None
         self._data: list[bytes] = []
 
     def feed(self, chunk: bytes) -> Iterator[Frame]:
@@ -49,9 +51,11 @@ class Parser:
                 self._kind = value.decode()
             elif name == b"data":
                 self._data.append(value)
-            elif not name and not value and self._data:
-                yield Frame(self._kind, b"\n".join(self._data))
-                self._kind, self._data = "message", []
+            elif name == b"id" and value.isdigit():
+                self._id = int(value)
+            elif not name and not value and (self._data or self._id is not None):
+                yield Frame(self._kind, b"\n".join(self._data), self._id)
+                self._kind, self._data, self._id = "message", [], None
 
 
 class Subscription(Generic[D]):
@@ -70,12 +74,14 @@ class Subscription(Generic[D]):
         return headers
 
     def take(self, frame: Frame) -> D | None:
-        """The event in a frame. Raises the error that the service sends instead."""
+        """The event in a frame, None where it has none. Raises the error that the service sends instead."""
+        if frame.id is not None:
+            self.after = frame.id
+        if not frame.data:
+            return None
         if frame.kind == "end":
             self.ended = True
             return None
         if frame.kind == "problem":
             raise from_problem(_problem.decode(frame.data))
-        event = self._decoder.decode(frame.data)
-        self.after = event.seq
-        return event
+        return self._decoder.decode(frame.data)

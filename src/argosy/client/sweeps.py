@@ -17,7 +17,7 @@ from argosy.languages.sweeps.answers import SweepDocument, SweepEventDocument, S
 from argosy.languages.sweeps.document import SweepDescription
 from argosy.model import NotFound
 
-from .calls import POLL, Call, new_key
+from .calls import POLL, Call, submission_id
 from .sse import SWEEPS, D, Subscription
 
 T = TypeVar("T")
@@ -67,7 +67,7 @@ def _submit(
         SweepDocument,
         params={name: "true" if value is True else value for name, value in params.items() if value is not False},
         content=content,
-        headers={"Idempotency-Key": key or new_key(), "Content-Type": media_type},
+        headers={"Idempotency-Key": submission_id(key), "Content-Type": media_type},
     )
 
 

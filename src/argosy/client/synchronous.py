@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
 import httpx
-import msgspec
 
 from argosy.languages.documents import (
     ActivityDocument,
     EnvironmentDocument,
     EventDocument,
-    FileDocument,
     Problem,
     Result,
     ServiceDocument,
@@ -27,18 +24,18 @@ from argosy.languages.documents import (
 from argosy.languages.documents_credentials import CredentialDocument, DelegationRequest, NewCredential
 from argosy.languages.looks import CapabilitiesDocument
 from argosy.languages.native import Description
-from argosy.model import ArgosyError, NotFound
+from argosy.model import ArgosyError
 
 from . import calls
 from .accounting import Accounting
 from .calls import Call, Describable
 from .connection import STREAM_TIMEOUT, TIMEOUT, settings, where
 from .discovery import Endpoint, discover
-from .errors import from_response, may_repeat, pauses, unreachable, worth_waiting_for
+from .errors import Patience, from_response
+from .files import FileMethods
 from .notifying import Notifying
 from .sse import ACTIVITIES, D, Parser, Subscription
 from .sweeps import SweepMethods
-from .transfer import CHUNK, Download, Moved, Source, Upload, file_content
 
 T = TypeVar("T")
 Results = list[Result]
@@ -49,27 +46,30 @@ Environments = list[EnvironmentDocument]
 KeptCredentials = list[CredentialDocument]
 
 
-class Client(Accounting, Notifying, SweepMethods):
+class Client(Accounting, FileMethods, Notifying, SweepMethods):
     """A connection to the service, found by `discover` where no endpoint is given. Close it, or use it in a `with`.
 
-    Requests that can safely be repeated are, `retries` times, where the connection fails. Where the service says when
-    to ask again (for a limit, or while it cannot answer), that is waited for, `patience` seconds a request in all.
+    Requests that can safely be repeated are, `retries` times in a row, where the connection fails: twelve take some ten
+    seconds, which outlasts a restart of the service. One that has never answered is tried three times again. Where the
+    service says when to ask again (for a limit, or while it cannot answer), that is waited for, `patience` seconds a
+    request in all.
     """
 
     def __init__(
         self,
         endpoint: Endpoint | None = None,
         *,
-        retries: int = 3,
+        retries: int = 12,
         patience: float = 30.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.endpoint = endpoint or discover()
+        self._discovered = endpoint is None and transport is None
         self._retries = retries
-        self._patience = patience
-        if transport is None and self.endpoint.socket is not None:
-            transport = httpx.HTTPTransport(uds=self.endpoint.socket)
-        self._http = httpx.Client(transport=transport, **settings(self.endpoint))
+        self._waiting = patience
+        self._known = False  # whether the service has ever answered
+        self._http = _connection(self.endpoint, transport)
+        self._former: list[httpx.Client] = []
 
     def __enter__(self) -> Client:
         return self
@@ -81,7 +81,8 @@ class Client(Accounting, Notifying, SweepMethods):
 
     def close(self) -> None:
         """Let go of connections."""
-        self._http.close()
+        for connection in (*self._former, self._http):
+            connection.close()
 
     # -- activities -----------------------------------------------------------------------------------
 
@@ -240,7 +241,7 @@ class Client(Accounting, Notifying, SweepMethods):
         yield from self._follow("/v1/events", params, Subscription(after, ACTIVITIES))
 
     def _follow(self, address: str, params: Mapping[str, Any], subscription: Subscription[D]) -> Iterator[D]:
-        patience = pauses(self._retries)
+        patience = self._patience()
         while not subscription.ended:
             try:
                 with self._open(
@@ -252,15 +253,15 @@ class Client(Accounting, Notifying, SweepMethods):
                 ) as response:
                     parser = Parser()
                     for chunk in response.iter_raw():
-                        patience = pauses(self._retries)
+                        patience.renew()
                         for frame in parser.feed(chunk):
                             event = subscription.take(frame)
                             if event is not None:
                                 yield event
                 if not subscription.ended:
-                    self._pause(patience, httpx.RemoteProtocolError("the stream was cut off"))
-            except httpx.TransportError as error:
-                self._pause(patience, error)
+                    raise httpx.RemoteProtocolError("the stream was cut off")
+            except (ArgosyError, httpx.TransportError) as error:
+                self._pause(patience.after(error))
 
     def capabilities(self) -> CapabilitiesDocument:
         """What can be asked of the service: languages, information models, staging, actions."""
@@ -330,112 +331,6 @@ class Client(Accounting, Notifying, SweepMethods):
         """The service itself."""
         return self._do(calls.service())
 
-    # -- files ----------------------------------------------------------------------------------------
-
-    def list_files(self, id: str, path: str = "") -> Iterator[FileDocument]:
-        """The entries of the session directory, or of a directory in it, by name."""
-        cursor = None
-        while True:
-            page = self._do(calls.list_files(id, path, 1000, cursor))
-            yield from page.items
-            cursor = page.next
-            if cursor is None:
-                return
-
-    def read_file(self, id: str, path: str, *, start: int = 0, size: int | None = None) -> bytes:
-        """A file's content; at most `size` bytes of it, from `start`. Nothing where it ends before that."""
-        headers = {}
-        if start or size is not None:
-            headers["Range"] = f"bytes={start}-" + ("" if size is None else str(start + max(size, 1) - 1))
-
-        def read() -> bytes:
-            response = self._http.get(calls.file(id, path), headers=headers)
-            if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-                return b""
-            if response.is_error:
-                raise from_response(response)
-            return file_content(response)
-
-        return self._repeat(read)
-
-    def get_file(self, id: str, path: str, to: str | os.PathLike[str], *, progress: Moved | None = None) -> str:
-        """Fetch a file whole or not at all, going on after a cut, and say where it is. `to` may be a directory.
-
-        `progress` is called with the number of bytes that have come.
-        """
-        download = Download(path, to)
-        patience = pauses(self._retries)
-        try:
-            while not download.done:
-                before = download.progress
-                try:
-                    with self._open("GET", calls.file(id, path), headers=download.headers()) as response:
-                        download.begin(response)
-                        for chunk in response.iter_raw():
-                            download.write(chunk)
-                            if progress is not None:
-                                progress(download.progress)
-                    download.finish()
-                except httpx.TransportError as error:
-                    if download.progress > before:
-                        patience = pauses(self._retries)
-                    self._pause(patience, error)
-        finally:
-            download.close()
-        return download.target
-
-    def put_file(
-        self,
-        id: str,
-        path: str,
-        source: Source,
-        *,
-        executable: bool | None = None,
-        progress: Moved | None = None,
-    ) -> FileDocument:
-        """Write a file into the session directory, before the job is submitted.
-
-        `executable` is the source's own mode where it is a path and nothing is said. `progress` is called with the
-        number of bytes that have gone, where `source` is a path.
-        """
-        upload = Upload(source, executable, progress)
-
-        def send() -> FileDocument:
-            with contextlib.ExitStack() as stack:
-                content: Any = upload.open()
-                if not isinstance(content, bytes) and upload.repeatable:
-                    stack.enter_context(content)
-                response = self._http.put(calls.file(id, path), content=content, headers=upload.headers())
-            if response.is_error:
-                raise from_response(response)
-            return msgspec.json.decode(response.content, type=FileDocument)
-
-        return self._repeat(send, idempotent=upload.repeatable)
-
-    def delete_file(self, id: str, path: str) -> None:
-        """Remove a file, before the job is submitted."""
-        self._do(calls.delete_file(id, path))
-
-    def follow(self, id: str, path: str, *, interval: float = 1.0) -> Iterator[bytes]:
-        """The content of a file that grows, as it grows, until the activity is final.
-
-        It is looked at whenever the activity changes, and every `interval` seconds. Raises NotFound where it
-        has not appeared by the end.
-        """
-        offset = 0
-        record = self.status(id)
-        while True:
-            try:
-                while data := self.read_file(id, path, start=offset, size=CHUNK):
-                    offset += len(data)
-                    yield data
-            except NotFound:
-                if record.final:
-                    raise
-            if record.final:
-                return
-            record = self.changed(id, version=record.version, wait=interval)
-
     # -- how ------------------------------------------------------------------------------------------
 
     def _do(self, call: Call[T]) -> T:
@@ -450,30 +345,46 @@ class Client(Accounting, Notifying, SweepMethods):
     @contextlib.contextmanager
     def _open(self, method: str, url: str, **request: Any) -> Iterator[httpx.Response]:
         with self._http.stream(method, url, **request) as response:
+            self._known = True
             if response.is_error:
                 response.read()
                 raise from_response(response)
             yield response
 
-    def _repeat(self, send: Callable[[], T], *, idempotent: bool = True) -> T:
-        patience = pauses(self._retries)
-        left = self._patience
+    def _repeat(
+        self, send: Callable[[], T], *, idempotent: bool = True, spent: Callable[[], bool] = lambda: False
+    ) -> T:
+        """`spent` says that it cannot be sent again, whatever it was that went wrong."""
+        patience = self._patience()
         while True:
             try:
-                return send()
-            except ArgosyError as error:
-                after = worth_waiting_for(error, idempotent=idempotent, left=left)
-                if after is None:
-                    raise
-                left -= after
-                time.sleep(after)
-            except httpx.TransportError as error:
-                if not may_repeat(error, idempotent=idempotent):
-                    raise unreachable(error, where(self.endpoint)) from None
-                self._pause(patience, error)
+                answer = send()
+            except (ArgosyError, httpx.TransportError) as error:
+                self._known = self._known or isinstance(error, ArgosyError)
+                self._pause(patience.after(error, idempotent=idempotent, spent=spent()))
+            else:
+                self._known = True
+                return answer
 
-    def _pause(self, patience: Iterator[float], error: httpx.TransportError) -> None:
-        pause = next(patience, None)
-        if pause is None:
-            raise unreachable(error, where(self.endpoint)) from None
-        time.sleep(pause)
+    def _patience(self) -> Patience:
+        return Patience(self._retries, self._waiting, where(self.endpoint), known=self._known)
+
+    def _pause(self, seconds: float) -> None:
+        time.sleep(seconds)
+        if self._discovered:
+            self._discover_again()
+
+    def _discover_again(self) -> None:
+        """A service that was started anew may have another address."""
+        with contextlib.suppress(ArgosyError):
+            endpoint = discover()
+            if endpoint != self.endpoint:
+                # Others may be using the former connection.
+                self._former.append(self._http)
+                self.endpoint, self._http = endpoint, _connection(endpoint)
+
+
+def _connection(endpoint: Endpoint, transport: httpx.BaseTransport | None = None) -> httpx.Client:
+    if transport is None and endpoint.socket is not None:
+        transport = httpx.HTTPTransport(uds=endpoint.socket)
+    return httpx.Client(transport=transport, **settings(endpoint))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import io
 import os
 import posixpath
+import stat
 import tempfile
-from collections.abc import Callable
-from typing import Any, BinaryIO
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import BinaryIO
 
 import httpx
 
@@ -120,39 +122,72 @@ def file_content(response: httpx.Response) -> bytes:
     return response.content
 
 
-class _Told(io.FileIO):
-    """A file that tells how much of it has been read."""
-
-    def __init__(self, path: str | os.PathLike[str], progress: Moved) -> None:
-        super().__init__(os.fspath(path))
-        self._progress = progress
-
-    def readinto(self, buffer: Any) -> int | None:
-        read = super().readinto(buffer)
-        self._progress(self.tell())
-        return read
-
-
 class Upload:
-    """Something to upload. What was given as a path or as bytes can be sent again after a cut."""
+    """Something to upload, piece by piece. Plain files, bytes, and open files that can be rewound can be sent again."""
 
     def __init__(self, source: Source, executable: bool | None, progress: Moved | None = None) -> None:
-        self.repeatable = isinstance(source, (str, bytes, os.PathLike))
         self.executable = bool(executable)
         self._source = source
         self._progress = progress
-        if executable is None and isinstance(source, (str, os.PathLike)):
-            self.executable = bool(os.stat(source).st_mode & 0o111)
+        self._file: BinaryIO | None = None
+        self._start = 0
+        self._length: int | None = None
+        self._sent = 0
+        self._touched = False
+        if isinstance(source, (str, os.PathLike)):
+            mode = os.stat(source).st_mode
+            self.repeatable = stat.S_ISREG(mode)
+            if executable is None:
+                self.executable = self.repeatable and bool(mode & 0o111)
+        else:
+            self._file = io.BytesIO(source) if isinstance(source, bytes) else source
+            self.repeatable = self._file.seekable()
+            self._start = self._file.tell() if self.repeatable else 0
 
-    def open(self) -> bytes | BinaryIO:
-        """The content, from its beginning."""
-        if isinstance(self._source, (str, os.PathLike)):
-            if self._progress is None:
-                return open(self._source, "rb")
-            return io.BufferedReader(_Told(self._source, self._progress), CHUNK)
-        return self._source
+    @property
+    def spent(self) -> bool:
+        """Whether what was read of it cannot be read again."""
+        return self._touched and not self.repeatable
+
+    def begin(self) -> None:
+        """Open it, or go back to where it began. Raises OSError."""
+        self._sent = 0
+        if isinstance(self._source, (str, os.PathLike)) and (self._file is None or self.repeatable):
+            self.close()
+            self._file = open(self._source, "rb", buffering=0)  # noqa: SIM115 - `close` does
+        assert self._file is not None
+        if self.repeatable:
+            self._length = max(0, self._file.seek(0, os.SEEK_END) - self._start)
+            self._file.seek(self._start)
+
+    def read(self) -> bytes:
+        """The next piece, nothing at its end. Of a file that grows meanwhile, what it had at the beginning."""
+        assert self._file is not None
+        self._touched = True
+        piece = self._file.read(CHUNK if self._length is None else min(CHUNK, self._length - self._sent))
+        self._sent += len(piece)
+        if piece and self._progress is not None:
+            self._progress(self._sent)
+        return piece
+
+    def pieces(self) -> Iterator[bytes]:
+        """All of it."""
+        while piece := self.read():
+            yield piece
+
+    async def awaited(self) -> AsyncIterator[bytes]:
+        """The same, for an event loop."""
+        while piece := await asyncio.to_thread(self.read):
+            yield piece
 
     def headers(self) -> dict[str, str]:
         """What to say about it."""
         headers = {"Content-Type": "application/octet-stream"}
+        if self._length is not None:
+            headers["Content-Length"] = str(self._length)
         return headers | {"X-Executable": "true"} if self.executable else headers
+
+    def close(self) -> None:
+        """Let go of it, where it was opened here."""
+        if isinstance(self._source, (str, os.PathLike)) and self._file is not None:
+            self._file.close()

@@ -199,6 +199,11 @@ class Operations(Notifications, SweepOperations, UsageOperations):
     async def events(self, caller: Caller, id: str, *, after: int = 0, limit: int = 1000) -> list[Event]:
         """The history of one activity."""
 
+    @property
+    @abstractmethod
+    def newest(self) -> int:
+        """The sequence number of the newest event that streams have been given: where one that begins now begins."""
+
     @abstractmethod
     def stream(
         self, caller: Caller, ids: Sequence[str] = (), *, after: int | None = None

@@ -51,9 +51,11 @@ def event_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRou
             check_state(state, "state")
         for kind in kinds or ():
             check_kind(kind, "kind")
-        source = operations.stream(request.user, ids, after=after)
+        begin = operations.newest if after is None else after
+        source = operations.stream(request.user, ids, after=begin)
         chosen = partial(_wanted, states or [], kinds or [])
-        return Answer(200, STREAM_HEADERS, waiting.frames(source, closing, wanted=chosen, rendered=render.event))
+        frames = waiting.frames(source, closing, wanted=chosen, rendered=render.event, after=begin)
+        return Answer(200, STREAM_HEADERS, frames)
 
     @get(
         "/activities/{id:str}/events",

@@ -146,8 +146,9 @@ def _looking(operations: Operations, closing: asyncio.Event) -> list[HTTPRouteHa
         request: ApiRequest, id: FromPath[str], after: After = None, last_event_id: LastEventId = None
     ) -> ASGIApp:
         await operations.sweep(request.user, id)
-        source = operations.stream_sweep(request.user, id, after=resume(request, last_event_id, after) or 0)
-        return Answer(200, STREAM_HEADERS, waiting.frames(source, closing, rendered=render_sweeps.event))
+        begin = resume(request, last_event_id, after) or 0
+        source = operations.stream_sweep(request.user, id, after=begin)
+        return Answer(200, STREAM_HEADERS, waiting.frames(source, closing, rendered=render_sweeps.event, after=begin))
 
     @get(
         "/sweeps/{id:str}/description",

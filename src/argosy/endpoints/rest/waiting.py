@@ -81,14 +81,16 @@ async def frames(
     wanted: Callable[[E], bool] = lambda event: True,
     *,
     rendered: Callable[[E], Struct],
+    after: int,
 ) -> AsyncIterator[bytes]:
-    """Events as server-sent events. An ``end`` tells that there will be no more; without it the connection was cut.
+    """Events after `after` as server-sent events. An ``end`` tells that there will be no more; without it the
+    connection was cut. Where it begins is told first: a stream that is cut before its first event goes on from there.
 
     Of those that are not wanted only the newest one's id is told, from which a stream that is taken up goes on.
     """
     steps = _Steps(source, closing)
     try:
-        yield _BEAT
+        yield b"id: %d\n\n" % after
         while True:
             events = await steps.next(heartbeat)
             if events:

@@ -215,6 +215,10 @@ class ActivityOperations(Operations):
         await self._one(caller, Operation.EVENTS, id)
         return await self._store.events(id, after=after, limit=limit)
 
+    @property
+    def newest(self) -> int:
+        return self._streams.newest
+
     async def stream(
         self, caller: Caller, ids: Sequence[str] = (), *, after: int | None = None
     ) -> AsyncIterator[Sequence[Event]]:

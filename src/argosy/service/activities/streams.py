@@ -48,6 +48,11 @@ class Streams:
         for follower in self._followers:
             follower.news.set()
 
+    @property
+    def newest(self) -> int:
+        """The sequence number of the newest event that has been told."""
+        return self._told
+
     def _committed(self, events: Sequence[Event], activities: dict[str, Activity]) -> None:
         self._told = max(self._told, events[-1].seq)
         if not self._followers:

@@ -39,6 +39,10 @@ class _Audited:
         return self.inner.notice
 
     @property
+    def newest(self) -> int:
+        return self.inner.newest
+
+    @property
     def unready(self) -> list[str]:
         return self.inner.unready
 
