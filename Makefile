@@ -1,6 +1,6 @@
 # `make demo` and `make test` are all that is needed; `make` lists the rest.
-# PYTHON names an interpreter (3.11 or later); SERVERS=no leaves out the tests that need a real
-# batch system or sshd; PROCESSES is how many of pytest's run side by side; PYTEST_ARGS goes to pytest;
+# PYTHON names an interpreter (3.11 or later); SERVERS=no leaves out the tests that need real
+# servers (batch systems, sshd, file servers, certificate authorities) or accounts, and installs nothing; PROCESSES is how many of pytest's run side by side; PYTEST_ARGS goes to pytest;
 # GSI_OPENSSH is where the GSI-OpenSSH is, or is put, that tests use: make check-gsissh makes one, and so does
 # make test where CI is set.
 
@@ -31,7 +31,7 @@ ifneq ($(SERVERS),no)
 	else echo "not root: tests that need programs or servers which are not here are skipped" >&2; fi
 endif
 	@if [ -x "$(GSI_OPENSSH)/bin/gsissh" ]; then export GSI_OPENSSH="$(GSI_OPENSSH)"; fi; \
-	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(if $(filter no,$(SERVERS)),-m "not slurm and not gridengine and not ssh") $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(if $(filter no,$(SERVERS)),-m "not servers") $(PYTEST_ARGS)
 
 lint: ## check form, types and imports
 	@tools/venv.sh dev

@@ -22,6 +22,19 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+#: What says of a test that it needs real servers, or accounts: these fixtures, and these marks.
+_SERVERS = {"slurm", "slurmrestd", "gridengine", "sshd", "gsissh", "accounts"}
+_MARKS = ("slurm", "slurmrestd", "gridengine", "ssh")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs servers, so that SERVERS=no leaves it out."""
+    for item in items:
+        if _SERVERS.intersection(getattr(item, "fixturenames", ())) or any(map(item.get_closest_marker, _MARKS)):
+            item.add_marker("servers")
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"

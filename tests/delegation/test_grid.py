@@ -28,6 +28,8 @@ from tests.servers.needs import NotHere, absent, need
 from tests.servers.simpleca import SimpleCA, ensure_simpleca
 from tests.service.running import RunningService, until
 
+pytestmark = pytest.mark.servers
+
 ALICE = "/O=Grid/OU=argosy/CN=Alice Example"
 
 

@@ -12,7 +12,7 @@ from tests.identity.pki import header
 from tests.servers.needs import NotHere, absent
 from tests.servers.simpleca import SimpleCA, ensure_simpleca
 
-pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore::UserWarning")]
+pytestmark = [pytest.mark.anyio, pytest.mark.servers, pytest.mark.filterwarnings("ignore::UserWarning")]
 
 
 class Grid(SimpleCA):

@@ -31,6 +31,8 @@ def need(*names: str) -> list[str]:
 
 def program(name: str, *packages: str) -> str:
     """Where a program is (or another file, named by its whole path); installed first if need be. Raises NotHere."""
+    if os.environ.get("SERVERS") == "no":
+        raise NotHere(f"{name} is not wanted: SERVERS=no; the test is to be marked as one that needs servers")
     with (Path(tempfile.gettempdir()) / "argosy-packages.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if (found := _find(name)) is not None:

@@ -20,7 +20,10 @@ pytestmark = pytest.mark.anyio
 Make = Callable[..., Staging]
 
 SCHEMES = ["file", "http", "dav", "ftp", "sftp", "scp", "s3", "root", "gsiftp"]
-LISTING = [scheme for scheme in SCHEMES if scheme != "http"]
+#: Those without a program to be installed.
+_HERE = ("file", "s3")
+SERVED = [scheme if scheme in _HERE else pytest.param(scheme, marks=pytest.mark.servers) for scheme in SCHEMES]
+LISTING = [served for scheme, served in zip(SCHEMES, SERVED, strict=True) if scheme != "http"]
 NAME = "a b+c%d=é&f.dat"
 LARGE = os.urandom(12_345_678)
 
@@ -43,7 +46,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str],
         yield one
 
 
-@pytest.fixture(params=SCHEMES)
+@pytest.fixture(params=SERVED)
 def there(request: pytest.FixtureRequest, places: Callable[[str], Place]) -> Place:
     return places(request.param)
 
@@ -230,7 +233,7 @@ async def test_cancelled_it_stops(make: Make, there: Place, session: Path) -> No
     assert left(session) == []
 
 
-@pytest.mark.parametrize("scheme", ["sftp", "s3"])
+@pytest.mark.parametrize("scheme", [pytest.param("sftp", marks=pytest.mark.servers), "s3"])
 async def test_without_credentials_it_is_told_that_they_lack(
     make: Make, places: Callable[[str], Place], session: Path, scheme: str, tmp_path: Path
 ) -> None:
@@ -251,6 +254,7 @@ async def test_without_credentials_it_is_told_that_they_lack(
         assert caught.value.credential
 
 
+@pytest.mark.servers
 async def test_a_host_whose_key_is_not_known(make: Make, places: Callable[[str], Place], session: Path) -> None:
     there = places("sftp")
     with pytest.raises(TransferFailed, match="key is not one that is known"):

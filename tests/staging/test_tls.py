@@ -13,7 +13,7 @@ from tests.servers import daemons
 from tests.servers.needs import NotHere, absent
 from tests.servers.simpleca import SimpleCA, ensure_simpleca
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.servers]
 Make = Callable[..., Staging]
 DATA = os.urandom(6_000_000)
 

@@ -22,7 +22,7 @@ from tests.servers.needs import need
 from tests.service.running import until
 from tests.tls.conftest import CA, LONG, SHORT, Secure, host, lay, secure_service, user
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.servers]
 
 HEADER = "x-client-certificate"
 
