@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -81,6 +82,31 @@ def test_a_full_disk_is_told_in_words(live: Live) -> None:
 def test_a_file_that_is_not_there_is_named(live: Live, argosy: Command) -> None:
     done = argosy("submit", "-f", "/no/such/file")
     assert (done.code, done.err) == (1, "argosy: /no/such/file: No such file or directory\n")
+
+
+@pytest.mark.parametrize("encoding", ["iso-8859-1", "utf-8"])
+def test_names_of_any_script_in_any_locale(live: Live, argosy: Command, encoding: str) -> None:
+    """JSON is in UTF-8 everywhere; a table says what the locale can."""
+    name = "bücher 日本語"
+    assert argosy("submit", "--name", name, "--", "prog").code == 0
+    assert json.loads(argosy("list", "--json").out)["name"] == name
+
+    def out(*words: str) -> bytes:
+        command = [sys.executable, "-m", "argosy.cli", *words]
+        variables = os.environ | {"PYTHONIOENCODING": encoding}
+        return subprocess.run(command, env=variables, stdout=subprocess.PIPE, timeout=60, check=True).stdout
+
+    assert json.loads(out("list", "--json").decode("utf-8"))["name"] == name
+    assert name.encode(encoding, "replace") in out("list")
+
+
+def test_a_name_that_is_no_text_comes_out_as_it_is(live: Live, argosy: Command) -> None:
+    id = argosy("submit", "--held", "--", "prog").out.strip()
+    live.do(live.operations.write, id, "f", b"data")
+    done = subprocess.run(
+        [sys.executable, "-m", "argosy.cli", "files", "get", id, "f", b"\xff"], capture_output=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (0, b"\xff\n"), done.stderr
 
 
 def _terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:

@@ -55,11 +55,12 @@ def full_ids(client: Client, names: Iterable[str]) -> list[str]:
 
 
 def print_json(document: Any) -> None:
-    """One document, on a line of its own."""
+    """One document, on a line of its own, in UTF-8 whatever the locale is (RFC 8259, 8.1)."""
     import msgspec
 
-    sys.stdout.write(msgspec.json.encode(document).decode() + "\n")
     sys.stdout.flush()
+    sys.stdout.buffer.write(msgspec.json.encode(document) + b"\n")
+    sys.stdout.buffer.flush()
 
 
 def pairs(option: str, values: Iterable[str], *, separator: str = "=") -> dict[str, str]:
