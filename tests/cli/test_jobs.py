@@ -207,6 +207,10 @@ def test_submit_takes_a_description(argosy: Command, live: Live) -> None:
     [
         ["submit"],
         ["submit", "-f", "x", "prog"],
+        ["run", "-i", "/etc/passwd=x", "-i", "/etc/group=./x", "prog"],
+        ["run", "-i", "/etc/passwd=stdin", "--stdin", "/etc/group", "prog"],
+        ["run", "-o", "x=a", "-o", "x=b", "prog"],
+        ["run", "-o", "a/x", "-o", "b/x", "prog"],
         ["submit", "nosuchfile"],
         ["submit", "nosuchfile", "--name", "x"],
         ["submit", "-o", "a=b", "--", "prog"],

@@ -69,6 +69,17 @@ def test_a_program_that_is_here_is_not_there_unless_it_is_sent(argosy: Command) 
     assert (sent.code, sent.out, sent.err) == (0, "here\n", "")
 
 
+def test_standard_input_reaches_the_job_where_that_is_said(argosy: Command) -> None:
+    Path("lines").write_text("of a file\n")
+    assert argosy("run", "--stdin", "-", "--", "cat", input="here\n").out == "here\n"
+    assert argosy("run", "--stdin", "lines", "--", "cat").out == "of a file\n"
+    with subprocess.Popen(["echo", "of a pipe"], stdout=subprocess.PIPE) as writing:
+        assert writing.stdout is not None
+        assert argosy("run", "--stdin", f"/dev/fd/{writing.stdout.fileno()}", "--", "cat").out == "of a pipe\n"
+    assert argosy("run", "--", "cat", input="not asked for").out == ""
+    assert argosy("run", "--stdin", "none", "--", "cat").code == 1
+
+
 #: Writes more than is read in between, on both streams, for as long as it is let.
 FLOOD = "run {} -- sh -c 'echo here >&2; exec yes'"
 

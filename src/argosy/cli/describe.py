@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Callable, Mapping, Sequence
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -16,8 +19,11 @@ from argosy.model.shell import escape_references
 from .common import pairs
 from .environments import asked
 from .exits import report
+from .fetching import target_of
 from .units import Duration, Size
 
+#: What the job's standard input is called in its directory.
+_STDIN = "stdin"
 F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS = [
@@ -30,6 +36,12 @@ _OPTIONS = [
         metavar="NAME[=FILE]",
         multiple=True,
         help="The job must leave NAME.",
+    ),
+    click.option(
+        "--stdin",
+        "stdin",
+        metavar="FILE",
+        help="Send FILE as the job's standard input; - is that of this command, read to its end first.",
     ),
     click.option("--name", help="A name for people."),
     click.option("-n", "--processes", type=click.IntRange(1), metavar="N", help="Processes in all."),
@@ -77,6 +89,7 @@ def job(
     share: str | None,
     inputs: Sequence[str],
     outputs: Sequence[str],
+    stdin: str | None,
     name: str | None,
     processes: int | None,
     nodes: int | None,
@@ -93,8 +106,12 @@ def job(
     tags: Sequence[str],
 ) -> Job:
     """What the options say."""
-    uploads = dict(uploaded(value) for value in inputs)
-    downloads = dict(_download(value) for value in outputs)
+    uploads = _uploads(inputs)
+    downloads = _downloads(outputs)
+    if stdin is not None:
+        if _STDIN in uploads:
+            raise click.BadParameter(f"another file is sent as {_STDIN}", param_hint="--stdin")
+        uploads[_STDIN] = stdin if os.path.isfile(stdin) else _spooled(stdin)
     _tell_of_unsent(command[0], uploads)
     resources = Resources(
         nodes=nodes,
@@ -119,16 +136,56 @@ def job(
         inputs=[_declared(there, here) for there, here in uploads.items()],
         outputs=[Output(path=there) for there in downloads],
         tags=pairs("--tag", tags),
+        stdin=None if stdin is None else _STDIN,
     )
     if duration is not None:
         description.duration = duration
     return Job(description, uploads, downloads)
 
 
-def _tell_of_unsent(executable: str, uploads: Mapping[str, str]) -> None:
+def _spooled(path: str) -> str:
+    """What can be read but once (``-``: standard input), to its end in a file that goes when the command ends."""
+    spooled = click.get_current_context().with_resource(tempfile.TemporaryFile())  # noqa: SIM115
+    if path == "-":
+        shutil.copyfileobj(sys.stdin.buffer, spooled)
+    else:
+        with open(path, "rb") as source:
+            shutil.copyfileobj(source, spooled)
+    spooled.flush()
+    return f"/proc/self/fd/{spooled.fileno()}"
+
+
+def _uploads(values: Sequence[str]) -> dict[str, str]:
+    uploads: dict[str, str] = {}
+    for value in values:
+        there, here = uploaded(value)
+        if there in uploads:
+            raise click.BadParameter(f"{uploads[there]!r} and {here!r} are both sent as {there}", param_hint="--input")
+        uploads[there] = here
+    return uploads
+
+
+def _downloads(values: Sequence[str]) -> dict[str, str | None]:
+    downloads: dict[str, str | None] = {}
+    targets: dict[str, str] = {}
+    for value in values:
+        there, here = _download(value)
+        if there in downloads:
+            raise click.BadParameter(f"{there} is named twice", param_hint="--output")
+        downloads[there] = here
+        target = target_of(there, here)
+        if target is not None and target in targets:
+            told = f"{targets[target]} and {there} would both come to {target}"
+            raise click.BadParameter(told, param_hint="--output")
+        if target is not None:
+            targets[target] = there
+    return downloads
+
+
+def _tell_of_unsent(executable: str, uploads: Container[str]) -> None:
     """A program named by its place in the job's directory has to be sent there; that it is here is not enough."""
     place = posixpath.normpath(executable)
-    if "/" not in executable or os.path.isabs(executable) or place in map(posixpath.normpath, uploads):
+    if "/" not in executable or os.path.isabs(executable) or place in uploads:
         return
     if os.path.isfile(executable):
         sent = f"-i {place}={place}" if "/" in place else f"-i {place}"
@@ -140,7 +197,7 @@ def uploaded(value: str) -> tuple[str, str]:
     here, _, there = (value, "", "") if os.path.exists(value) else value.partition("=")
     if not os.path.isfile(here):
         raise click.BadParameter(f"{here!r} is no file here", param_hint="--input")
-    return there or os.path.basename(here), here
+    return posixpath.normpath(there or os.path.basename(here)), here
 
 
 def _download(value: str) -> tuple[str, str | None]:

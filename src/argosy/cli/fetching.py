@@ -40,6 +40,14 @@ def check_target(there: str, here: str | None) -> None:
         raise PermissionError(errno.EACCES, "nothing can be written there", place)
 
 
+def target_of(there: str, here: str | None) -> str | None:
+    """The file that `fetch` makes of a file; None where it may make several, or writes to standard output."""
+    if there.endswith("/") or _MAGIC.search(there) or here == STDOUT:
+        return None
+    name = posixpath.basename(there)
+    return os.path.abspath(os.path.join(here, name) if here and os.path.isdir(here) else here or name)
+
+
 def fetch(client: Client, id: str, there: str, here: str | None, *, literal: bool = False) -> list[str]:
     """Fetch what `there` means of a job's directory, and say where it is now.
 

@@ -33,13 +33,14 @@ _UNKNOWN = "the service has not answered; whether it has taken the job is shown 
 Examples:
   argosy run -- hostname
   argosy run --to slurm/debug --time 30m -n 8 --launcher mpirun -- model
+  sort names | argosy run --stdin - -- uniq -c
   argosy run -i script.py -i data.csv -o result.csv -- python3 script.py data.csv result.csv
 
-The job's output appears here as it is written. Ctrl-C ends the job; a second Ctrl-C leaves it ending. Where nobody
-reads the output any more (`| head`), the job is ended too, as a command would be; the exit code is then 141.
-A job that is ended may have written more than is shown; `argosy logs` has it. The job's record and files stay with the
-service for as long as it keeps such; --purge removes them after success. What -o names is fetched where the job ran to
-its end, whatever its exit code.
+The job's output appears here as it is written. Standard input is left alone where --stdin - does not say otherwise.
+Ctrl-C ends the job; a second Ctrl-C leaves it ending. Where nobody reads the output any more (`| head`), the job is
+ended too, as a command would be; the exit code is then 141. A job that is ended may have written more than is shown;
+`argosy logs` has it. The job's record and files stay with the service for as long as it keeps such; --purge removes
+them after success. What -o names is fetched where the job ran to its end, whatever its exit code.
 The exit code is the job's own, 128 + N where signal N ended it, 125 where it did not run to its end.
 """,
 )

@@ -146,7 +146,7 @@ def _file_or_command(
                 "and -- before a command"
             )
         return first, ()
-    sent = any(posixpath.normpath(first) == posixpath.normpath(uploaded(value)[0]) for value in inputs)
+    sent = any(posixpath.normpath(first) == uploaded(value)[0] for value in inputs)
     if shutil.which(first) is None and not sent:
         raise click.UsageError(
             f"{first!r} is no description in a language that is known here, and nothing that can be executed; "
