@@ -62,4 +62,4 @@ constraints: ## choose the versions in constraints.txt anew (needs uv)
 	@mv constraints.tmp constraints.txt
 
 clean: ## remove .venv, .demo and caches
-	@rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache
