@@ -284,6 +284,7 @@ class BatchDriver(Driver):
         for begin in range(0, len(tags), _NAMED):
             some = tags[begin : begin + _NAMED]
             begun |= parse_withdraw(await self._run(withdraw(self._spool.root, some)), some)
+            self._watcher.drop(set(some) - begun.keys())  # what a copy says is of no use
         return begun
 
     # -- watching and acting ----------------------------------------------------------------------

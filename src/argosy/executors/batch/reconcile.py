@@ -45,6 +45,10 @@ class Policy:
     """For the batch system's word on a job whose record says that it was signalled."""
     lost_after: float = 300.0
     """For any source to know a job that none knows."""
+    stray_after: float = 604_800.0
+    """For somebody to ask about a job of which there is a record."""
+    stray_known: float = 3600.0
+    """The same, since the record was first seen: whoever was away meanwhile comes first."""
     unknown_after: float = 20.0
     """The same for one that was attached to and that none ever knew. Accounting may be late, Grid Engine's by 15 s."""
 

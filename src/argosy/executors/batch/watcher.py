@@ -17,6 +17,7 @@ from argosy.transport import Transport
 
 from .reconcile import STEPS, Policy, Watched, on_duplicate, on_exit, on_seen, on_start, on_unseen
 from .spool import Spool
+from .strays import Strays
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,8 @@ _AT_ONCE = 200
 _IN_A_ROW = 1000
 #: After a failure to deliver reports.
 _AGAIN = 1.0
+#: The most records that are read at a time, besides those that stay.
+_FILES = 10_000
 #: Tags whose end was told, kept so that records which come late are known to be of no use.
 _REMEMBERED = 100_000
 
@@ -58,8 +61,7 @@ class Watcher:
         self._shifted = clock.shifted()
         self._jobs: dict[str, Watched] = {}
         self._told: dict[str, None] = {}
-        self._strays: dict[str, str] = {}
-        self._strays_of: dict[str, set[str]] = {}
+        self._strays = Strays()
         self._in_hand: set[str] = set()
         self._outgoing: list[tuple[Report | None, str | None]] = []
         self._outgoing_ready = asyncio.Event()
@@ -138,7 +140,9 @@ class Watcher:
                 await self._spool_changed.wait()
         self._spool_changed.clear()
         try:
-            files = await self._transport.collect(self._spool.new)
+            # Those that stay must not hide what comes.
+            limit = _FILES + len(self._strays) + len(self._in_hand)
+            files = await self._transport.collect(self._spool.new, limit=limit)
         except Unavailable as error:
             if not self._unread:  # once, however often it is tried
                 log.warning("the status spool cannot be read, and is tried again: %s", error)
@@ -152,24 +156,37 @@ class Watcher:
             for name, data in sorted(files, key=lambda file: (_step(file[0]), file[0])):
                 if name not in self._in_hand and name not in self._strays:
                     self._take_record(name, data, now)
+            if len(files) == limit:
+                self._spool_changed.set()  # there may be more
+            await self._remove_old(now)
+
+    async def _remove_old(self, now: float) -> None:
+        """Remove records that are of no use any more: of copies that ran nothing, say, or of jobs that were purged."""
+        policy = self._policy
+        old = self._strays.old(now - policy.stray_after, now - policy.stray_known)
+        names = [name for name, tag in old.items() if tag not in self._jobs]
+        if names:
+            words = "%d old records in %s, of jobs that nobody watches, are removed: %s of %s, for one"
+            log.warning(words, len(names), self._spool.new, names[0], old[names[0]])
+            await self._remove(names)
 
     def _take_record(self, name: str, data: bytes, now: float) -> None:
         try:
             record = parse_record(name, data)
         except ValueError as odd:
             log.error("a record in the spool cannot be read and is left there: %s: %r", odd, data[:500])  # noqa: TRY400
-            self._keep(name, "")
+            self._strays.keep(name, "", now, now)
             return
         job = self._jobs.get(record.tag)
         if job is None:
             if record.tag in self._told:
                 self._send(None, name)
             else:
-                self._keep(name, record.tag)
+                self._strays.keep(name, record.tag, record.time, now)
             return
         report = self._judge(job, record, now)
         if report is None and job.record is record:
-            self._keep(name, record.tag)  # kept until the batch system has had its say
+            self._strays.keep(name, record.tag, record.time, now)  # kept until the batch system has had its say
             self.look_soon(now)
             return
         self._send(report, name)
@@ -322,34 +339,19 @@ class Watcher:
             if report.phase is Phase.ENDED:
                 self._jobs.pop(report.tag, None)
                 self._remember(report.tag)
-                names += self._strays_of.get(report.tag, ())
+                names += self._strays.of(report.tag)
         await self._remove(names)
-
-    def _keep(self, name: str, tag: str) -> None:
-        """Leave a record in the spool, of no use yet."""
-        self._strays[name] = tag
-        self._strays_of.setdefault(tag, set()).add(name)
-
-    def _let_go(self, name: str) -> None:
-        tag = self._strays.pop(name, None)
-        if tag is not None:
-            names = self._strays_of[tag]
-            names.discard(name)
-            if not names:
-                del self._strays_of[tag]
 
     def _read_again(self, tags: Iterable[str]) -> None:
         """Look once more at the records that were left in the spool for these."""
-        for tag in tags:
-            for name in self._strays_of.pop(tag, ()):
-                del self._strays[name]
-                self._spool_changed.set()
+        if self._strays.read_again(tags):
+            self._spool_changed.set()
 
     def _forget_record(self, job: Watched, record: Record) -> None:
         """A record that was kept for the batch system's word has turned out to be of an earlier run."""
         name = record_name(record.native_id, record.run, record.kind)
-        if self._strays.get(name) == job.handle.tag:
-            self._let_go(name)
+        if name in self._strays.of(job.handle.tag):
+            self._strays.let_go(name)
             self._send(None, name)
 
     async def _remove(self, names: list[str]) -> None:
@@ -362,7 +364,7 @@ class Watcher:
             return
         self._in_hand.difference_update(names)
         for name in names:
-            self._let_go(name)
+            self._strays.let_go(name)
 
     def _remember(self, tag: str) -> None:
         self._told[tag] = None
