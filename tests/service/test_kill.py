@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import subprocess
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from argosy.client import Client, Description, Input, Output
 from argosy.model import ArgosyError
 from argosy.model.activity import ActivityState, may_follow
 from argosy.service.faults import POINTS
-from tests.service.running import RunningService
+from tests.service.running import RunningService, marked, until
 
 pytestmark = [pytest.mark.kill, pytest.mark.timeout(180)]
 
@@ -89,15 +90,21 @@ def test_every_job_runs_once(service: RunningService, share: str, point: str, pa
         assert {activity.id for activity in client.list()} == set(ids)
 
 
+def _waiting_or_running() -> str:
+    """The comments, which have their tags, of the jobs that Slurm has begun or is to begin."""
+    states = "PENDING,RUNNING,SUSPENDED"
+    command = ["squeue", "--noheader", "--me", "--array", f"--states={states}", "--format=%i %k"]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
 @pytest.mark.parametrize("point", ["create-after", "submit-before", "submit-after", "cancel-before", "cancel-after"])
 @pytest.mark.usefixtures("only_that_share")
 def test_a_termination_is_carried_out(service: RunningService, share: str, point: str, tmp_path: Path) -> None:
     runs = tmp_path / "runs"
-    ended = tmp_path / "ended"
     description = Description(
-        # A signal to all its processes may reach the sleep first: what is after it must not run then.
         executable="/bin/sh",
-        arguments=["-c", f"echo x >> {runs}; sleep 60 && echo x >> {ended}"],
+        arguments=["-c", f"echo x >> {runs}; exec sleep 600"],
+        environment={"MARK": str(tmp_path)},
         share=share,
     )
     service.start(fault=point)
@@ -115,7 +122,9 @@ def test_a_termination_is_carried_out(service: RunningService, share: str, point
         done = client.wait(activity.id, timeout=60)
         assert done.state == "terminated", list(client.events(activity.id))
         check_history(client, activity.id)
-    assert not ended.exists()
+    until(lambda: not marked(str(tmp_path)), 60)
+    if share == "slurm":
+        assert activity.id not in _waiting_or_running()
     assert not runs.exists() or len(runs.read_text().split()) == 1
 
 

@@ -10,26 +10,12 @@ import pytest
 
 from argosy.client import Description
 from argosy.model import NotFound
-from tests.service.running import RunningService, until
+from tests.service.running import RunningService, marked, until
 
 #: Children and their children, each with the mark in its environment.
 _TREE = '%s sleep 3600 & sh -c "sleep 3600; :" & nohup sleep 3600 & echo ready > ready; wait'
 #: Without a parent, and in a session of its own, as a daemon is.
 _DAEMONS = '(sh -c "sleep 3600; :" &) ; (setsid sh -c "sleep 3600; :" &) ;'
-
-
-def _marked(mark: str) -> set[int]:
-    """The processes of this machine that have the mark in their environment."""
-    found = set()
-    for environ in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            variables = environ.read_bytes().split(b"\0")
-            state = (environ.parent / "stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            continue
-        if f"MARK={mark}".encode() in variables and state != "Z":
-            found.add(int(environ.parent.name))
-    return found
 
 
 def _tracks_daemons(share: str) -> bool:
@@ -42,7 +28,7 @@ def _tracks_daemons(share: str) -> bool:
 
 def test_nothing_is_left_running(service: RunningService, share: str, tmp_path: Path) -> None:
     service.start()
-    mark = tmp_path.name
+    mark = str(tmp_path)
     with service.client() as client:
         script = _TREE % (_DAEMONS if _tracks_daemons(share) else "")
         id = client.submit(
@@ -56,14 +42,14 @@ def test_nothing_is_left_running(service: RunningService, share: str, tmp_path: 
                 return False
 
         until(ready, 60)
-        assert len(_marked(mark)) >= 4
+        assert len(marked(mark)) >= 4
         first = client.terminate(id)
         second = client.terminate(id)
         assert first.state == "running:terminating", "the answer does not wait for the end"
         assert second.state in ("running:terminating", "terminated")
         done = client.wait(id, 60)
         assert done.state == "terminated"
-        until(lambda: not _marked(mark), 30)
+        until(lambda: not marked(mark), 30)
         events = list(client.events(id))
         states = [event.state for event in events]
         assert states[-2:] == ["running:terminating", "terminated"], "the second request is ignored"
