@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import entry_points
 from typing import Any
 
 from litestar.enums import ScopeType
 from litestar.types import Receive, Scope, Send
 
 from argosy.model import InvalidInput
+from argosy.model.plugins import Broken, registered
 
 from .contract import Endpoint, Surroundings
 from .rest.app import RestApp
@@ -42,13 +42,16 @@ class Mounted:
 
 def open_endpoints(config: Mapping[str, Mapping[str, Any]], surroundings: Surroundings) -> list[Endpoint]:
     """The endpoints that the section ``[endpoints]`` switches on. Raises InvalidInput naming the element."""
-    found = {entry.name: entry for entry in entry_points(group=GROUP)}
+    found = registered(GROUP)
     opened: list[Endpoint] = []
     for name, options in config.items():
         if name not in found:
-            known = ", ".join(sorted(found))
+            known = ", ".join(found)
             raise InvalidInput(f"{name!r} is no endpoint; there are {known}", element=f"endpoints.{name}")
-        made = found[name].load()
+        try:
+            made = found[name].load()
+        except Broken as error:
+            raise InvalidInput(str(error), element=f"endpoints.{name}") from error
         if not (isinstance(made, type) and issubclass(made, Endpoint)):
             raise InvalidInput(f"{found[name].value} is no Endpoint", element=f"endpoints.{name}")
         endpoint = made.from_config(options, surroundings)

@@ -20,14 +20,13 @@ from argosy.model import (
     Observation,
     SubmitException,
 )
+from argosy.model.plugins import Plugin, registered
 from argosy.model.resources import ResourceSpecV1
 
 from . import plugins
 from .job import Callback, Job, notify
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
-
     from packaging.version import Version
 
 log = logging.getLogger(__name__)
@@ -329,17 +328,13 @@ def _from_plugin(
     return loaded(url=url, config=config)
 
 
-def _registered() -> dict[str, EntryPoint]:
-    from importlib.metadata import entry_points  # a third of the whole import, and only needed here
-
-    found = entry_points()
-    systems = {entry.name.lower(): entry for entry in found.select(group=BATCH_GROUP)}
-    return systems | {entry.name.lower(): entry for entry in found.select(group=GROUP)}
+def _registered() -> dict[str, Plugin]:
+    return {name.lower(): plugin for group in (BATCH_GROUP, GROUP) for name, plugin in registered(group).items()}
 
 
-def _factory(entry: EntryPoint) -> Callable[..., object]:
-    loaded: Callable[..., object] = entry.load()
-    if entry.group == BATCH_GROUP:
+def _factory(plugin: Plugin) -> Callable[..., object]:
+    loaded: Callable[..., object] = plugin.load()
+    if plugin.group == BATCH_GROUP:
         from .batch.executor import executor_of  # the only executor that this one knows, and only when asked for
 
         return executor_of(loaded)

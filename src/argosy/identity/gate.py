@@ -12,13 +12,13 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Mapping, Sequence
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
 from argosy.model import InvalidInput
+from argosy.model.plugins import Broken, registered
 
 from .caller import Caller
 from .contract import Authenticator, Evidence, Refused, read_options
@@ -84,13 +84,16 @@ def open_gate(config: Mapping[str, Any], directory: Path, owner: str) -> Gate | 
         Names(tuple(read.operators), tuple(read.operator_groups)),
         Names(tuple(read.administrators), tuple(read.administrator_groups)),
     )
-    found = {entry.name: entry for entry in entry_points(group=GROUP)}
+    found = registered(GROUP)
     authenticators = []
     for name, options in sections.items():
         if name not in found:
-            known = ", ".join(sorted(found))
+            known = ", ".join(found)
             raise InvalidInput(f"{name!r} is no way of authentication; there are {known}", element=f"identity.{name}")
-        made = found[name].load()
+        try:
+            made = found[name].load()
+        except Broken as error:
+            raise InvalidInput(str(error), element=f"identity.{name}") from error
         if not (isinstance(made, type) and issubclass(made, Authenticator)):
             raise InvalidInput(f"{found[name].value} is no Authenticator", element=f"identity.{name}")
         authenticators.append(made.from_config(options, directory))

@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Mapping
-from importlib.metadata import entry_points
 
 from argosy.model import InvalidInput
 from argosy.model.choices import listed
+from argosy.model.plugins import Broken, registered
 
 from .contract import MAX_BYTES, Language, Parsed
 
 #: Languages register under this entry-point group, by their name: a class over `Language`.
 GROUP = "argosy.languages"
 
+log = logging.getLogger(__name__)
+
 
 @functools.cache
 def _installed() -> Mapping[str, Language]:
-    found: dict[str, Language] = {}
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
-        made = entry.load()()
-        if not isinstance(made, Language):
-            raise TypeError(f"{entry.value}, registered as the language {entry.name!r}, is not a Language")
-        found[entry.name] = made
+    return {name: made for name, made in _registered().items() if isinstance(made, Language)}
+
+
+@functools.cache
+def _registered() -> Mapping[str, Language | str]:
+    """All that are registered; a text says why one cannot be used. That is nothing to the others."""
+    found: dict[str, Language | str] = {}
+    for name, plugin in registered(GROUP).items():
+        try:
+            made = plugin.load()()
+            found[name] = made if isinstance(made, Language) else f"{plugin.value} is not a Language"
+        except Broken as error:
+            found[name] = str(error)
+        except Exception as error:
+            found[name] = f"{plugin.value} cannot be made: {type(error).__name__}: {error}"
+        if isinstance(why := found[name], str):
+            log.warning("the language %s cannot be used: %s", name, why)
     return found
 
 
@@ -33,7 +47,9 @@ def languages() -> list[Language]:
 
 def language(name: str) -> Language:
     """The language of this name. Raises InvalidInput naming those that there are."""
-    found = _installed().get(name.lower())
+    found = _registered().get(name.lower())
+    if isinstance(found, str):
+        raise InvalidInput(f"the language {name!r} cannot be used here: {found}", element="language")
     if found is None:
         raise InvalidInput(
             f"there is no language {name!r}; there are {listed(_installed(), name)}",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 
 from argosy.model import InvalidJobException
 from argosy.model.choices import listed
+from argosy.model.plugins import Broken, Plugin, registered
 
 from .contract import Launcher
 
@@ -23,26 +23,27 @@ def launcher_names() -> set[str]:
 
 
 @cache
-def _registered() -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group=GROUP)}
+def _registered() -> dict[str, Plugin]:
+    return registered(GROUP)
 
 
 @cache
 def get_launcher(name: str) -> Launcher:
     """The launcher of that name. Raises InvalidJobException, naming those there are, where there is none."""
-    entry = _registered().get(name)
-    if entry is None:
+    plugin = _registered().get(name)
+    if plugin is None:
         for find in others:
             if (found := find(name)) is not None:
                 return found
-        known = listed(sorted(_registered()), name) or "none"
+        known = listed(_registered(), name) or "none"
         raise InvalidJobException(f"there is no launcher {name!r}; there are: {known}", element="launcher")
     try:
-        launcher = entry.load()()
+        launcher = plugin.load()()
     except Exception as error:
+        why = error.why if isinstance(error, Broken) else error
         raise InvalidJobException(
-            f"the launcher {name!r} ({entry.value}) could not be loaded: {error}", error, element="launcher"
+            f"the launcher {name!r} ({plugin.value}) could not be loaded: {why}", error, element="launcher"
         ) from error
     if not isinstance(launcher, Launcher):
-        raise InvalidJobException(f"{entry.value}, registered as {name!r}, is no launcher", element="launcher")
+        raise InvalidJobException(f"{plugin.value}, registered as {name!r}, is no launcher", element="launcher")
     return launcher

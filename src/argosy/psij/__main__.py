@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from importlib.metadata import entry_points
 
 from argosy.executors import plugins
+from argosy.model.plugins import Broken, registered
 
 _GROUPS = {"Executor": ("argosy.executors", "argosy.batch"), "Launcher": ("argosy.launchers",)}
 
@@ -17,14 +17,13 @@ def _print(line: str) -> None:
 
 def _own() -> None:
     for kind, groups in _GROUPS.items():
-        for entry in sorted(entry for group in groups for entry in entry_points(group=group)):
+        for plugin in (plugin for group in groups for plugin in registered(group).values()):
             try:
-                entry.load()
+                plugin.load()
                 error = None
-            except Exception as failed:  # told, not handled
-                error = failed
-            version = entry.dist.version if entry.dist is not None else "?"
-            _print(f"{kind} {entry.name} {version}:\n\tplugin: {entry.value}\n\t error: {error}")
+            except Broken as broken:  # told, not handled
+                error = broken.why
+            _print(f"{kind} {plugin.name} {plugin.version}:\n\tplugin: {plugin.value}\n\t error: {error}")
 
 
 def _others() -> None:

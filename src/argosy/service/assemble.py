@@ -6,7 +6,6 @@ import hashlib
 import os
 import socket
 from collections.abc import Callable
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from argosy.executors.contract import Driver
 from argosy.executors.executor import BATCH_GROUP
 from argosy.executors.local.driver import LocalDriver
 from argosy.model import InvalidInput
+from argosy.model.plugins import Broken, registered
 from argosy.outbound import OutboundPolicy
 from argosy.staging import Staging
 from argosy.store import activity_of
@@ -142,13 +142,16 @@ def _driver(
         if config.options:
             raise InvalidInput("a resource of type local has no options", element=f"resources.{name}.options")
         return LocalDriver(str(directory / "local"), slots=config.slots, environ=environ)
-    found = {entry.name: entry for entry in entry_points(group=BATCH_GROUP)}
+    found = registered(BATCH_GROUP)
     if config.type not in found:
-        known = ", ".join(["local", *sorted(found)])
+        known = ", ".join(["local", *found])
         raise InvalidInput(
             f"{config.type!r} is no kind of resource; there are {known}", element=f"resources.{name}.type"
         )
-    factory = found[config.type].load()
+    try:
+        factory = found[config.type].load()
+    except Broken as error:
+        raise InvalidInput(str(error), element=f"resources.{name}.type") from error
     system = _system(factory, config, name)
     batch = BatchConfig(
         poll=config.poll,

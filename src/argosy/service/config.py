@@ -90,7 +90,6 @@ import shutil
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -100,6 +99,7 @@ from msgspec import Meta, Struct
 from argosy.executors.executor import BATCH_GROUP
 from argosy.model import InvalidInput, RuntimeEnvironment
 from argosy.model.hosts import is_loopback
+from argosy.model.plugins import Broken, registered
 from argosy.outbound import OutboundConfig
 from argosy.staging import StagingConfig
 
@@ -288,16 +288,17 @@ def _identity(read: dict[str, Any], tls: TLSConfig | None) -> dict[str, Any]:
 def default_resources() -> dict[str, ResourceConfig]:
     """This machine, and the batch systems that it has."""
     found = {"local": ResourceConfig(type="local")}
-    for entry in entry_points(group=BATCH_GROUP):
+    for name, plugin in registered(BATCH_GROUP).items():
         try:
-            system = entry.load()
-        except (ImportError, AttributeError) as error:
-            log.warning("the batch system %s (%s) cannot be loaded: %s", entry.name, entry.value, error)
+            system = plugin.load()
+        except Broken as error:
+            log.warning("the batch system %s cannot be used: %s", name, error)
             continue
-        # A system has one name here, though it may be asked for by several.
-        if entry.name == system.name and system.signs and all(map(shutil.which, system.signs)):
+        # A system has one name here, though it may be asked for by several; what a function makes has no signs.
+        signs = getattr(system, "signs", ()) if getattr(system, "name", None) == name else ()
+        if signs and all(map(shutil.which, signs)):
             # After this machine: what fits here stays here, unless its user says otherwise.
-            found[entry.name] = ResourceConfig(type=entry.name, preference=1, detected=True)
+            found[name] = ResourceConfig(type=name, preference=1, detected=True)
     return found
 
 

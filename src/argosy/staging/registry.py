@@ -2,44 +2,47 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
+import logging
 
 from argosy.model import InvalidInput, NotAllowed
 from argosy.model.choices import listed
 from argosy.model.description import CreationFlag
+from argosy.model.plugins import Broken, Plugin, registered
 from argosy.outbound import OutboundPolicy, Url
 
 from .config import StagingConfig
 from .contract import Capability, Direction
 from .scheme import GROUP, Context, Scheme, Timeouts
 
+log = logging.getLogger(__name__)
+
 
 class Schemes:
-    """One instance of each scheme. Raises InvalidInput, naming the option, where one is configured wrongly."""
+    """One instance of each scheme. Raises InvalidInput, naming the option, where one is configured wrongly. What cannot
+    be loaded lacks, as what has no program to do it with."""
 
     def __init__(self, config: StagingConfig, policy: OutboundPolicy, directory: str) -> None:
         self._schemes: dict[str, Scheme] = {}
         self._lacking: dict[str, str] = {}
         timeouts = Timeouts(config.connect_timeout, config.idle_timeout)
-        found = sorted(entry_points(group=GROUP), key=lambda entry: entry.name)
+        found = registered(GROUP)
         for name in config.options:
-            if name not in {entry.name for entry in found}:
+            if name not in found:
                 raise InvalidInput(f"there is no scheme {name!r}", element=f"staging.options.{name}")
-        for entry in found:
-            try:
-                made = entry.load()
-            except ImportError as error:
-                self._lacking[entry.name] = f"the Python package {error.name or error} is not installed"
-                continue
+        for name, plugin in found.items():
             context = Context(
                 policy=policy,
-                options=config.options_of(entry.name),
+                options=config.options_of(name),
                 timeouts=timeouts,
                 directory=directory,
                 ca_file=config.ca_file,
                 ca_directory=config.ca_directory,
             )
-            self._schemes[entry.name] = made(context)
+            made = _made(plugin, context)
+            if isinstance(made, Scheme):
+                self._schemes[name] = made
+            else:
+                self._lacking[name] = made
 
     def of(self, url: Url, element: str | None = None) -> Scheme:
         """The scheme of a URL. Raises InvalidInput where it cannot be used, saying what lacks."""
@@ -91,3 +94,17 @@ class Schemes:
         """Close what the schemes keep open."""
         for scheme in dict.fromkeys(self._schemes.values()):
             await scheme.close()
+
+
+def _made(plugin: Plugin, context: Context) -> Scheme | str:
+    """The scheme, or why there is none. Raises InvalidInput where it is configured wrongly."""
+    try:
+        made = plugin.load()(context)
+    except Broken as error:
+        return error.why
+    except InvalidInput:
+        raise
+    except Exception as error:
+        log.exception("a defect: the scheme %s, %s, cannot be used", plugin.name, plugin.value)
+        return f"{plugin.value} cannot be made: {type(error).__name__}"
+    return made if isinstance(made, Scheme) else f"{plugin.value} is not a Scheme"

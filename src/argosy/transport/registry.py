@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from importlib.metadata import EntryPoint, entry_points
 from urllib.parse import urlsplit
+
+from argosy.model.plugins import registered
 
 from .contract import Transport
 from .local import LocalTransport
@@ -40,10 +41,10 @@ def open_transport(
 
 
 def _factory(url: str) -> Callable[..., object]:
-    known: dict[str, EntryPoint] = {entry.name: entry for entry in entry_points(group=GROUP)}
+    known = registered(GROUP)
     scheme = urlsplit(url).scheme
     if scheme not in known:
-        schemes = ", ".join(f"{name}://" for name in sorted(known))
+        schemes = ", ".join(f"{name}://" for name in known)
         raise ValueError(f"{url!r} is no address of a host: it begins with one of {schemes}, as in ssh://user@host")
     factory: Callable[..., object] = known[scheme].load()
     return factory
