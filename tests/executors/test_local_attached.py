@@ -165,16 +165,19 @@ def test_how_one_of_this_program_ended_is(executor: JobExecutor, tmp_path: Path,
     assert [(one.wait(LONG).state, one.status.exit_code) for one in (job, *others)] == [wanted] * 3
 
 
-def test_any_handle_on_ones_own_can_end_it(executor: JobExecutor, tmp_path: Path) -> None:
-    for spec in (
-        JobSpec("/bin/sleep", ["300"]),
-        JobSpec("/bin/sleep", ["300"], directory=tmp_path, stage_in=[StageIn("/etc/hostname", "x")]),
-    ):
-        job, other = Job(spec), Job()
-        executor.submit(job)
-        JobExecutor.get_instance("local").attach(other, job.native_id)
-        other.cancel()
-        assert {one.wait(LONG).state for one in (job, other)} <= {S.CANCELED}, spec
+@pytest.mark.parametrize("staged", [False, True])
+def test_any_handle_on_ones_own_can_end_it(executor: JobExecutor, tmp_path: Path, staged: bool) -> None:
+    ready = tmp_path / "ready"
+    os.mkfifo(ready)
+    spec = JobSpec("/bin/sh", ["-c", f"echo >{ready}; exec sleep 300"], directory=tmp_path)
+    if staged:
+        spec.stage_in = [StageIn("/etc/hostname", "x")]
+    job, other = Job(spec), Job()
+    executor.submit(job)
+    ready.read_text()
+    JobExecutor.get_instance("local").attach(other, job.native_id)
+    other.cancel()
+    assert {one.wait(LONG).state for one in (job, other)} == {S.CANCELED}
 
 
 def test_no_room_to_watch_leaves_the_job_as_it_was(

@@ -58,14 +58,14 @@ def test_of_threads_that_submit_the_same_one_starts_it(executor: JobExecutor, tm
 
 @pytest.fixture
 def few_files(executor: JobExecutor, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """So few files may be open that some forty jobs can be watched."""
+    """So few files may be open that some fifteen jobs can be watched."""
     assert run(executor, JobSpec("/bin/true")) is S.COMPLETED  # what the library itself has open is there
     monkeypatch.setattr(child, "_tight", True)  # the limit is looked up again
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     highest = max(int(name) for name in os.listdir("/proc/self/fd"))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 60, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 30, hard))
     held = fill()
-    for _ in range(60):
+    for _ in range(30):
         os.close(held.pop())
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
@@ -101,7 +101,7 @@ def test_what_there_is_no_room_for_is_refused_before_it_runs(
             executor.submit(part)
     assert caught.value.transient
     begun = [job for job in jobs if job.status.state is not S.NEW]
-    assert 5 < len(begun) < 60
+    assert 5 < len(begun) < 30
     assert {job.status.state for job in begun} == {S.ACTIVE}
     assert {(job.executor, job.native_id) for job in jobs if job not in begun} == {(None, None)}
     executor.cancel_many(begun)

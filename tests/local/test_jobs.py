@@ -152,6 +152,7 @@ async def test_scripts_and_launchers(bench: Bench, tmp_path):
     fields = {"directory": tmp_path, "stdout_path": "out", "pre_launch": "pre", "post_launch": "post"}
     report = await bench.run("/bin/sh", "-c", 'echo "$FROM_PRE"; exit 7', **fields)
     assert report.exit_code == 7
+    assert report.message == "post_launch failed with exit status 4"
     assert (tmp_path / "out").read_text() == "pre\nyes\npost\n"
     resources = ResourceSpecV1(process_count=2)
     report = await bench.run(
@@ -161,10 +162,18 @@ async def test_scripts_and_launchers(bench: Bench, tmp_path):
     assert (tmp_path / "out").read_text() == "it's\nit's\n"
 
 
-async def test_a_pre_launch_that_fails_ends_the_job(bench: Bench, tmp_path):
-    (tmp_path / "pre").write_text("(exit 9)\n")
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("(exit 9)\n", "pre_launch failed with exit status 9"),
+        ("exit 0\n", "pre_launch ended the script"),
+        ("set -e\nfalse\ntrue\n", "pre_launch ended the script"),
+    ],
+)
+async def test_a_pre_launch_that_fails_ends_the_job(bench: Bench, tmp_path, script, words):
+    (tmp_path / "pre").write_text(script)
     report = await bench.run("/usr/bin/touch", "ran", directory=tmp_path, pre_launch="pre")
-    assert report.exit_code == 9
+    assert (report.outcome, report.exit_code, report.message) == (Outcome.NOT_STARTED, None, words)
     assert not (tmp_path / "ran").exists()
 
 

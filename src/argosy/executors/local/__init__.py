@@ -4,6 +4,7 @@
     child       start one process, and learn how it ended
     processes   find and end all processes of a job
     foreign     processes that were not started here
+    notes       what the shell of a job leaves to tell
     driver      many jobs, over the reaper
     daemon      start the reaper, or become it
     reaper      the small process that starts jobs and keeps their exit codes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import os
@@ -35,6 +34,7 @@ from argosy.transport.local import LocalTransport
 from . import daemon
 from .connection import Connection
 from .machine import this_machine
+from .notes import Notes
 from .spawn import is_plain, prepare
 
 logger = logging.getLogger(__name__)
@@ -43,8 +43,6 @@ logger = logging.getLogger(__name__)
 _MANY = 1000
 #: How much of jobs one submit request carries, in bytes.
 _MUCH = 8 * 2**20
-#: How much of a note is read, in bytes.
-_NOTE = 1000
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
 _GONE = "the reaper has no record of this job: it was forgotten, or the reaper's directory was removed"
 
@@ -73,6 +71,7 @@ class LocalDriver(Driver):
         idle: float = daemon.IDLE,
     ) -> None:
         self._directory = os.path.abspath(directory)
+        self._notes = Notes(self._directory)
         self._slots = slots
         self._environ = dict(os.environ if environ is None else environ)
         self._commands: LocalTransport | None = None
@@ -182,8 +181,8 @@ class LocalDriver(Driver):
 
     def _parts(self, request: JobRequest) -> list[Any]:
         spec = request.spec
-        note = self._note(request.tag) if request.preparation is not None else ""
-        prepared = prepare(spec, request.directory, self._environ, request.tag, request.preparation, note)
+        note = self._notes.path(request.tag)
+        prepared = prepare(spec, request.directory, self._environ, request.tag, note, request.preparation)
         inherits = prepared.base is not None
         directory = os.getcwd() if prepared.directory is None else prepared.directory
         cores = spec.effective_resources.computed_core_count
@@ -219,8 +218,7 @@ class LocalDriver(Driver):
         for tag in tags:
             self._watched.discard(tag)
             self._phases.pop(tag, None)
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._note(tag))
+            self._notes.forget(tag)
         refusals = await self._vector("forget", tags)
         for tag, refusal in zip(tags, refusals, strict=True):
             if refusal is not None:
@@ -358,10 +356,10 @@ class LocalDriver(Driver):
         ended = phase is Phase.ENDED
         outcome, exit_code = (Outcome(state["outcome"]) if ended else None), state.get("exit_code")
         message = state.get("message")
-        if outcome is Outcome.EXITED and (note := self._noted(tag)):
-            # What the preparation of its environments has left: it did not come to the application, or to a good end.
-            message = note[2:]
-            if note[0] == "0":
+        if outcome is Outcome.EXITED and (note := self._notes.read(tag)) is not None:
+            # What prepares the job, or its scripts: it did not come to the application, or to a good end.
+            message = note.words
+            if not note.ran:
                 outcome, exit_code = Outcome.NOT_STARTED, None
         used = Usage(state.get("cpu"), state.get("wall"), state.get("rss")) if "cpu" in state else None
         return Report(
@@ -376,16 +374,6 @@ class LocalDriver(Driver):
             hosts=self._host if "started" in state else (),
             usage=used,
         )
-
-    def _note(self, tag: str) -> str:
-        return os.path.join(self._directory, f"note.{tag}")
-
-    def _noted(self, tag: str) -> str:
-        try:
-            with open(self._note(tag), "rb") as file:
-                return " ".join(file.read(_NOTE).decode(errors="replace").split())
-        except OSError:
-            return ""  # as it is for nearly all
 
     async def _deliver(self) -> None:
         pause = _FIRST_PAUSE

@@ -40,8 +40,9 @@ from argosy.model import (
 from .child import Encoded, NoRoom, NotStarted, Prepared, Started, encode, reap, start
 from .ends import ends
 from .foreign import Attached, find, process_id, signal_all
+from .notes import Notes
 from .processes import Leader, Table, open_process, send
-from .spawn import prepare, usage
+from .spawn import leaves_notes, prepare, usage
 
 if TYPE_CHECKING:
     from .staged import StagedJobs
@@ -76,12 +77,13 @@ os.register_at_fork(after_in_child=_renew_lock)
 
 
 class _Ready(NamedTuple):
-    """A job that can be started. `encoded`: as the system is given it."""
+    """A job that can be started. `encoded`: as the system is given it. `notes`: where its scripts leave theirs."""
 
     job: Job
     prepared: Prepared
     encoded: Encoded | None
     staged: StagedJobs | None
+    notes: Notes | None
 
     def release(self) -> None:
         """It was not started: the job is as it was."""
@@ -102,14 +104,15 @@ class _Begun(NamedTuple):
 class _Running:
     """A process of ours that has not been reaped."""
 
-    __slots__ = ("began", "cancelled", "job", "others", "staged", "started")
+    __slots__ = ("began", "cancelled", "job", "notes", "others", "staged", "started")
 
-    def __init__(self, job: Job, started: Started, began: float, staged: StagedJobs | None) -> None:
-        self.job = job
+    def __init__(self, ready: _Ready, started: Started, began: float) -> None:
+        self.job = ready.job
         self.started = started
         self.began = began
         self.cancelled = False
-        self.staged = staged
+        self.staged = ready.staged
+        self.notes = ready.notes
         self.others: Sequence[Job] = ()
         """Those that were attached to it."""
 
@@ -131,6 +134,7 @@ class LocalJobExecutor(JobExecutor):
             raise ValueError(f"the local executor runs jobs on this machine; it takes no url, got {url!r}")
         self._attached: dict[str, Attached] = {}
         self._staged: StagedJobs | None = None
+        self._notes: Notes | None = None
 
     def submit(self, job: Job | Sequence[Job]) -> None:
         """As `JobExecutor.submit`. A job for which the system has no room now, in open files or processes, is refused.
@@ -196,9 +200,16 @@ class LocalJobExecutor(JobExecutor):
             ends()  # there must be room for what watches it, too
             spec = job.spec
             assert spec is not None
-            staged = self._staged_jobs() if spec.stages else None
-            prepared = staged.prepare(spec, os.environ, job.id) if staged else prepare(spec, None, os.environ, job.id)
-            return _Ready(job, prepared, encode(prepared), staged)
+            staged, notes = None, None
+            if spec.stages:
+                staged = self._staged_jobs()
+                prepared = staged.prepare(spec, os.environ, job.id)
+            elif leaves_notes(spec):
+                notes = self._notes = self._notes or Notes.new(self.config.work_directory, self.name)
+                prepared = prepare(spec, None, os.environ, job.id, notes.path(job.id))
+            else:
+                prepared = prepare(spec, None, os.environ, job.id)
+            return _Ready(job, prepared, encode(prepared), staged, notes)
         except BaseException as error:
             job.executor = None
             if isinstance(error, (OSError, Unavailable)):
@@ -208,7 +219,7 @@ class LocalJobExecutor(JobExecutor):
     def _note(self, begun: _Begun) -> SubmitException | None:
         """A job's process was started, or could not be. Answers why the job is refused, where it is."""
         ready, outcome, when, began = begun
-        job, _, _, staged = ready
+        job, staged = ready.job, ready.staged
         if isinstance(outcome, NotStarted):
             ready.release()
             if isinstance(outcome, NoRoom):
@@ -218,7 +229,7 @@ class LocalJobExecutor(JobExecutor):
             job.status = JobStatus(JobState.QUEUED, when)
             job.status = JobStatus(JobState.FAILED, message=outcome.message, exit_code=outcome.exit_code)
             return None
-        running = _Running(job, outcome, began, staged)
+        running = _Running(ready, outcome, began)
         _running[outcome.pid] = running
         self.accept(job, str(outcome.pid))
         if staged is not None:
@@ -242,18 +253,18 @@ class LocalJobExecutor(JobExecutor):
             running.tell(JobStatus(JobState.FAILED, message="its exit code was taken by another part of this program"))
             return
         used = usage(ended, time.monotonic() - running.began)
-        record = None if running.staged is None else running.staged.ended(running.job)
         code: int | None = ended.exit_code
-        message = None if record is None else record.note
-        if record is not None:
-            code = record.exit_code if record.ran else None
+        failed, said = False, None
+        how = None if ended.signal is None else f"ended by signal {ended.signal}"
+        if running.staged is not None and (record := running.staged.ended(running.job)) is not None:
+            code, failed, said = record.exit_code if record.ran else None, record.failed, record.note
+        elif running.notes is not None and (note := running.notes.take(running.job.id)) is not None:
+            code, said = code if note.ran else None, note.words if note.ran or how is None else None
         if running.cancelled:
-            state, message = JobState.CANCELED, "; ".join(filter(None, ("cancelled", message)))
+            state, how = JobState.CANCELED, "cancelled"
         else:
-            failed = record is not None and record.failed
             state = JobState.COMPLETED if code == 0 and not failed else JobState.FAILED
-            if ended.signal is not None:
-                message = f"ended by signal {ended.signal}"
+        message = "; ".join(filter(None, (how, said))) or None
         metadata = {"native_id": running.job.native_id, "usage": used}
         running.tell(JobStatus(state, message=message, exit_code=code, metadata=metadata))
 

@@ -41,19 +41,34 @@ NODE_FILE_VARIABLE = "PSIJ_NODEFILE"
 # bash, because what sites put into the environment (`module`) is made of its functions, which other shells drop.
 _SHELL = "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
 
-# What text that prepares a job tells goes to a note. It is there already while it runs, which may end the shell.
-_UNPREPARED = r"""
-argosy_unprepared() {
-    printf '%s\n' "0 $1" >|"$argosy_note"
+# What goes wrong around the application goes to a note. That a script has ended the shell is noted before it runs.
+_NOTING = r"""
+argosy_begin() {
+    printf '%s\n' "0 $1" >|"$argosy_note" || exit 125
+}
+argosy_refuse() {
+    argosy_begin "$1"
     printf 'argosy: %s\n' "$1" >&2
     exit 125
 }
-printf '%s\n' '0 what prepares the job ended its shell' >|"$argosy_note" || exit 125
-"""
-_UNTIDY = r"""
-argosy_unprepared() {
-    printf '%s\n' "1 $1" >|"$argosy_note"
+argosy_tell() {
+    if [ -s "$argosy_note" ]; then
+        printf '; %s' "$1" >>"$argosy_note"
+    else
+        printf '1 %s' "$1" >|"$argosy_note"
+    fi
 }
+"""
+_PREPARE = """
+argosy_unprepared() { argosy_refuse "$1"; }
+argosy_begin 'what prepares the job ended its shell'
+"""
+_PRE_LAUNCH = r"""
+argosy_begin 'pre_launch ended the script'
+. SCRIPT
+argosy_status=$?
+set +efuvx +C
+[ "$argosy_status" = 0 ] || argosy_refuse "pre_launch failed with exit status $argosy_status"
 """
 
 
@@ -64,19 +79,24 @@ def is_plain(spec: JobSpec, preparation: Preparation | None) -> bool:
     return spec._pre_launch is None and spec._post_launch is None
 
 
+def leaves_notes(spec: JobSpec) -> bool:
+    """Whether there is more to tell of the end of this job than its exit status."""
+    return spec._pre_launch is not None or spec._post_launch is not None
+
+
 def prepare(
     spec: JobSpec,
     directory: str | None,
     environ: Mapping[str, str],
     tag: str,
-    preparation: Preparation | None = None,
     note: str = "",
+    preparation: Preparation | None = None,
 ) -> Prepared:
     """What starts the job of this specification in `directory` (where None, in that which it names).
 
     `environ` is what it inherits where it does; the specification's own variables are set in their order, each seeing
-    those before it. What `preparation` has to tell is left in the file `note`: ``0 WORDS`` where it failed, ``1 WORDS``
-    where what it puts away did. Raises InvalidJobException for a launcher that is not known.
+    those before it. What the scripts and `preparation` have to tell is left in the file `note` (`notes`), which is
+    needed where there are any. Raises InvalidJobException for a launcher that is not known.
     """
     inherited: Mapping[str, str] | None = environ if spec.inherit_environment else None
     changes: dict[str, str] = {}
@@ -95,7 +115,7 @@ def prepare(
             arguments = [substitute(argument, variables) for argument in arguments]
         argv = (spec.executable or "", *arguments)
     else:
-        argv = (_SHELL, "-c", shell_text(spec, environ, where, preparation, note), spec.name or "job")
+        argv = (_SHELL, "-c", shell_text(spec, environ, where, note, preparation), spec.name or "job")
     return Prepared(
         argv,
         where,
@@ -111,30 +131,37 @@ def shell_text(
     spec: JobSpec,
     environ: Mapping[str, str],
     directory: str | None,
+    note: str,
     preparation: Preparation | None = None,
-    note: str = "",
 ) -> str:
     """The shell text of a job that needs one: `pre_launch`, what its launcher writes, `post_launch`, and around these
     what prepares it.
 
     Scripts whose paths are relative are looked for in `directory`, wherever one of them goes. The text ends with the
-    exit status of what was launched. A `pre_launch` that cannot be read, or fails, ends it before.
+    exit status of what was launched. Where a `pre_launch` cannot be read, or fails, nothing is launched.
     """
     lines: list[str] = []
     before = _path(spec._pre_launch, environ)
     after = _path(spec._post_launch, environ)
+    if preparation is not None or before is not None or after is not None:
+        lines += [f"argosy_note={quote(note)}", _NOTING]
     if preparation is not None:
-        lines += [f"argosy_note={quote(note)}", _UNPREPARED, preparation.before, 'command -p rm -f "$argosy_note"']
+        lines += [_PREPARE, preparation.before]
         if directory is not None:
             lines.append(f"cd {quote(directory)} || exit 125")
     if before is not None:
-        lines.append(f". {quote(_dotted(before, directory))} || exit $?")
+        lines.append(_PRE_LAUNCH.replace("SCRIPT", quote(_dotted(before, directory))))
+    if preparation is not None or before is not None:
+        lines.append(': >|"$argosy_note"')
     # In a subshell: what the launcher writes may end with `exit`.
     lines.append("(\n" + get_launcher(spec.launcher or "single").render(command_text(spec), spec) + "\n)")
     # In subshells too: whatever they do, the status is that of what was launched.
-    later = [] if after is None else [f"(. {quote(_dotted(after, directory))})"]
+    later = []
+    if after is not None:
+        script = quote(_dotted(after, directory))
+        later.append(f'(. {script}) || argosy_tell "post_launch failed with exit status $?"')
     if preparation is not None and preparation.after:
-        later.append(f"(\n{_UNTIDY}\n{preparation.after}\n)")
+        later.append(f'(\nargosy_unprepared() {{ argosy_tell "$1"; }}\n{preparation.after}\n)')
     if later:
         lines += ["argosy_status=$?", *later, 'exit "$argosy_status"']
     return "\n".join(lines)

@@ -18,10 +18,11 @@ from collections.abc import Sequence
 from argosy.executors.executor import JobExecutor, JobExecutorConfig
 from argosy.executors.job import Job
 from argosy.executors.local.child import Ended, NotStarted, Prepared, reap, start, start_time
+from argosy.executors.local.notes import Notes
 from argosy.executors.local.processes import Leader
-from argosy.executors.local.spawn import usage
+from argosy.executors.local.spawn import leaves_notes, usage
 from argosy.executors.loop import background_loop
-from argosy.model import InvalidJobException, JobSpec, JobState, JobStatus, SubmitException, Usage
+from argosy.model import InvalidJobException, JobSpec, JobState, JobStatus, SubmitException, Unavailable, Usage
 
 from .packing import Need, Placement, Pool
 
@@ -43,8 +44,8 @@ class Starter(ABC):
         """What the job takes of the allocation. Raises InvalidJobException for what cannot be started there."""
 
     @abstractmethod
-    def prepare(self, spec: JobSpec, placement: Placement, tag: str) -> Prepared:
-        """The process that starts the job where it was placed."""
+    def prepare(self, spec: JobSpec, placement: Placement, tag: str, note: str) -> Prepared:
+        """The process that starts the job where it was placed. In the file `note` its scripts leave theirs."""
 
     @abstractmethod
     def end(self, tag: str, leader: Leader) -> None:
@@ -127,6 +128,7 @@ class NestedJobExecutor(JobExecutor):
         self._entries: dict[str, _Entry] = {}
         self._waiting: deque[_Entry] = deque()
         self._pumping = False
+        self._notes: Notes | None = None
         self._cleaning: list[_Entry] = []
         self._cleaner: asyncio.Task[None] | None = None
 
@@ -148,6 +150,11 @@ class NestedJobExecutor(JobExecutor):
             raise InvalidJobException("the nested executor moves no files; let its program do it", element=element)
         need = self.starter.need(spec)
         self._pool.check(need)
+        if leaves_notes(spec) and self._notes is None:
+            try:
+                self._notes = Notes.new(self.config.work_directory, self.name)
+            except (OSError, Unavailable) as error:
+                raise SubmitException(f"the job cannot be prepared: {error}", error, transient=True) from error
         self.bind(job)
         entry = _Entry(job, spec, need)
         with self._lock:
@@ -189,7 +196,8 @@ class NestedJobExecutor(JobExecutor):
     def _start(self, entry: _Entry) -> None:
         assert entry.placement is not None
         try:
-            started = start(self.starter.prepare(entry.spec, entry.placement, entry.tag))
+            note = "" if self._notes is None else self._notes.path(entry.tag)
+            started = start(self.starter.prepare(entry.spec, entry.placement, entry.tag, note))
         except NotStarted as error:
             self._finish(entry, JobStatus(JobState.FAILED, message=error.message, exit_code=error.exit_code))
             return
@@ -220,14 +228,18 @@ class NestedJobExecutor(JobExecutor):
             message = "its exit code was taken by another part of this program"
             self._finish(entry, JobStatus(JobState.FAILED, message=message, metadata=entry.metadata))
             return
+        note = None if self._notes is None else self._notes.take(entry.tag)
         if entry.cancelled:
             self._cleaning.append(entry)
             if self._cleaner is None:
                 self._cleaner = asyncio.get_running_loop().create_task(self._clean())
             return
-        code = entry.ended.exit_code
-        state = JobState.COMPLETED if code == 0 else JobState.FAILED
-        self._finish(entry, self._status(entry, state, self.starter.explain(entry.ended)))
+        state = JobState.COMPLETED if entry.ended.exit_code == 0 else JobState.FAILED
+        words = (self.starter.explain(entry.ended), None if note is None else note.words)
+        status = self._status(entry, state, "; ".join(filter(None, words)) or None)
+        if note is not None and not note.ran:
+            status.exit_code = None  # it is that of what came before the application
+        self._finish(entry, status)
 
     def _status(self, entry: _Entry, state: JobState, message: str | None) -> JobStatus:
         assert entry.ended is not None

@@ -30,8 +30,8 @@ class ThisMachine(Starter):
     def need(self, spec: JobSpec) -> Need:
         return Need.of(spec.effective_resources)
 
-    def prepare(self, spec: JobSpec, placement: Placement, tag: str) -> Prepared:
-        return prepare(spec, None, self._environ, tag)
+    def prepare(self, spec: JobSpec, placement: Placement, tag: str, note: str) -> Prepared:
+        return prepare(spec, None, self._environ, tag, note)
 
     def end(self, tag: str, leader: Leader) -> None:
         # Its processes may be starting others: until no living one is left, or the system will not end them.

@@ -46,14 +46,14 @@ class SlurmSteps(Starter):
         check_step(spec, need)
         return need
 
-    def prepare(self, spec: JobSpec, placement: Placement, tag: str) -> Prepared:
+    def prepare(self, spec: JobSpec, placement: Placement, tag: str, note: str) -> Prepared:
         executable = spec.executable or ""
         if not spec.inherit_environment and "/" not in executable:
             # PATH finds the program, and is not handed on.
             executable = shutil.which(executable, path=self._environ.get("PATH")) or executable
         step = step_spec(spec, executable, placement, self._srun, self._environ, tag)
         step.inherit_environment = True
-        return prepare(step, None, self._inherited if spec.inherit_environment else self._bare, tag)
+        return prepare(step, None, self._inherited if spec.inherit_environment else self._bare, tag, note)
 
     def usage(self, ended: Ended, wall_seconds: float) -> Usage:
         """The time alone: the rest is that of srun, not of the job."""
