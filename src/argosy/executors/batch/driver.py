@@ -55,7 +55,8 @@ class BatchConfig:
 
     `gather` is how long submissions wait for others to share a command with; `smallest_array` the fewest jobs
     that are worth an array; `poll` the time between bulk queries (the spool tells of starts and ends at once).
-    `gathering` is about single submissions of PSI/J's executor that need not wait for the batch system.
+    `gathering` is about single submissions of PSI/J's executor that need not wait for the batch system, `keep` how long
+    it keeps the claims of ended jobs.
     """
 
     gather: float = 0.01
@@ -65,6 +66,7 @@ class BatchConfig:
     command_timeout: float = 60.0
     policy: Policy = field(default_factory=Policy)
     gathering: GatheringConfig = field(default_factory=GatheringConfig)
+    keep: float = 3600.0
 
 
 @dataclass(slots=True)
@@ -334,16 +336,20 @@ class BatchDriver(Driver):
     async def forget(self, handles: Sequence[Handle]) -> None:
         tags = {handle.tag for handle in handles}
         self._watcher.drop(tags)
-        ids = [handle.native_id for handle in handles if handle.native_id]  # one that was withdrawn has none
-        outputs = [
-            path for native_id in ids for path in (self._spool.output(native_id), self._spool.node_file(native_id))
-        ]
-        await self._transport.remove([*(self._spool.claim(tag) for tag in tags), *outputs])
+        await self._transport.remove([*(self._spool.claim(tag) for tag in tags), *self._outputs(handles)])
         for name, data in await self._transport.collect(self._spool.groups):
             with contextlib.suppress(ValueError):
                 members = set(decode_group(data))
                 if members & tags and not await self._is_needed(members - tags):
                     await self._transport.remove([self._spool.group(name)])
+
+    async def forget_outputs(self, handles: Sequence[Handle]) -> None:
+        """Remove what the scripts of these ended jobs printed, and their node files; their claims stay."""
+        await self._transport.remove(self._outputs(handles))
+
+    def _outputs(self, handles: Sequence[Handle]) -> list[str]:
+        ids = [handle.native_id for handle in handles if handle.native_id]  # one that was withdrawn has none
+        return [path for id in ids for path in (self._spool.output(id), self._spool.node_file(id))]
 
     async def _is_needed(self, members: set[str]) -> bool:
         """Whether an array's list has members that were not forgotten: those are watched, or have left a claim."""

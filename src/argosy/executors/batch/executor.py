@@ -38,6 +38,7 @@ from argosy.transport import Transport, open_transport
 
 from .driver import BatchConfig, BatchDriver, directives
 from .gathering import Gathering, Taken
+from .leftovers import Leftovers
 from .origins import Origins
 from .spools import remote_spools
 
@@ -76,7 +77,10 @@ class BatchJobExecutor(JobExecutor):
         options = config.options if isinstance(config, BatchExecutorConfig) else {}
         self._knowledge = self.system(options) if options else self.system()
         self._driver: BatchDriver | None = None
+        self._leftovers: Leftovers | None = None
         self._jobs: dict[str, Job] = {}
+        # Jobs that were once submitted and neither accepted nor refused for good: there may come to be two of them.
+        self._doubtful: set[str] = set()
         self._opening = asyncio.Lock()
         self._origins = Origins()
         self._renew()
@@ -192,10 +196,13 @@ class BatchJobExecutor(JobExecutor):
             else:
                 del self._jobs[one.id]
                 errors.append(answer)
+                if isinstance(answer, SubmitException) and answer.transient:
+                    self._doubtful.add(one.id)
         return errors
 
     async def _ask_again(self, driver: BatchDriver, job: Job, error: Unavailable) -> str | SubmitException:
         """The batch system gave no answer: has it accepted the job?"""
+        self._doubtful.add(job.id)
         with contextlib.suppress(ArgosyError):
             found = (await driver.find([job.id])).get(job.id)
             if found is not None:
@@ -207,7 +214,7 @@ class BatchJobExecutor(JobExecutor):
 
     def _forked(self) -> None:
         """In a forked child: the driver, its threads and its jobs are the parent's."""
-        self._driver, self._jobs, self._opening = None, {}, asyncio.Lock()
+        self._driver, self._leftovers, self._jobs, self._opening = None, None, {}, asyncio.Lock()
         self._renew()
 
     async def _open(self) -> BatchDriver:
@@ -227,7 +234,7 @@ class BatchJobExecutor(JobExecutor):
                 except BaseException:
                     await driver.close()
                     raise
-                self._driver = driver
+                self._driver, self._leftovers = driver, Leftovers(driver, self._batch.keep)
             return self._driver
 
     def _transport(self) -> Transport:
@@ -252,6 +259,13 @@ class BatchJobExecutor(JobExecutor):
                 job.status = status
                 if status.final:
                     del self._jobs[report.tag]
+                    self._clear_up(report)
+
+    def _clear_up(self, report: Report) -> None:
+        if self._leftovers is not None:
+            handle, certain = Handle(report.tag, report.native_id), report.tag not in self._doubtful
+            self._doubtful.discard(report.tag)
+            self._leftovers.ended(handle, ran=report.outcome is Outcome.EXITED, certain=certain)
 
     def cancel(self, job: Job) -> None:
         self.cancel_many([job])
