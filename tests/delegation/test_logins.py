@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import time
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from argosy.delegation.keeper import NEEDED, Expired
 from argosy.identity import Caller
 from argosy.identity.caller import Credential
 from argosy.languages.documents_credentials import NewCredential
+from argosy.service.owners import kept as kept_module
 from argosy.service.owners.kept import Kept as KeptForJobs
 from argosy.service.owners.logins import Logins
 from argosy.service.owners.whose import taken_apart, whose
@@ -161,6 +163,52 @@ async def test_a_newer_proxy_takes_the_place_of_the_kept_one(kept: Kept) -> None
     await kept.keeper.remove(GRID, id)
     await jobs.seen(came(proxy(10), 10))
     assert [one.id for one in await kept.keeper.listed(GRID)] == [different]
+
+
+async def test_none_is_handed_out_that_is_being_removed(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = KeptForJobs(kept.keeper, lambda one: False, wanted=True)
+    pem = proxy()
+    async with jobs.during(came(pem)):
+        pass
+    remove, removing, go_on = kept.store.remove_credential, asyncio.Event(), asyncio.Event()
+
+    async def slowly(id: str) -> bool:
+        removing.set()
+        await go_on.wait()
+        return await remove(id)
+
+    monkeypatch.setattr(kept.store, "remove_credential", slowly)
+    kept.now = NEEDED + 1
+    tidying = asyncio.create_task(kept.keeper.renew_due())
+    await removing.wait()
+
+    async def request() -> None:
+        async with jobs.during(came(pem)) as id:
+            await asyncio.wait({tidying})
+            assert id is not None
+            assert await kept.keeper.kept(GRID.name, id)
+
+    asking = asyncio.create_task(request())
+    await asyncio.wait({asking}, timeout=0.2)  # it would be given it at once
+    go_on.set()
+    await asking
+
+
+async def test_nothing_is_remembered_of_requests_that_are_over(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = KeptForJobs(kept.keeper, lambda one: False, wanted=True)
+    monkeypatch.setattr(kept_module, "_REMEMBERED", 2)
+    monkeypatch.setattr(kept_module, "MOST", 3)
+    ids = set()
+    for number in range(5):
+        async with jobs.during(came(proxy(), groups=frozenset({f"/vo{number}"}))) as id:
+            ids.add(id)
+        await jobs.seen(dataclasses.replace(came(proxy()), name=f"somebody else {number}"))
+    assert len(ids) == 5
+    assert not jobs._requests
+    assert len(jobs._turns) == 0
+    assert len(jobs._known) <= 2
+    async with jobs.during(came(proxy(), groups=frozenset({"/vo0"}))) as id:
+        assert id in ids
 
 
 async def test_nothing_is_kept_where_no_host_takes_it(kept: Kept) -> None:

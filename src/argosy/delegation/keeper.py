@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -73,8 +74,8 @@ class Keeper:
         self._renewer = renewer or Renewer()
         self._clock = clock
         self._task: asyncio.Task[None] | None = None
-        self.needed: Callable[[StoredCredential], bool] = lambda kept: True
-        """Whether something still needs a proxy that came with a request (`keep`)."""
+        self.needed: Callable[[StoredCredential], AbstractAsyncContextManager[bool]] = _always_needed
+        """Whether something still needs a proxy that came with a request (`keep`); that is so until it ends."""
         self.on_renewed: list[Callable[[StoredCredential], None]] = []
         """Called in the event loop with a credential that has got a new secret."""
         self.on_added: list[Callable[[StoredCredential], None]] = []
@@ -258,10 +259,11 @@ class Keeper:
 
     async def _renew(self, old: StoredCredential) -> None:
         if "kept" in old.rest:
-            if self.needed(old):
-                await self._store.change_credential(replace(old, renew_at=self._clock() + NEEDED))
-            else:
-                await self._store.remove_credential(old.id)
+            async with self.needed(old) as needed:
+                if needed:
+                    await self._store.change_credential(replace(old, renew_at=self._clock() + NEEDED))
+                else:
+                    await self._store.remove_credential(old.id)
             return
         # Whatever is wrong with one, and that it cannot even be opened, must not keep the others.
         try:
@@ -352,6 +354,12 @@ class Keeper:
         if found is None or found.owner != owner:
             raise NotFound(f"there is no credential {id!r}")
         return found
+
+
+@contextlib.asynccontextmanager
+async def _always_needed(kept: StoredCredential) -> AsyncIterator[bool]:
+    del kept
+    yield True
 
 
 def _renew_at(now: float, expires: float | None, rest: dict[str, Any]) -> float | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable
 from typing import Any
 
 from argosy.model import ArgosyError
@@ -78,3 +79,28 @@ class Tasks:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class Turns:
+    """One at a time for each key. A key that nobody has or waits for takes no room."""
+
+    def __init__(self) -> None:
+        self._locks: dict[Hashable, tuple[asyncio.Lock, int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._locks)
+
+    @contextlib.asynccontextmanager
+    async def of(self, key: Hashable) -> AsyncIterator[None]:
+        """Have the turn of a key."""
+        lock, here = self._locks.get(key, (asyncio.Lock(), 0))
+        self._locks[key] = lock, here + 1
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, here = self._locks[key]
+            if here > 1:
+                self._locks[key] = lock, here - 1
+            else:
+                del self._locks[key]

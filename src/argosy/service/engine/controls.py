@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 from argosy.batch import Control
+from argosy.executors.tasks import Turns
 from argosy.model import ArgosyError, Unavailable, clock
 from argosy.model.actions import Action
 from argosy.service.lifecycle.wishes import WishAnswered, pending
@@ -45,7 +46,7 @@ class Controls:
         self._resources = resources
         self._policy = policy
         self._fault = fault
-        self._locks: dict[tuple[str, str | None], asyncio.Lock] = {}
+        self._turns = Turns()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._tries: dict[str, tuple[float, int]] = {}
         self._stopped = False
@@ -62,7 +63,7 @@ class Controls:
         self._timers.clear()
 
     async def _work(self, engine: Engine, name: str, account: str | None, ids: Sequence[str]) -> None:
-        async with self._locks.setdefault((name, account), asyncio.Lock()):
+        async with self._turns.of((name, account)):
             by_action: dict[Action, list[tuple[float, Live]]] = {}
             for id in dict.fromkeys(ids):
                 live = engine.get(id)

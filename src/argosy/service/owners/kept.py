@@ -6,13 +6,13 @@ Whoever sends a newer proxy with any later request has it put in the place of th
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
-from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable
 
 from argosy.delegation import Keeper
+from argosy.delegation.keeper import MOST
+from argosy.executors.tasks import Turns
 from argosy.identity import Caller
 from argosy.model import ArgosyError
 from argosy.store import StoredCredential
@@ -21,7 +21,9 @@ log = logging.getLogger(__name__)
 
 #: One that lasts so much longer takes the place of the one before it, in seconds.
 _LONGER = 60.0
-_Key = tuple[str, tuple[str, ...]]
+#: The owners whose proxies are remembered; of another one they are looked up in the store.
+_REMEMBERED = 1000
+_Groups = tuple[str, ...]
 
 
 class Kept:
@@ -32,14 +34,20 @@ class Kept:
         self._keeper = keeper
         self._used = used
         self._wanted = wanted
-        self._known: dict[_Key, StoredCredential] = {}
-        self._looked: set[str] = set()
-        self._requests: Counter[str] = Counter()
-        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        keeper.needed = self._is_needed
+        self._known: dict[str, dict[_Groups, StoredCredential]] = {}
+        self._requests: dict[str, int] = {}
+        self._turns = Turns()
+        keeper.needed = self._needed
 
-    def _is_needed(self, kept: StoredCredential) -> bool:
-        return self._requests[kept.id] > 0 or self._used(kept.id)
+    @contextlib.asynccontextmanager
+    async def _needed(self, kept: StoredCredential) -> AsyncIterator[bool]:
+        """Whether one is needed; no request is given it while this lasts."""
+        async with self._turns.of(kept.owner):
+            needed = kept.id in self._requests or self._used(kept.id)
+            if not needed:
+                # It is removed now. What else there is of this owner's is looked up when it is asked for.
+                self._known.pop(kept.owner, None)
+            yield needed
 
     @contextlib.asynccontextmanager
     async def during(self, caller: Caller) -> AsyncIterator[str | None]:
@@ -50,27 +58,28 @@ class Kept:
         if not self._wanted or caller.credential is None:
             yield None
             return
-        async with self._turns[caller.name]:
+        async with self._turns.of(caller.name):
             kept = await self._keep(caller)
-            self._requests[kept.id] += 1
+            self._requests[kept.id] = self._requests.get(kept.id, 0) + 1
         try:
             yield kept.id
         finally:
             self._requests[kept.id] -= 1
+            if not self._requests[kept.id]:
+                del self._requests[kept.id]
 
     async def seen(self, caller: Caller) -> None:
         """The caller has sent a request: where its proxy is newer than the one that is kept, it takes its place."""
         came = caller.credential
         if not self._wanted or came is None:
             return
-        await self._look(caller.name)
-        kept = self._known.get(_key(caller))
+        kept = (await self._of(caller.name)).get(_groups(caller))
         if kept is None or came.expires <= (kept.expires or 0.0) + _LONGER:
             return
-        async with self._turns[caller.name]:
+        async with self._turns.of(caller.name):
             try:
                 if await self._keeper.kept(caller.name, kept.id) is None:
-                    self._known.pop(_key(caller), None)
+                    self._known.pop(caller.name, None)
                 else:
                     await self._keep(caller)
             except ArgosyError as error:
@@ -79,24 +88,28 @@ class Kept:
 
     async def _keep(self, caller: Caller) -> StoredCredential:
         assert caller.credential is not None
-        await self._look(caller.name)
-        key = _key(caller)
-        old = self._known.get(key)
+        groups = _groups(caller)
+        old = (await self._of(caller.name)).get(groups)
         # It may have been removed, or replaced by its owner.
         now = None if old is None else await self._keeper.kept(caller.name, old.id)
         if now is None or caller.credential.expires > (now.expires or 0.0) + _LONGER:
             now = await self._keeper.keep(caller, now)
-        self._known[key] = now
+        known = await self._of(caller.name)
+        known[groups] = now
+        if len(known) > MOST:  # more than there can be: some have been removed
+            self._known.pop(caller.name, None)
         return now
 
-    async def _look(self, owner: str) -> None:
-        """What was kept before this service began."""
-        if owner not in self._looked:
-            for one in await self._keeper.proxies(owner):
-                if "kept" in one.rest:
-                    self._known.setdefault((owner, tuple(one.rest["kept"])), one)
-            self._looked.add(owner)
+    async def _of(self, owner: str) -> dict[_Groups, StoredCredential]:
+        """What an owner has, also what was kept before this service began."""
+        known = self._known.get(owner)
+        if known is None:
+            found = {tuple(one.rest["kept"]): one for one in await self._keeper.proxies(owner) if "kept" in one.rest}
+            known = self._known.setdefault(owner, found)  # another request may have looked meanwhile
+            if len(self._known) > _REMEMBERED:
+                del self._known[next(iter(self._known))]
+        return known
 
 
-def _key(caller: Caller) -> _Key:
-    return caller.name, tuple(sorted(caller.groups))
+def _groups(caller: Caller) -> _Groups:
+    return tuple(sorted(caller.groups))
