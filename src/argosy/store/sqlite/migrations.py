@@ -75,7 +75,8 @@ def migrate(db: sqlite3.Connection, path: str, migrations: Sequence[Migration]) 
                 _apply(db, missing[0])
             db.execute("COMMIT")
         except BaseException:
-            db.execute("ROLLBACK")
+            if db.in_transaction:  # some errors (disk full, ...) make SQLite roll back by itself
+                db.execute("ROLLBACK")
             raise
         if len(missing) <= 1:
             return
