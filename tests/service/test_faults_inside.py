@@ -21,6 +21,7 @@ from argosy.model import (
     ActivityDescription,
     ActivityState,
     ArgosyError,
+    Conflict,
     InvalidStateException,
     NotFound,
     Outcome,
@@ -32,10 +33,10 @@ from argosy.service.contract import CreateRequest
 from argosy.service.engine import engine as engine_module
 from argosy.service.engine import performer as performer_module
 from argosy.service.engine.engine import Engine, Live
-from argosy.service.lifecycle import Begun, Needs
+from argosy.service.lifecycle import Begun, Instruction, Needs
 from argosy.service.policy import ServicePolicy
 from argosy.service.service import ExecutionService
-from argosy.store import Activity
+from argosy.store import Activity, Change
 from tests.service.driving import ALICE, BOB, ToldDriver, create, record, told_service, until
 
 pytestmark = pytest.mark.anyio
@@ -383,3 +384,76 @@ async def test_words_that_are_no_unicode_are_told_all_the_same(tmp_path: Path) -
         assert (ended.state, ended.reason, ended.hosts) == (S.FAILED, r"panne d\xe9", (r"n\xe9",))
         details = [event.detail for event in await service.events(ALICE, good) if event.state is S.LRMS_RUNNING]
         assert details == [{"hosts": [r"n\xe9"]}]
+
+
+async def test_a_database_that_cannot_be_used_for_a_while_loses_nothing(tmp_path: Path) -> None:
+    broken = False
+
+    def fault(point: str) -> None:
+        if broken and point == "before-commit":
+            raise sqlite3.DatabaseError("database disk image is malformed")
+
+    async with told_service(tmp_path, store_fault=fault) as (service, driver):
+        ids = await two(service)
+        await until(lambda: set(driver.submitted) == set(ids))
+        await until(lambda: state_is(service, ids[1], S.SUBMITTED))
+        broken = True
+        ending = asyncio.create_task(driver.end(*ids))
+        await until(lambda: service.unready == ["store"])
+        assert not ending.done()
+        broken = False
+        await asyncio.wait_for(ending, 10)
+        assert [one.state for one in await service.status(ALICE, ids)] == [S.FINISHED, S.FINISHED]
+        assert service.unready == []
+
+
+@pytest.mark.parametrize("read", [None, Unavailable("not now"), RuntimeError("a defect")])
+async def test_changes_go_on_being_recorded_whatever_the_store_raises(tmp_path: Path, read: Exception | None) -> None:
+    async with told_service(tmp_path, housekeeping=0.02) as (service, driver):
+        bad, good = await two(service)
+        await until(lambda: state_is(service, good, S.SUBMITTED))
+        change, get, failed = service._store.change, service._store.get, []
+
+        async def changed(changes: Sequence[Change]) -> list[Activity | Conflict]:
+            if any(one.activity.id == bad for one in changes) and len(failed) < 2:
+                failed.append(len(changes))
+                raise RuntimeError("a defect in the store")
+            return await change(changes)
+
+        async def got(ids: Sequence[str]) -> dict[str, Activity]:
+            nonlocal read
+            if read is not None and failed:
+                error, read = read, None
+                raise error
+            return await get(ids)
+
+        service._store.change, service._store.get = changed, got
+        async with asyncio.timeout(10):
+            await driver.end(bad, good)
+        assert failed == [2, 1]
+        assert (await record(service, good)).state is S.FINISHED
+        await until(lambda: bad in driver.watched, "it to be taken up again")
+        await driver.end(bad)
+        await until(lambda: state_is(service, bad, S.FINISHED))
+
+
+async def test_a_defect_in_going_on_with_one_keeps_nobody(tmp_path: Path) -> None:
+    async with told_service(tmp_path, housekeeping=0.02) as (service, driver):
+        bad, good = await two(service)
+        await until(lambda: state_is(service, good, S.SUBMITTED))
+        perform, failed = service._engine.perform, []
+
+        def broken(instruction: Instruction, live: Live) -> None:
+            if live.record.id == bad and not failed:
+                failed.append(instruction)
+                raise RuntimeError("a defect")
+            perform(instruction, live)
+
+        service._engine.perform = broken
+        async with asyncio.timeout(10):
+            await service.terminate(ALICE, [bad, good])
+        assert failed == [Instruction.CANCEL]
+        await until(lambda: service._engine.get(bad) is not None, "it to be taken up again")
+        await driver.end(bad, good)
+        for id in (bad, good):
+            assert (await record(service, id)).state is S.TERMINATED

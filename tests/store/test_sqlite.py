@@ -147,6 +147,14 @@ async def test_migrations_are_applied_once_each_and_whole(path: Path) -> None:
     db.close()
 
 
+async def test_a_migration_that_sqlite_itself_rolls_back_fails_in_its_own_words(path: Path) -> None:
+    text = "CREATE TABLE t (a UNIQUE);\nINSERT INTO t VALUES (1);\nINSERT OR ROLLBACK INTO t VALUES (1);\n"
+    db = open_writer(path)
+    with pytest.raises(sqlite3.IntegrityError, match="UNIQUE constraint failed"):
+        migrate(db, "p", [*known(), Migration(9001, "9001_bad.sql", text)])
+    db.close()
+
+
 async def test_many_open_a_new_database_at_once(path: Path) -> None:
     stores = [SQLiteStore(path) for _ in range(12)]
     try:
@@ -230,13 +238,16 @@ async def test_only_the_bad_one_of_a_batch_fails(path: Path) -> None:
     await store.close()
 
 
+@pytest.mark.parametrize("error", [sqlite3.OperationalError, sqlite3.DatabaseError])
 @pytest.mark.parametrize("point", ["before-commit", "after-commit"])
-async def test_a_commit_that_fails_is_told_to_all_of_its_callers(path: Path, point: str) -> None:
+async def test_a_commit_that_fails_is_told_to_all_of_its_callers(
+    path: Path, point: str, error: type[Exception]
+) -> None:
     broken = False
 
     def fault(reached: str) -> None:
         if broken and reached == point:
-            raise sqlite3.OperationalError("database or disk is full")
+            raise error("database or disk is full")
 
     store = SQLiteStore(path, fault=fault)
     await store.open()
@@ -245,10 +256,38 @@ async def test_a_commit_that_fails_is_told_to_all_of_its_callers(path: Path, poi
     broken = True
     answers = await asyncio.gather(*(store.create([new()]) for _ in range(9)), return_exceptions=True)
     assert all(isinstance(answer, Unavailable) and "disk is full" in str(answer) for answer in answers)
+    assert store.trouble is not None
+    assert "disk is full" in store.trouble.words
     broken = False
     assert await store.count() == (0 if point == "before-commit" else 9)
     assert len(await store.create([new()])) == 1
+    assert store.trouble is None
     assert len(heard) == 1
+    await store.close()
+
+
+async def test_a_file_that_is_no_database_any_more_is_told_as_trouble(path: Path) -> None:
+    store = SQLiteStore(path)
+    await store.open()
+    one = new()
+    await store.create([one])
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.close()
+    whole = path.read_bytes()
+    with path.open("r+b") as file:
+        file.write(b"x" * len(whole))
+    with pytest.raises(Unavailable, match="look at its disk"):
+        await store.get([one.activity.id])
+    first = store.trouble
+    with pytest.raises(Unavailable, match="look at its disk"):
+        await store.count()
+    assert first is not None
+    assert first == store.trouble
+    with path.open("r+b") as file:
+        file.write(whole)
+    assert await store.count() == 1
+    assert store.trouble is None
     await store.close()
 
 

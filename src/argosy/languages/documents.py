@@ -405,7 +405,8 @@ class TroubleDocument(Struct, omit_defaults=True, kw_only=True):
     """Something that keeps the service from its work."""
 
     part: str
-    """``store``: nothing can be recorded; ``sealing``: secrets cannot be opened; ``resource``: one cannot be used."""
+    """``store``: nothing can be recorded, or read; ``sealing``: secrets cannot be opened; ``resource``: one cannot be
+    used."""
     name: str | None = None
     """The resource, or what is sealed."""
     since: str

@@ -20,7 +20,7 @@ class StoreFigures:
 
 @dataclass(frozen=True, slots=True)
 class StoreTrouble:
-    """That nothing can be recorded: since when (seconds since the epoch), and why."""
+    """That the store does not do its work: since when (seconds since the epoch), and in which words."""
 
     since: float
     words: str
@@ -32,7 +32,8 @@ class AdministrationStore(ABC):
     @property
     @abstractmethod
     def trouble(self) -> StoreTrouble | None:
-        """What kept the last transaction from being recorded; None where nothing did. Asks nobody."""
+        """What kept the last transaction from being recorded, or what is recorded from being read; None where nothing
+        did. Asks nobody."""
 
     @abstractmethod
     async def sealed_credentials_out(self) -> int:

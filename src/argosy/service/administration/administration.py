@@ -85,7 +85,7 @@ class Administration:
         """What keeps the service from its work, all of it or a part."""
         found = []
         if (trouble := self._store.trouble) is not None:
-            found.append(Trouble("store", trouble.since, f"nothing can be recorded: {trouble.words}"))
+            found.append(Trouble("store", trouble.since, trouble.words))
         for count, what in (
             (await self._store.sealed_credentials_out(), "credentials"),
             (await self._store.sealed_out(), "subscriptions"),

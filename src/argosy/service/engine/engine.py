@@ -218,35 +218,45 @@ class Engine:
                 self._drafted.clear()
             if drafts:
                 self._recording = len(drafts)
-                await self._record(drafts)
+                try:
+                    await self._record(drafts)
+                except Exception:
+                    # What happens to others must go on being recorded, whatever it was.
+                    log.exception("a defect in recording %d changes", len(drafts))
                 self._recording = 0
 
     async def _record(self, drafts: list[_Draft]) -> None:
         changes = [Change(draft.record, tuple(draft.events)) for draft in drafts]
         results = await self._change(changes)
-        final: list[Activity] = []
         for draft, result in zip(drafts, results, strict=True):
-            live = draft.live
-            live.writing = False
-            if isinstance(result, Conflict):
-                self._lost(draft, result)
-                continue
-            if live.record.native_id is None and result.native_id is not None:
-                self._fault("accepted")
-            live.record, live.told = result, None
-            if result.state.final:
-                final.append(result)
-                if not live.inbox:  # otherwise by whoever decides on that: it may be a restart
-                    self._drop(live)
-            self._done(draft)
-            if live.inbox:
-                self._decide(live)
+            try:
+                self._recorded(draft, result)
+            except Exception as error:
+                # A defect concerns this one alone. It is taken up again, as something that was overlooked.
+                log.exception("a defect: activity %s cannot be gone on with", draft.record.id)
+                self._lost(draft, Conflict(f"it cannot be gone on with: {error!r}"))
+        final = [result for result in results if isinstance(result, Activity) and result.state.final]
         if final:
             self._fault("final")
             # Beside the writing: a batch system that is slow to answer must not keep what happens to others.
             task = asyncio.create_task(self._settle(final))
             self._settling.add(task)
             task.add_done_callback(self._settling.discard)
+
+    def _recorded(self, draft: _Draft, result: Activity | Conflict) -> None:
+        live = draft.live
+        live.writing = False
+        if isinstance(result, Conflict):
+            self._lost(draft, result)
+            return
+        if live.record.native_id is None and result.native_id is not None:
+            self._fault("accepted")
+        live.record, live.told = result, None
+        if result.state.final and not live.inbox:  # otherwise by whoever decides on that: it may be a restart
+            self._drop(live)
+        self._done(draft)
+        if live.inbox:
+            self._decide(live)
 
     async def _settle(self, final: list[Activity]) -> None:
         try:
@@ -279,8 +289,20 @@ class Engine:
                     return [Conflict(f"the change cannot be recorded: {error!r}")]
                 # The store records the others of a vector; each alone tells which are to blame.
                 ids = [change.activity.id for change in changes]
-                now = await self._store.get(ids)
+                now = await self._as_recorded(ids)
                 return [await self._alone(change, now.get(change.activity.id)) for change in changes]
+
+    async def _as_recorded(self, ids: Sequence[str]) -> dict[str, Activity]:
+        while True:
+            try:
+                return await self._store.get(ids)
+            except Unavailable as error:
+                log.error("%d activities cannot be read now, and are tried again: %s", len(ids), error)  # noqa: TRY400
+                await asyncio.sleep(_AGAIN)
+            except Exception:
+                # Then each is recorded alone; one that was already is let go of, and taken up as it is.
+                log.exception("a defect: activities cannot be read")
+                return {}
 
     async def _alone(self, change: Change, now: Activity | None) -> Activity | Conflict:
         if now is not None and now.version == change.activity.version + 1 and now.worker == change.activity.worker:

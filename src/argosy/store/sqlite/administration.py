@@ -39,7 +39,7 @@ class SQLiteAdministration(AdministrationStore):
 
     @property
     def trouble(self) -> StoreTrouble | None:
-        return self._writer.trouble
+        return self._writer.trouble or self._reader.trouble
 
     async def sealed_credentials_out(self) -> int:
         names = self._secrets.names

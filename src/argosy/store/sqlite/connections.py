@@ -8,6 +8,8 @@ import stat
 import time
 from pathlib import Path
 
+from argosy.store.administration import StoreTrouble
+
 from .migrations import SchemaError, known, migrate
 
 #: How long another process may keep the file locked before an operation gives up, in seconds.
@@ -85,3 +87,14 @@ def open_reader(path: Path, *, busy_timeout: float = BUSY_TIMEOUT) -> sqlite3.Co
         db.close()
         raise
     return db
+
+
+def is_trouble(error: Exception) -> bool:
+    """Whether it is about the database's file, its disk or its locks, and not about what was asked of it."""
+    # Plain DatabaseError: the file is damaged, or no database any more.
+    return isinstance(error, (sqlite3.OperationalError, sqlite3.InternalError)) or type(error) is sqlite3.DatabaseError
+
+
+def lasting(before: StoreTrouble | None, words: str) -> StoreTrouble:
+    """Trouble, which began with what was there before."""
+    return StoreTrouble(time.time() if before is None else before.since, words)

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from argosy.model import Unavailable
+from argosy.store.administration import StoreTrouble
 
-from .connections import open_reader
+from .connections import is_trouble, lasting, open_reader
 
 T = TypeVar("T")
 
@@ -32,6 +33,8 @@ class Reader:
         self._at_once = open_reader(path, busy_timeout=0.0)
         self._connections: list[sqlite3.Connection] = []
         self._local = threading.local()
+        #: Why the last read failed; None where it did not. Written by the threads, read by anybody.
+        self.trouble: StoreTrouble | None = None
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="argosy-store-reader")
 
     async def run(self, read: Callable[[sqlite3.Connection], T]) -> T:
@@ -43,7 +46,8 @@ class Reader:
         return await self.run(lambda db: db.execute(sql, values).fetchall())
 
     def row_at_once(self, sql: str, values: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        """One row by its key, without leaving the event loop. Raises sqlite3.OperationalError where it would wait."""
+        """One row by its key, without leaving the event loop. Raises sqlite3.DatabaseError where it cannot be
+        read so, or would wait."""
         row: tuple[Any, ...] | None = self._at_once.execute(sql, values).fetchone()
         return row
 
@@ -60,8 +64,13 @@ class Reader:
             if db is None:
                 db = self._local.db = open_reader(self._path)
                 self._connections.append(db)
-            return read(db)
-        except sqlite3.OperationalError as error:
+            found = read(db)
+        except sqlite3.Error as error:
+            if not is_trouble(error):
+                raise
+            self.trouble = lasting(self.trouble, f"nothing can be read: {error}")
             raise Unavailable(f"the store's database cannot be read: {error}; look at its disk, then ask again") from (
                 error
             )
+        self.trouble = None
+        return found

@@ -129,7 +129,7 @@ class SQLiteStore(SQLiteNotifications, SQLiteSweeps, SQLiteLedger, SQLiteAdminis
         if len(ids) <= _AT_ONCE:
             try:
                 rows = [reader.row_at_once(SQL["select_activity"], (one,)) for one in ids]
-            except sqlite3.OperationalError:
+            except sqlite3.DatabaseError:
                 rows = None  # it would have to wait: in a thread it may, and what is really wrong is said there
             if rows is not None:
                 return {row[0]: read_activity(row) for row in rows if row is not None}

@@ -12,7 +12,6 @@ import logging
 import queue
 import sqlite3
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from argosy.model import Unavailable
 from argosy.store.administration import StoreTrouble
 from argosy.store.records import Activity, Event
 
+from .connections import is_trouble, lasting
 from .outbox import Audience
 from .secrets import Secrets
 
@@ -231,9 +231,8 @@ class Writer:
         return together
 
     def _fail(self, items: Sequence[tuple[_Call, int]], error: Exception) -> None:
-        if isinstance(error, sqlite3.OperationalError):
-            since = time.time() if self.trouble is None else self.trouble.since
-            self.trouble = StoreTrouble(since, str(error))
+        if is_trouble(error):
+            self.trouble = lasting(self.trouble, f"nothing can be recorded: {error}")
         _fail(items, error)
 
     def _tell(self, function: Callable[..., object], *arguments: object) -> None:
@@ -261,7 +260,7 @@ class _StepError(Exception):
 
 
 def _fail(items: Sequence[tuple[_Call, int]], error: Exception) -> None:
-    if isinstance(error, sqlite3.OperationalError):
+    if is_trouble(error):
         words = f"the store's database did not take it: {error}; look at its disk, then ask again"
         told = Unavailable(words)
         told.__cause__ = error
