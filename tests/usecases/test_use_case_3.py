@@ -12,9 +12,8 @@ from argosy.client import Client, Description, Input, Output
 from argosy.languages.documents import ActivityDocument
 from argosy.model import NotFound
 from tests.service.place import Place
-from tests.service.running import until
+from tests.service.running import marked, until
 from tests.service.test_kill import check_history
-from tests.service.test_terminating import _marked
 from tests.usecases.conftest import curl
 
 UNKNOWN = "019a0000000070008000000000000000"
@@ -32,7 +31,7 @@ def running(alice: Client, share: str, mark: str, target: str) -> str:
         )
     )
     until(lambda: alice.status(made.id).state == "running:lrms:running", 60)
-    until(lambda: len(_marked(mark)) >= 3, 30)
+    until(lambda: len(marked(mark)) >= 3, 30)
     return made.id
 
 
@@ -49,7 +48,7 @@ def test_steps_1_to_3(alice: Client, share: str, storage: Place, tmp_path: Path)
     answered = alice.terminate(id)
     assert answered.state == "running:terminating"
     terminated(alice, id)
-    until(lambda: not _marked(tmp_path.name), 30)
+    until(lambda: not marked(tmp_path.name), 30)
     states = [event.state for event in alice.events(id)]
     assert not [state for state in states if state.startswith("running:stage-out")]
     assert storage.asked == []
@@ -81,7 +80,7 @@ def test_several_are_purged_in_one_request(alice: Client, bob: Client, storage: 
     answers = alice.purge_many([runs, ended, bobs, UNKNOWN])
     assert [answer and answer.code for answer in answers] == ["invalid-state", None, "not-found", "not-found"]
     assert alice.purge_many([runs, runs], terminate=True) == [None, None]
-    until(lambda: not _marked(tmp_path.name), 30)
+    until(lambda: not marked(tmp_path.name), 30)
     with pytest.raises(NotFound):
         alice.status(runs)
     assert bob.status(bobs).state == "pending:held"
@@ -108,7 +107,7 @@ def test_extension_2c_somebody_elses_job(alice: Client, bob: Client, storage: Pl
     with pytest.raises(NotFound):
         bob.purge(id, terminate=True)
     assert alice.status(id) == before
-    assert _marked(tmp_path.name)
+    assert marked(tmp_path.name)
     alice.terminate(id)
     terminated(alice, id)
 
