@@ -207,6 +207,9 @@ def test_from_the_command_line(service: RunningService, tmp_path: Path, monkeypa
     assert "created" in argosy("events", "-f", said)[1]
     assert [argosy(*words)[0] for words in (("cancel", said), ("status", "sweep-0000"), ("list", first))] == [0, 4, 2]
     assert argosy("logs", "-f", said)[0] == argosy("status", "-v", said)[0] == 2
+    for words in (("logs", "sweep-0000"), ("list", "sweep-0000"), ("list", "--sweep", "0000")):
+        code, out, err = argosy(*words)
+        assert (code, out) == (4, ""), err
     slow = argosy("submit", "--sweep", "a=1..2", "--", "/bin/sleep", "60")[1].strip()
     assert argosy("cancel", "--wait", "--json", slow)[1].count('"state":"terminated"') == 1
     assert argosy("wait", slow)[0] == 1

@@ -71,7 +71,8 @@ def list_(
             created_from=since,
             created_before=until,
             owner=owner,
-            sweep=None if sweep is None else full_sweep_id(client, sweep),
+            # One that does not exist is told, and is not merely empty.
+            sweep=None if sweep is None else client.sweep(full_sweep_id(client, sweep)).id,
             page_size=min(limit, 200),
         )
         records = list(islice(found, limit))
@@ -237,7 +238,8 @@ def logs(id: str, follow: bool, errors: bool) -> None:
 def _logs_of_sweep(client: Client, id: str, *, errors: bool) -> None:
     """In the order of its jobs, each under a heading as those of `tail`, those too that have written nothing."""
     jobs = sorted(
-        (int(record.parameters.get("index", 0)), record.id) for record in client.list(sweep=full_sweep_id(client, id))
+        (int(record.parameters.get("index", 0)), record.id)
+        for record in client.list(sweep=client.sweep(full_sweep_id(client, id)).id)
     )
     for number, (index, job) in enumerate(jobs):
         if number:
