@@ -213,7 +213,8 @@ def test_from_the_command_line(service: RunningService, tmp_path: Path, monkeypa
     slow = argosy("submit", "--sweep", "a=1..2", "--", "/bin/sleep", "60")[1].strip()
     assert argosy("cancel", "--wait", "--json", slow)[1].count('"state":"terminated"') == 1
     assert argosy("wait", slow)[0] == 1
-    assert argosy("purge", slow, said)[0] == 0
+    assert argosy("purge", "--json", slow)[1] == f'{{"id":"{slow}"}}\n'
+    assert argosy("sweep", "purge", "--json", said)[1] == f'{{"id":"{said}"}}\n'
 
     Path("array.sh").write_text("#!/bin/sh\n#SBATCH --array=1-4\nexit $SLURM_ARRAY_TASK_ID\n")
     assert argosy("submit", "--stop-after", "1", "array.sh")[1].startswith("sweep-")

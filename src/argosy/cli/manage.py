@@ -13,7 +13,7 @@ from argosy.languages.sweeps.answers import SweepDocument
 from argosy.model import ArgosyError, NotFound
 
 from .common import connect, full_id, json_option, print_json
-from .exits import FAILED, NOT_FOUND, OK, report
+from .exits import FAILED, NOT_FOUND, OK, TIMEOUT, report
 from .progress import Progress
 from .sweeps import await_sweep, full_sweep_id, is_sweep, went_well
 from .units import Duration
@@ -27,8 +27,8 @@ _AT_ONCE = 1000
 
 def _each(
     ids: Sequence[str],
-    act: Callable[[Client, str], ActivityDocument | None],
-    sweep: Callable[[Client, str], SweepDocument | None] | None = None,
+    act: Callable[[Client, str], ActivityDocument | dict[str, str]],
+    sweep: Callable[[Client, str], SweepDocument | dict[str, str]] | None = None,
     *,
     as_json: bool,
     patient: bool = False,
@@ -38,7 +38,7 @@ def _each(
     with connect(patient=patient) as client:
         for name in ids:
             try:
-                record: ActivityDocument | SweepDocument | None
+                record: ActivityDocument | SweepDocument | dict[str, str]
                 if sweep is not None and is_sweep(name):
                     record = sweep(client, full_sweep_id(client, name))
                 else:
@@ -48,8 +48,11 @@ def _each(
             except ArgosyError as error:
                 report(str(error), element=error.element)
                 code = max(code, NOT_FOUND if isinstance(error, NotFound) and len(ids) == 1 else FAILED)
+            except TimeoutError as error:
+                report(str(error))
+                code = max(code, TIMEOUT)
             else:
-                if as_json and record is not None:
+                if as_json:
                     print_json(record)
     return code
 
@@ -97,15 +100,20 @@ def restart(ids: tuple[str, ...], over: bool, as_json: bool) -> int:
 @click.command(epilog="\b\nExample:\n  argosy purge --terminate @last")
 @ids_argument
 @click.option("--terminate", is_flag=True, help="End those first that have not ended.")
-def purge(ids: tuple[str, ...], terminate: bool) -> int:
+@json_option
+def purge(ids: tuple[str, ...], terminate: bool, as_json: bool) -> int:
     """Remove jobs that have ended, with their files; or sweeps with all their jobs."""
     if len(ids) == 1 or any(map(is_sweep, ids)):
-        return _each(
-            ids,
-            lambda client, name: client.purge(name, terminate=terminate),
-            lambda client, name: client.purge_sweep(name, terminate=terminate),
-            as_json=False,
-        )
+
+        def one(client: Client, id: str) -> dict[str, str]:
+            client.purge(id, terminate=terminate)
+            return {"id": id}
+
+        def whole(client: Client, id: str) -> dict[str, str]:
+            client.purge_sweep(id, terminate=terminate)
+            return {"id": id}
+
+        return _each(ids, one, whole, as_json=as_json)
     code = OK
     with connect() as client:
         found = []
@@ -123,6 +131,8 @@ def purge(ids: tuple[str, ...], terminate: bool) -> int:
                 if problem is not None:
                     report(f"{id}: {problem.detail}")
                     code = FAILED
+                elif as_json:
+                    print_json({"id": id})
     return code
 
 

@@ -144,11 +144,14 @@ def rotate(id: str, overlap: float | None, secret_file: TextIO | None, as_json: 
 
 @notifications.command(epilog="\b\nExample:\n  argosy notifications unsubscribe 01930a...")
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
-def unsubscribe(ids: tuple[str, ...]) -> None:
+@json_option
+def unsubscribe(ids: tuple[str, ...], as_json: bool) -> None:
     """Tell URLs nothing more."""
     with connect() as client:
         for id in ids:
             client.unsubscribe(id)
+            if as_json:
+                print_json({"id": id})
 
 
 @notifications.command(epilog="\b\nExample:\n  argosy notifications dead --json | jq .reason")
@@ -171,7 +174,8 @@ def dead(as_json: bool) -> None:
 @notifications.command(epilog="\b\nExamples:\n  argosy notifications resend 17 18\n  argosy notifications resend --all")
 @click.argument("numbers", metavar="NUMBER...", nargs=-1, type=click.IntRange(0))
 @click.option("--all", "every", is_flag=True, help="All of them.")
-def resend(numbers: tuple[int, ...], every: bool) -> int:
+@json_option
+def resend(numbers: tuple[int, ...], every: bool, as_json: bool) -> int:
     """Try dead letters again."""
     if every == bool(numbers):
         raise click.UsageError("give either the numbers that `argosy notifications dead` shows, or --all")
@@ -179,8 +183,11 @@ def resend(numbers: tuple[int, ...], every: bool) -> int:
     with connect() as client:
         asked = [one.number for one in client.dead_letters()] if every else list(numbers)
         for start in range(0, len(asked), _AT_A_TIME):
-            for problem in client.resend(asked[start : start + _AT_A_TIME]):
+            some = asked[start : start + _AT_A_TIME]
+            for number, problem in zip(some, client.resend(some), strict=True):
                 if problem is not None:
                     code = FAILED
                     report(problem.detail)
+                elif as_json:
+                    print_json({"number": number})
     return code

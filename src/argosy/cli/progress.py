@@ -49,8 +49,15 @@ class Progress:
     def await_end(self, wait: Callable[[float | None], T], look: Callable[[], str], timeout: float | None) -> T:
         """What `wait` returns, which is called with a time to wait for and raises TimeoutError after it.
 
-        On a terminal it is called again and again, and `look` says in between how far it is.
+        On a terminal it is called again and again, and `look` says in between how far it is; and everywhere, in a
+        TimeoutError, how far it was when time was up.
         """
+        try:
+            return self._await_end(wait, look, timeout)
+        except TimeoutError:
+            raise TimeoutError(f"time is up: {look()}") from None
+
+    def _await_end(self, wait: Callable[[float | None], T], look: Callable[[], str], timeout: float | None) -> T:
         if not self._on:
             return wait(timeout)
         deadline = None if timeout is None else time.monotonic() + timeout

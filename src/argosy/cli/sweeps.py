@@ -220,10 +220,14 @@ def terminate(id: str, wait_: bool, as_json: bool) -> None:
 @sweep.command(epilog="\b\nExample:\n  argosy sweep purge --terminate @last")
 @_id
 @click.option("--terminate", is_flag=True, help="End it first if it has not ended.")
-def purge(id: str, terminate: bool) -> None:
-    """Remove a sweep that has ended, with all its jobs and their files. Nothing is printed."""
+@json_option
+def purge(id: str, terminate: bool, as_json: bool) -> None:
+    """Remove a sweep that has ended, with all its jobs and their files."""
     with connect() as client:
-        client.purge_sweep(full_sweep_id(client, id), terminate=terminate)
+        name = full_sweep_id(client, id)
+        client.purge_sweep(name, terminate=terminate)
+    if as_json:
+        print_json({"id": name})
 
 
 @sweep.command(epilog="\b\nExample:\n  argosy sweep description @last > again.json")
