@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import pytest
 
-from argosy.cli import tables
+from argosy.cli import main, tables
 from argosy.cli.app import cli
 from argosy.cli.describe import Job
 from argosy.cli.progress import Progress
@@ -28,12 +28,8 @@ from tests.service.running import RunningService
 _NOTHING_TO_PRINT = {
     "convert",
     "logs",
-    "notifications resend",
-    "notifications unsubscribe",
-    "purge",
     "serve",
     "sweep description",
-    "sweep purge",
 }
 
 
@@ -64,14 +60,32 @@ def _shell(script: str) -> subprocess.CompletedProcess[str]:
 
 def test_who_closes_the_pipe_is_not_told_anything(live: Live, argosy: Command) -> None:
     assert argosy("submit", "--", "prog").code == 0
-    done = _shell("argosy list | true; echo ${PIPESTATUS[0]}")
-    assert (done.stdout, done.stderr) == ("141\n", "")
+    for words in ("list", "--help", "list --help"):
+        done = _shell(f"argosy {words} | true; echo ${{PIPESTATUS[0]}}")
+        assert (done.stdout, done.stderr) == ("141\n", "")
+
+
+def test_one_job_that_is_not_there_has_a_code_of_its_own(live: Live, argosy: Command) -> None:
+    for word in ("status", "cancel", "purge", "start", "restart", "hold", "release", "suspend", "resume"):
+        assert argosy(word, "zzzz").code == 4, word
+        assert argosy(word, "zzzz", "yyyy").code == 1, word
 
 
 @pytest.mark.parametrize("words", ["list >&-", "list 2>&-", "list <&-"])
 def test_closed_streams_are_no_defect(live: Live, words: str) -> None:
     done = _shell(f"argosy {words}")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_ctrl_c_while_the_command_is_still_loading(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def loading(arguments: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("argosy.cli.app.run", loading)
+    assert main([]) == 130
+    assert capsys.readouterr().err == "argosy: interrupted\n"
 
 
 def test_a_full_disk_is_told_in_words(live: Live) -> None:

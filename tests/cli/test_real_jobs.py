@@ -80,6 +80,33 @@ def test_standard_input_reaches_the_job_where_that_is_said(argosy: Command) -> N
     assert argosy("run", "--stdin", "none", "--", "cat").code == 1
 
 
+def test_waiting_tells_of_those_that_have_ended_though_time_is_up(argosy: Command) -> None:
+    running = argosy("submit", "--", "sleep", "300").out.strip()
+    assert argosy("run", "--", "true").code == 0
+    ended = json.loads(argosy("list", "--json", "--limit", "1").out)["id"]
+    done = argosy("wait", "--timeout", "0.2s", running, ended)
+    assert (done.code, done.out) == (5, f"{ended}  finished  exit code 0\n")
+    assert done.err.startswith(f"argosy: time is up: 0 of 2 ended; {running} is ")
+    assert "seconds" not in done.err
+    assert json.loads(argosy("purge", "--terminate", "--json", running).out) == {"id": running}
+
+
+def test_a_program_that_is_not_there_ends_as_in_a_shell(argosy: Command) -> None:
+    assert argosy("run", "--", "/no/such").code == 127
+    assert "exit code    127\n" in argosy("status", "@last").out
+
+
+def test_what_was_asked_for_is_to_blame(argosy: Command) -> None:
+    assert argosy("run", "--", "true").code == 0
+    refused = argosy("files", "get", "@last", "../../../etc/passwd")
+    assert refused.code == 1
+    assert "'../../../etc/passwd'" in refused.err
+
+
+def test_usage_of_no_job_is_told(argosy: Command) -> None:
+    assert argosy("usage", "--records", "--from", "2199-01-01").out == "No job has ended in that time.\n"
+
+
 #: Writes more than is read in between, on both streams, for as long as it is let.
 FLOOD = "run {} -- sh -c 'echo here >&2; exec yes'"
 

@@ -10,12 +10,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code. Says what to install where the clients' dependencies are missing."""
     try:
         from .app import run
-    except ModuleNotFoundError as error:
-        return _missing(error)
-    try:
+
         return run(arguments)
     except ModuleNotFoundError as error:
         return _missing(error)
+    except KeyboardInterrupt:  # before it has begun
+        print("argosy: interrupted", file=sys.stderr)
+        return 130
 
 
 #: What is needed for what. Anything else that is missing is a fault of ours.

@@ -6,8 +6,10 @@ import codecs
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -84,6 +86,17 @@ Completion in bash: eval "$(_ARGOSY_COMPLETE=bash_source argosy)"; zsh_source an
 """
 
 
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Where nobody reads what is written (`| head`), the command ends without a word, as others do."""
+    try:
+        yield
+    except BrokenPipeError:
+        # The interpreter flushes it once more at its end, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.exceptions.Exit(PIPE_CLOSED) from None
+
+
 class _Commands(Group):
     """The commands by section, without importing them for their help."""
 
@@ -98,15 +111,18 @@ class _Commands(Group):
         return command
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command; where nobody reads what it writes (`| head`), it ends without a word, as others do."""
-        try:
+        """Run the command."""
+        with _silent():
             result = super().invoke(ctx)
             sys.stdout.flush()
-        except BrokenPipeError:
-            # The interpreter flushes it once more at its end, and would complain.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return PIPE_CLOSED
-        return result
+            return result
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read the options; --help is among them, and writes."""
+        with _silent():
+            return super().make_context(info_name, args, parent, **extra)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for section, commands in _SECTIONS.items():

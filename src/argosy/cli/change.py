@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from argosy.client.errors import from_problem
+from argosy.model import NotFound
 
 from .common import connect, full_ids, json_option, print_json
-from .exits import FAILED, OK, report
+from .exits import FAILED, NOT_FOUND, OK, report
 from .manage import ids_argument
 from .units import Duration
 
@@ -30,7 +31,7 @@ def _command(name: str, help: str, more: str) -> click.Command:
             if result.problem is not None:
                 error = from_problem(result.problem)
                 report(f"{id}: {error}", element=error.element)
-                code = FAILED
+                code = NOT_FOUND if isinstance(error, NotFound) and len(ids) == 1 else FAILED
             elif result.activity is not None and as_json:
                 print_json(result.activity)
             elif result.activity is not None:

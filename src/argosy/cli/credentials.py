@@ -67,6 +67,7 @@ What --file holds (- is standard input):
   ssh-key    a private key without a passphrase
   password   the password
 
+\b
 Examples:
   argosy credential add token --file token.txt --host data.example.org
   argosy credential add ssh-key --file ~/.ssh/id_transfer --user ada --host sftp.example.org

@@ -26,8 +26,21 @@ from .units import Duration, Size
 _STDIN = "stdin"
 F = TypeVar("F", bound=Callable[..., Any])
 
+
+def _share(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not all(value.split("/", 1)):
+        raise click.BadParameter(f"{value!r}: write RESOURCE or RESOURCE/QUEUE")
+    return value
+
+
 _OPTIONS = [
-    click.option("--to", "share", metavar="SHARE", help="Where: RESOURCE or RESOURCE/QUEUE; see `argosy shares`."),
+    click.option(
+        "--to",
+        "share",
+        metavar="SHARE",
+        callback=_share,
+        help="Where: RESOURCE or RESOURCE/QUEUE; see `argosy shares`.",
+    ),
     click.option("-i", "--input", "inputs", metavar="FILE[=NAME]", multiple=True, help="Upload FILE (as NAME)."),
     click.option(
         "-o",

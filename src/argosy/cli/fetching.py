@@ -14,7 +14,7 @@ from urllib.parse import unquote_to_bytes
 from argosy.client import Client
 from argosy.client.transfer import CHUNK
 from argosy.languages.documents import FileDocument
-from argosy.model import InvalidInput, NotFound
+from argosy.model import ArgosyError, InvalidInput, NotFound
 
 from .progress import moving
 
@@ -66,8 +66,12 @@ def fetch(client: Client, id: str, there: str, here: str | None, *, literal: boo
     if not there.endswith("/") and posixpath.normpath(path) != ".":
         try:
             return [_file(client, id, path, here or os.path.basename(path))]
-        except InvalidInput:
-            if not _is_directory(client, id, path):
+        except InvalidInput as error:
+            try:
+                directory = _is_directory(client, id, path)
+            except ArgosyError:
+                raise error from None  # what was asked for is wrong, and not what it is in
+            if not directory:
                 raise
     return _below(client, id, path, here or os.path.basename(path) or ".")
 

@@ -14,6 +14,7 @@ from .exits import OK
 from .tables import table
 from .units import size
 
+_NONE = "No job has ended in that time."
 _GROUPS = ("user", "share", "resource", "account", "day")
 
 
@@ -99,12 +100,15 @@ def _show_records(found: Any, *, as_json: bool) -> None:
         ]
         for one in found
     ]
+    if not rows:
+        click.echo(_NONE)
+        return
     table(["ID", "USER", "SHARE", "STATE", "END", "CORES", "CPU", "WALL", "MEMORY"], rows)
 
 
 def _show_sums(groups: list[str], found: list[UsageSumDocument]) -> None:
     if not found:
-        click.echo("No job has ended in that time.")
+        click.echo(_NONE)
         return
     rows = [
         [
