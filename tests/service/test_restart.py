@@ -66,6 +66,7 @@ FAILURES: list[tuple[tuple[object, ...], S, Instruction, str]] = [
     ((Begun(), TooLate("no input")), S.STAGING_IN, Instruction.CHECK_INPUT, "a"),
     ((*TO_JOB, Refused("no")), S.STAGED_IN, Instruction.RECOVER, "a"),
     ((*TO_JOB, TooLate("away")), S.STAGED_IN, Instruction.RECOVER, "a"),
+    ((*TO_JOB, TooLate("away", withdrawn=True)), S.STAGED_IN, Instruction.RECOVER, "a-2"),
     ((*TO_JOB, Accepted("7"), TooLate("away")), S.SUBMITTED, Instruction.WATCH, "a"),
     ((*TO_JOB, Accepted("7"), TerminateAsked("x"), TooLate("away")), S.SUBMITTED, Instruction.WATCH, "a"),
     ((*TO_JOB, Accepted("7"), ended(Outcome.TIMEOUT)), S.STAGED_IN, Instruction.SUBMIT, "a-2"),

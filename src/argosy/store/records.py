@@ -30,6 +30,9 @@ class Wish:
     words: str | None = None
 
 
+#: Stands for the native id of a job that has none, and whose claim is taken so that no copy of it ever runs.
+WITHDRAWN = ""
+
 if TYPE_CHECKING:
     from .notifications import Subscription
 
@@ -90,8 +93,8 @@ class Activity(msgspec.Struct, frozen=True, gc=False):
     restarts: int = 0
     """How often it was restarted."""
     earlier: tuple[str, ...] = ()
-    """The native ids of the jobs that it had before this one, all of them over. Each restart after a job has ended
-    badly is a submission of its own."""
+    """The native ids of the jobs that it had before this one, all of them over; `WITHDRAWN` for one that was withdrawn
+    before the batch system had it. Each restart after a job has ended badly is a submission of its own."""
     cores: int | None = None
     """The CPU cores asked for in all; `nodes` and `processes` likewise."""
     nodes: int | None = None

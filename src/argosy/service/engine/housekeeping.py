@@ -21,6 +21,7 @@ from argosy.service.lifecycle.staging_events import CREDENTIAL
 from argosy.service.matching.resources import Resource
 from argosy.service.policy import ServicePolicy
 from argosy.store import Activity, Chore, Store
+from argosy.store.records import WITHDRAWN
 
 from .engine import Engine
 from .performer import Performer
@@ -194,27 +195,26 @@ class Housekeeping:
         chores += [
             self._forgetting(activity, activity.tag_of(submission), native_id)
             for activity in activities
-            for submission, native_id in enumerate((*activity.earlier, activity.native_id))
+            for submission, native_id in enumerate(_jobs(activity))
             if native_id is not None
-        ]
-        # Of those that were withdrawn. Not at once: a copy on its way to a batch system is to find the claim taken.
-        later = clock.now() + self._policy.give_up_after
-        chores += [
-            self._forgetting(activity, activity.tag, "", not_before=later)
-            for activity in activities
-            if activity.state is ActivityState.TERMINATED and activity.intended and activity.native_id is None
         ]
         await self._store.purge([activity.id for activity in activities], chores)
         for activity in activities:
             self._quotas.changed(activity)
         self._chores_wanted.set()
 
-    def _forgetting(
-        self, activity: Activity, tag: str, native_id: str, **more: object
-    ) -> tuple[str, dict[str, object]]:
+    def _forgetting(self, activity: Activity, tag: str, native_id: str) -> tuple[str, dict[str, object]]:
         account = account_of(activity, self._resources.get(activity.resource or ""))
-        payload = {"resource": activity.resource, "tag": tag, "native_id": native_id, "account": account}
-        return "forget", payload | more
+        payload: dict[str, object] = {
+            "resource": activity.resource,
+            "tag": tag,
+            "native_id": native_id,
+            "account": account,
+        }
+        if native_id == WITHDRAWN:
+            # Not at once: a copy that is on its way to a batch system is to find the claim taken.
+            payload["not_before"] = clock.now() + self._policy.give_up_after
+        return "forget", payload
 
     async def _chores(self) -> None:
         self._chores_wanted.clear()
@@ -291,3 +291,11 @@ class Housekeeping:
             return error
         await self._store.chore_done([chore.id for chore in chores])
         return None
+
+
+def _jobs(activity: Activity) -> tuple[str | None, ...]:
+    """The native id of the job of each of its submissions; None for one that never was one."""
+    last = activity.native_id
+    if last is None and activity.intended is not None and activity.state is ActivityState.TERMINATED:
+        last = WITHDRAWN
+    return (*activity.earlier, last)

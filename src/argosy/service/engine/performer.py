@@ -15,6 +15,7 @@ import msgspec
 from argosy.batch import Control
 from argosy.delegation.keeper import Expired
 from argosy.executors.contract import Handle, JobRequest, Report
+from argosy.executors.tasks import tell
 from argosy.languages import native
 from argosy.model import ActivityDescription, ActivityState, ArgosyError, SubmitException, Unavailable
 from argosy.service.credentials.offering import Offering
@@ -168,8 +169,24 @@ class Performer:
             instruction = Instruction.RECOVER  # it may have been accepted: ask first
         if self.engine.again(live, instruction):
             self.engine.post(id, Away(words, str(instruction)))
+        elif live.record.state is ActivityState.STAGED_IN and resource is not None and resource.opened:
+            self._start(self._give_up(resource, live, words), instruction, 1)
         else:
             self.engine.post(id, TooLate(words))
+
+    async def _give_up(self, resource: Resource, live: Live, words: str) -> None:
+        """Its submission failed for too long. It may have been accepted all the same, and is not to begin any more."""
+        tag, account = live.record.tag, resource.whose(live.record)
+        try:
+            begun = await resource.driver.withdraw([tag], None if account is None else {tag: account})
+        except Exception as error:
+            tell(f"withdrawing activity {live.record.id}, which is given up, failed", error)
+            self.engine.post(live.record.id, TooLate(words))
+            return
+        if tag in begun:
+            self._has(resource, live, begun[tag])
+        else:
+            self.engine.post(live.record.id, TooLate(words, withdrawn=True))
 
     def _renewals(self, lives: Sequence[Live]) -> dict[str, int]:
         """How often each owner's credentials have been renewed."""
@@ -285,9 +302,13 @@ class Performer:
             if native_id is None:
                 self.engine.post(live.record.id, Never(live.record.tag in withdrawn))
             else:
-                self.engine.went_well(live)
-                self.engine.post(live.record.id, Accepted(native_id))
-                resource.driver.watch([_watched(live, resource, native_id)])
+                self._has(resource, live, native_id)
+
+    def _has(self, resource: Resource, live: Live, native_id: str) -> None:
+        """The batch system has its job."""
+        self.engine.went_well(live)
+        self.engine.post(live.record.id, Accepted(native_id))
+        resource.driver.watch([_watched(live, resource, native_id)])
 
     async def _watch(self, resource: Resource, lives: list[Live]) -> None:
         resource.driver.watch([_watched(live, resource) for live in lives])

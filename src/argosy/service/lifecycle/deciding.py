@@ -66,8 +66,13 @@ def decide(activity: Activity, happened: Happening, needs: Needs, now: float, re
             wishes.answered(decision, happened, now)
         case TerminateAsked(by):
             _terminate(decision, by, now)
-        case TooLate(reason):
-            decision.move(_S.FAILED, now, reason)
+        case TooLate(reason, withdrawn):
+            if withdrawn and activity.state is _S.TERMINATING:
+                decision.move(_S.TERMINATED, now)
+            else:
+                if withdrawn:
+                    restart.use_up_tag(decision)
+                decision.move(_S.FAILED, now, reason)
         case Begun(by):
             if activity.state is _S.HELD:
                 decision.move(_S.PENDING, now, by=by)

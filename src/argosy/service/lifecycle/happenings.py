@@ -97,9 +97,10 @@ class TerminateAsked:
 
 @dataclass(frozen=True, slots=True)
 class TooLate:
-    """Something that was waited for did not come in time."""
+    """Something that was waited for did not come in time. `withdrawn`: its submission, of which no copy will run."""
 
     reason: str
+    withdrawn: bool = False
 
 
 Happening = (

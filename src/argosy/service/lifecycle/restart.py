@@ -12,6 +12,7 @@ from typing import Any
 from argosy.model import ActivityState, Outcome
 from argosy.model.activity import RESTARTED
 from argosy.store import Activity
+from argosy.store.records import WITHDRAWN
 
 from .decision import Decision
 
@@ -78,6 +79,11 @@ def plan(activity: Activity) -> Plan:
     return Plan(_S.STAGED_IN, again | {"hosts": (), "earlier": (*activity.earlier, activity.native_id)}, submits=True)
 
 
+def use_up_tag(decision: Decision) -> None:
+    """Nothing runs under its tag any more: a restart is to have another one."""
+    decision.activity = decision.activity.but(earlier=(*decision.activity.earlier, WITHDRAWN))
+
+
 def restarted(decision: Decision, asked: RestartAsked, now: float) -> Plan | None:
     """Take a failed activity back to where it goes on; None, and nothing changed, where it cannot be restarted."""
     old = decision.activity
@@ -86,7 +92,9 @@ def restarted(decision: Decision, asked: RestartAsked, now: float) -> Plan | Non
     found = plan(old)
     fields: dict[str, Any] = dict.fromkeys(("final_at", "expires", "failed_in", "terminate_by", "wish"))
     fields |= {"worker": asked.worker, "restarts": old.restarts + 1} | found.fields
-    detail = {"restart": old.restarts + 1} | ({"after": list(fields["earlier"])} if found.submits else {})
+    detail: dict[str, Any] = {"restart": old.restarts + 1}
+    if found.submits:
+        detail["after"] = [native_id for native_id in fields["earlier"] if native_id != WITHDRAWN]
     decision.move(found.state, now, kind=RESTARTED, by=asked.by, detail=detail, **fields)
     return found
 
