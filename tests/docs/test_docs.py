@@ -168,6 +168,7 @@ def test_the_curl_lines_run(service: RunningService, tmp_path: Path) -> None:
     assert "apple\npear\n" in done.stdout
     assert " finished\n" in done.stdout
     assert "\n200\n" in done.stdout
+    assert "\ncosts ${HOME} or $5\n" in done.stdout
 
 
 @pytest.mark.parametrize("name", ["monitoring", "operations", "glue2", "usage"])

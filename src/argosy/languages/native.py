@@ -101,6 +101,10 @@ class Environment(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_onl
     optional: Annotated[bool, Meta(description="Leave it out where it is not to be had.")] = False
 
 
+_REPLACED = (
+    "${NAME} is replaced by that variable where the job runs, and by nothing where there is none; $${NAME} is the text "
+    "${NAME}. Put a $ before each ${NAME} in what others have typed."
+)
 #: The longest wall time that can be asked for, in seconds: a hundred years.
 MAX_DURATION = 3_155_760_000
 
@@ -108,11 +112,13 @@ MAX_DURATION = 3_155_760_000
 class Description(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True, gc=False):
     """What to run, with what, and where. Relative paths are in the activity's session directory, where it runs."""
 
-    executable: Annotated[str, Meta(min_length=1, description="A path, or a name that is looked up on PATH.")]
-    arguments: list[str] = []
+    executable: Annotated[
+        str, Meta(min_length=1, description="A path, or a name that is looked up on PATH; nothing in it is replaced.")
+    ]
+    arguments: Annotated[list[str], Meta(description=_REPLACED)] = []
     name: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     directory: Annotated[Path | None, Meta(description="Absolute, or ~/...; default: the session directory.")] = None
-    environment: dict[str, str] = {}
+    environment: Annotated[dict[str, str], Meta(description=_REPLACED)] = {}
     inherit_environment: bool = True
     stdin: Path | None = None
     stdout: Annotated[Path, Meta(description="Default: stdout")] = "stdout"
