@@ -37,6 +37,48 @@ async def test_in_bodies(http: httpx.AsyncClient, path: str, body: Any, element:
     assert words in answer.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    ("fields", "element"),
+    [
+        ({"environment": {"A": "b", "AVAR": 1, "B": "c", "C": 2}}, "environment.AVAR"),
+        ({"environment": {"AVAR": None}}, "environment.AVAR"),
+        ({"environment": {"A": "b", "no name": "x"}}, "environment.no name"),
+        ({"environment": {"": "x"}}, "environment"),
+        ({"tags": {"k": None}}, "tags.k"),
+        ({"tags": {"a.b[...]": "c", "k[0].x": []}}, "tags.k[0].x"),
+        ({"tags": {"x" * 1000: 1}}, "tags." + "x" * 60 + "..."),
+        ({"custom": {"slurm.constraint": ["x"]}}, "custom.slurm.constraint"),
+        ({"environments": [{"name": "x"}, {"name": "x", "parameters": {"c": 2}}]}, "environments[1].parameters.c"),
+        ({"environment": {"B": 1}, "optional": ["colour"], "colour": "red"}, "environment.B"),
+    ],
+)
+async def test_which_one_of_a_map_it_is(http: httpx.AsyncClient, fields: Any, element: str) -> None:
+    description = {"executable": "x"} | fields
+    answer = await http.post("/v1/activities", json=description)
+    assert (answer.status_code, answer.json()["element"]) == (422, element)
+
+
+async def test_which_one_of_a_map_in_a_vector(http: httpx.AsyncClient) -> None:
+    description = {"executable": "x", "environment": {"A": "b", "AVAR": 1}}
+    (told,) = (await http.post("/v1/activities/batch", json=[{"description": description}])).json()
+    assert told["problem"]["element"] == "[0].description.environment.AVAR"
+
+
+async def test_a_very_long_map_is_not_looked_through(http: httpx.AsyncClient) -> None:
+    environment: dict[str, Any] = {f"V{number}": "x" * 1000 for number in range(300)} | {"AVAR": 1}
+    answer = await http.post("/v1/activities", json={"executable": "x", "environment": environment})
+    assert (answer.status_code, answer.json()["element"]) == (422, "environment[...]")
+
+
+@pytest.mark.parametrize("text", [r'"\ud800"', r'"\uDBFFabc"', r'"\ud83d\ude80 \ud83d"'])
+async def test_half_a_character_is_called_so(http: httpx.AsyncClient, text: str) -> None:
+    answer = await http.post("/v1/activities", content=f'{{"executable": {text}}}')
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
+    assert "alone is no character" in answer.json()["detail"]
+    cut = await http.post("/v1/activities", content=r'{"executable": "\ud83d\ude80')
+    assert "truncated" in cut.json()["detail"]
+
+
 async def test_in_vectors(http: httpx.AsyncClient) -> None:
     element = {"description": {"executable": "x", "inputs": [{"path": "a", "creation": "x"}]}}
     (told,) = (await http.post("/v1/activities/batch", json=[element])).json()

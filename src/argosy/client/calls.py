@@ -91,7 +91,7 @@ def describe(description: Describable) -> Description:
     try:
         return msgspec.convert(description, Description)
     except msgspec.ValidationError as error:
-        raise invalid(error, Description) from None
+        raise invalid(error, Description, description) from None
 
 
 def new_key() -> str:

@@ -4,38 +4,94 @@ from __future__ import annotations
 
 import functools
 import re
+from bisect import bisect_left
+from copy import copy
 from typing import Any
 
 import msgspec
 from msgspec import inspect
 
 from argosy.model import InvalidInput
-from argosy.model.choices import meant, none_of
+from argosy.model.choices import meant, none_of, shown
 
 _STEP = re.compile(r"[^.\[\]]+|\[\d+\]|\[\.\.\.\]")
+#: What msgspec writes in place of a map's key.
+_SOME_KEY = "[...]"
+#: Keys are looked for in documents of so many bytes at most: each look reads a score of times.
+_MOST = 256 * 1024
 _ENUM = re.compile(r"Invalid enum value '?(.*?)'?\Z", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`\Z", re.DOTALL)
 
 
-def invalid(error: msgspec.ValidationError, kind: Any = None) -> InvalidInput:
+def invalid(error: msgspec.ValidationError, kind: Any = None, document: Any = None) -> InvalidInput:
     """The error, its sentence apart from the element's path; `kind` is the type that the whole document is to have.
 
     Where one of few words is right all of them are told; of a field that is not known the one that was meant, as far as
-    that can be told.
+    that can be told. `document` is what was read, as JSON or as its values: msgspec does not tell which key of a map it
+    is, and it is looked for there.
     """
     message, _, path = str(error).partition(" - at `$")
     element = path.rstrip("`").removeprefix(".") or None
+    named = element
+    if element is not None and _SOME_KEY in element and document is not None:
+        named = _with_keys(element, str(error), kind, document)
     if kind is not None:
         if match := _ENUM.match(message):
             words = choices(kind, element or "")
             message = none_of(match[1], words) if words else message
         elif match := _UNKNOWN.match(message):
             message = f"there is no field {match[1]!r} here{meant(match[1], _fields(kind, element or ''))}"
-            return InvalidInput(message, element=match[1] if element is None else f"{element}.{match[1]}")
+            return InvalidInput(message, element=match[1] if named is None else f"{named}.{match[1]}")
     if "field `" in message:
         field = message.split("field `")[1].split("`")[0]
-        element = field if element is None else f"{element}.{field}"
-    return InvalidInput(message, element=element)
+        named = field if named is None else f"{named}.{field}"
+    return InvalidInput(message, element=named)
+
+
+def _with_keys(element: str, words: str, kind: Any, document: Any) -> str:
+    """The element, with the keys of maps in place of ``[...]``, as far as they are found."""
+    if isinstance(document, (bytes, msgspec.Raw)):
+        document = msgspec.json.decode(document) if len(bytes(document)) <= _MOST else None
+    path: list[str | int] = []
+    here, told = document, ""
+    for step in _STEP.findall(element):
+        found: str | int = int(step[1:-1]) if step[1:-1].isdecimal() else step
+        if step == _SOME_KEY:
+            key = _wrong_key(words, kind, document, path, here) if isinstance(here, dict) else None
+            if key is None:
+                return element
+            found = key
+        told += step if isinstance(found, int) else f".{shown(found)}"
+        path.append(found)
+        try:
+            here = here[found]
+        except (KeyError, IndexError, TypeError):
+            return element
+    return told.removeprefix(".")
+
+
+def _wrong_key(words: str, kind: Any, document: Any, path: list[str | int], map: dict[str, Any]) -> str | None:
+    """The first key of a map without which, and those after it, the document would not be wrong in these words."""
+    items = list(map.items())
+
+    def wrong(count: int) -> bool:
+        try:
+            msgspec.convert(_put(document, path, dict(items[: count + 1])), kind)
+        except msgspec.ValidationError as error:
+            return str(error) == words
+        return False
+
+    first = bisect_left(range(len(items)), True, key=wrong)
+    return items[first][0] if first < len(items) else None
+
+
+def _put(document: Any, path: list[str | int], value: Any) -> Any:
+    """The document with another value at a place; what is not on the way there is the same."""
+    if not path:
+        return value
+    changed = copy(document)
+    changed[path[0]] = _put(document[path[0]], path[1:], value)
+    return changed
 
 
 def choices(kind: Any, element: str = "") -> list[str]:

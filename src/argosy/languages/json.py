@@ -126,7 +126,7 @@ def _decode_sweep(data: bytes) -> JSONSweep:
     try:
         return JSONSweep(_sweep.decode(data))
     except msgspec.ValidationError as error:
-        found = invalid(error, SweepDescription)
+        found = invalid(error, SweepDescription, data)
         raise NotValid(found.message, element=found.element) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise NotValid(f"this is not JSON: {error}") from None

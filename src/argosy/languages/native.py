@@ -318,7 +318,7 @@ def decode(data: bytes) -> Description:
     try:
         return _decoder.decode(data)
     except msgspec.ValidationError as error:
-        raise invalid(error, Description) from None
+        raise invalid(error, Description, data) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(f"this is not JSON: {error}") from None
 

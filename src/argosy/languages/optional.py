@@ -46,7 +46,7 @@ def convert(tree: dict[str, Any]) -> tuple[Description, list[Note]]:
             return _unmarked(msgspec.convert(tree, Description)), notes
         except msgspec.ValidationError as error:
             unknown = "unknown field" in str(error)
-            found = invalid(error, Description)
+            found = invalid(error, Description, tree)
         element = found.element or ""
         if not unknown or not left & {element, _INDEX.sub("[]", element)} or not _take_out(tree, element):
             raise found

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from .choices import shown
 from .errors import InvalidInput
 from .notification import Callback
 from .spec import JobSpec, path_text
@@ -197,7 +198,7 @@ class ActivityDescription:
     def _check_tags(self) -> None:
         for key, value in self.tags.items():
             if not key or "\0" in key + value:
-                raise InvalidInput(f"{key!r} cannot be a tag's name", element="tags")
+                raise InvalidInput(f"{key!r} cannot be a tag's name", element=f"tags.{shown(key)}" if key else "tags")
 
 
 def _check_path(path: str, element: str) -> None:

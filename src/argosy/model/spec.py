@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .attributes import JobAttributes
+from .choices import shown
 from .directives import check_directives
 from .errors import InvalidJobException
 from .resources import ResourceSpec, ResourceSpecV1
@@ -305,7 +306,7 @@ class JobSpec:
             if type(name) is not str or not is_variable_name(name):
                 raise InvalidJobException(
                     f"{name!r} cannot name an environment variable: letters, digits and underscores, no digit first",
-                    element="environment",
+                    element=f"environment.{shown(str(name))}" if name else "environment",
                 )
             if type(value) is str and _is_sound(value):
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import TypeVar
@@ -33,6 +34,7 @@ MAX_NOTES = 100
 #: How many descriptions of a vector are remembered, to be read once.
 _REMEMBERED = 256
 _JSON = ("", "application/json")
+_HALF = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])")
 
 
 class _Part(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -128,9 +130,15 @@ def decode(data: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     try:
         return decoder.decode(data)
     except msgspec.ValidationError as error:
-        raise invalid(error, decoder.type) from None
+        raise invalid(error, decoder.type, data) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Malformed(f"the body is not JSON: {error}") from None
+        raise Malformed(f"the body is not JSON: {why(data, error)}") from None
+
+
+def why(data: bytes, error: Exception) -> str:
+    """What a decoder says of a text; of half a surrogate pair it says that the text was cut off."""
+    half = _HALF.search(data) if "truncated" in str(error) else None
+    return str(error) if half is None else f"{half[0].decode()} alone is no character (RFC 8259, 8.2)"
 
 
 def decode_one(data: bytes) -> tuple[Description, list[str]]:

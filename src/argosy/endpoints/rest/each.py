@@ -30,9 +30,11 @@ class Elements(Generic[T]):
             try:
                 element = decoder.decode(raw)
             except msgspec.ValidationError as error:
-                self._read.append(_at(place, invalid(error, decoder.type)))
+                self._read.append(_at(place, invalid(error, decoder.type, raw)))
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                self._read.append(_at(place, InvalidInput(f"the element cannot be read: {error}")))
+                self._read.append(
+                    _at(place, InvalidInput(f"the element cannot be read: {bodies.why(bytes(raw), error)}"))
+                )
             else:
                 self.good.append(element)
                 self._read.append(element)

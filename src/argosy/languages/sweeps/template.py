@@ -47,7 +47,7 @@ class Template:
                 return optional.convert(tree)[0]
             return msgspec.convert(tree, Description)
         except msgspec.ValidationError as error:
-            found = invalid(error, Description)
+            found = invalid(error, Description, tree)
         except InvalidInput as error:
             found = error
         shown = told(values)
