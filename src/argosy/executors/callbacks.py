@@ -6,12 +6,14 @@ other callbacks meanwhile.
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from queue import SimpleQueue
+
+from .ending import at_end
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +52,7 @@ def _start() -> bool:
                 thread.start()
             except RuntimeError:
                 return False
-            atexit.register(flush, _PATIENCE)
+            at_end(partial(flush, _PATIENCE))
             _thread = thread
     return True
 

@@ -12,10 +12,10 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from argosy.model import JobSpec, JobState, JobStatus, SubmitException
+from argosy.model import InvalidStateException, JobSpec, JobState, JobStatus, SubmitException
 from argosy.model.states import passed_through
 
-from . import callbacks
+from . import callbacks, ending
 
 if TYPE_CHECKING:
     from .executor import JobExecutor
@@ -152,7 +152,8 @@ class Job:
         Without target states: a final state. They may be given as the only argument (PSI/J, Job.wait). Returns
         the status that ended the waiting, or None where `timeout` passed first; a timeout of 0 only looks.
         Callbacks have been told what is returned, unless one of them takes longer than a fifth of a second.
-        Raises TypeError for what is neither.
+        Raises TypeError for what is neither, and InvalidStateException where no timeout is given and the program is so
+        far in its end that nobody follows the job any more.
         """
         if timeout is not None and not isinstance(timeout, timedelta):
             targets = _states(timeout, "timeout must be a timedelta or states, e.g. timedelta(seconds=5)")
@@ -168,6 +169,8 @@ class Job:
         with _lock:
             if _reached(self._status.state, targets):
                 return self._status
+            if seconds is None and ending.is_over():
+                raise InvalidStateException("the program is ending, and its jobs are followed no longer")
             event = threading.Event()
             answer: list[JobStatus] = []
             waiter = (targets, event, answer)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 import os
 import threading
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any, TypeVar
+
+from .ending import at_end
 
 T = TypeVar("T")
 
@@ -27,7 +29,7 @@ def background_loop() -> asyncio.AbstractEventLoop:
                 loop = asyncio.new_event_loop()
                 thread = threading.Thread(target=_serve, args=(loop,), name="argosy", daemon=True)
                 thread.start()
-                atexit.register(_end, loop, thread)
+                at_end(partial(_end, loop, thread))
                 _loop = loop
     return _loop
 

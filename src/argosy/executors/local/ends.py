@@ -6,7 +6,6 @@ does the same at several times the cost for each process, and wakes a thread for
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import logging
 import os
@@ -14,6 +13,8 @@ import select
 import threading
 import time
 from collections.abc import Callable
+
+from argosy.executors.ending import at_end
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class Ends:
         self._epoll.register(self._stop, select.EPOLLIN)
         self._thread = threading.Thread(target=self._serve, name="argosy-ends", daemon=True)
         self._thread.start()
-        atexit.register(self.close)
+        at_end(self.close)
 
     def watch(self, pidfd: int, ended: Callable[[], None]) -> None:
         """Call `ended` in the thread of this object when the process has ended; it closes `pidfd`."""

@@ -1,0 +1,48 @@
+"""Programs that wait for their jobs when they end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+IMPORT = "from datetime import timedelta\nfrom argosy import Job, JobExecutor, JobSpec\n"
+START = "job = Job(JobSpec('/bin/sh', ['-c', 'read line <go; exit 5'], directory=sys.argv[1]))\n"
+SUBMIT = "executor = JobExecutor.get_instance('local'); executor.submit(job)\n"
+
+
+def program(tmp_path: Path, *text: str) -> subprocess.CompletedProcess[str]:
+    """What such a program tells. Its job waits for `let_go`."""
+    os.mkfifo(tmp_path / "go")
+    begin = "import atexit, sys\ndef let_go():\n    open(sys.argv[1] + '/go', 'w').write('x')\n"
+    command = [sys.executable, "-c", begin + "".join(text), str(tmp_path)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def at_exit(timeout: str = "") -> str:
+    """What waits at the program's end, and lets the job go on only then."""
+    return f"@atexit.register\ndef late():\n    let_go()\n    print('seen', job.wait({timeout}).exit_code)\n"
+
+
+def test_a_handler_can_wait_that_was_registered_before_the_first_job(tmp_path: Path) -> None:
+    done = program(tmp_path, IMPORT, at_exit(), START, SUBMIT)
+    assert (done.stdout, done.stderr) == ("seen 5\n", "")
+
+
+@pytest.mark.parametrize(
+    ("timeout", "words"), [("", "jobs are followed no longer"), ("timedelta(0)", "'NoneType' object has no attribute")]
+)
+def test_one_that_comes_too_late_is_not_kept_waiting(tmp_path: Path, timeout: str, words: str) -> None:
+    done = program(tmp_path, at_exit(timeout), IMPORT, START, SUBMIT)
+    assert done.stdout == ""
+    assert words in done.stderr
+
+
+def test_callbacks_are_told_before_a_program_ends(tmp_path: Path) -> None:
+    callback = "executor.set_job_status_callback(lambda job, status: print(status.state))\n"
+    begin, submit = SUBMIT.split("; ")
+    done = program(tmp_path, IMPORT, START, begin, "\n", callback, submit, "let_go(); job.wait()")
+    assert done.stdout.split() == ["QUEUED", "ACTIVE", "FAILED"]
