@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from argosy.service.assemble import assemble
 from argosy.service.config import load_config
 from argosy.service.faults import Faults
 from argosy.service.remote import RemoteDriver
+from argosy.transport import Credential
 from argosy.transport.local import LocalTransport
 
 
@@ -68,6 +70,40 @@ def test_proxies_are_for_hosts_that_take_them(tmp_path: Path, field: str, url: s
     with pytest.raises(InvalidInput, match="gsissh://") as caught:
         assemble(load_config(tmp_path), Faults(None))
     assert caught.value.element == f"resources.x.{field}"
+
+
+@pytest.mark.parametrize("credential", ["owner", "service"])
+def test_another_packages_transport_may_take_proxies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, credential: str
+) -> None:
+    installed = tmp_path / "packages" / "myway-1.0.dist-info"
+    installed.mkdir(parents=True)
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: myway\nVersion: 1.0\n")
+    (installed / "entry_points.txt").write_text(f"[argosy.transports]\nmyway = my_{credential}:MyWay\n")
+    (tmp_path / "packages" / f"my_{credential}.py").write_text(
+        "from argosy.transport.local import LocalTransport\n"
+        "class MyWay(LocalTransport):\n"
+        "    takes_proxies = True\n"
+        "    made = []\n"
+        "    def __init__(self, url, *, config=None, credential=None, delegate=False):\n"
+        "        super().__init__()\n"
+        "        self.made.append((credential, delegate))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path / "packages")
+    (tmp_path / "home").mkdir(mode=0o700)
+    (tmp_path / "home" / "argosy.toml").write_text(
+        f'[resources.x]\ntype = "slurm"\nurl = "myway://host"\ncredential = "{credential}"\ndelegate = true\n'
+    )
+    service = assemble(load_config(tmp_path / "home"), Faults(None))
+    made = importlib.import_module(f"my_{credential}").MyWay.made
+    resource = service._resources["x"]
+    assert resource.by_owner == (credential == "owner")
+    assert made == [(None, True)]
+    if credential == "owner":
+        resource.driver._make("alice")
+        lent, delegate = made[1]
+        assert isinstance(lent, Credential)
+        assert delegate
 
 
 def test_a_resource_on_another_host_connects_to_nothing_yet(tmp_path: Path) -> None:

@@ -27,8 +27,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from argosy.model import Command, Unavailable
 from argosy.service.owners.logins import VARIABLES
-from argosy.transport import Transport
-from argosy.transport.gsissh import Credential, GSISSHTransport
+from argosy.transport import Credential, Transport
+from argosy.transport.gsissh import GSISSHTransport
 from argosy.transport.shell.backoff import LoginRefused
 from tests.servers.accounts import USERS
 from tests.servers.gsissh import Gsissh, certify, install, installed

@@ -25,8 +25,8 @@ from argosy.delegation.proxies import request, sign
 from argosy.executors.batch.driver import BatchConfig
 from argosy.executors.batch.executor import BatchExecutorConfig
 from argosy.model import Command, Unavailable
-from argosy.transport import Transport, open_transport
-from argosy.transport.gsissh import Credential, GSISSHTransport
+from argosy.transport import Credential, Transport, open_transport
+from argosy.transport.gsissh import GSISSHTransport
 from argosy.transport.shell import sessions
 from argosy.transport.shell.backoff import LoginRefused
 from tests.servers.gsissh import Gsissh, install

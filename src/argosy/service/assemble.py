@@ -29,7 +29,7 @@ from argosy.outbound import OutboundPolicy
 from argosy.staging import Staging
 from argosy.store import activity_of
 from argosy.store.sqlite import SQLiteStore
-from argosy.transport import open_transport
+from argosy.transport import open_transport, takes_proxies
 from argosy.transport.local import LocalTransport
 
 from .accounts import AccountDriver, Seats
@@ -61,7 +61,7 @@ def assemble(config: ServiceConfig, faults: Faults) -> ExecutionService:
             name,
             _driver(name, resource, directory, config.sessions, faults, seats, logins),
             config=resource,
-            by_owner=_by_owner(resource),
+            by_owner=_by_owner(name, resource),
         )
         for name, resource in config.resources.items()
     }
@@ -124,9 +124,9 @@ def _driver(
     logins: Logins,
 ) -> Driver:
     environ = job_environment()
-    if (config.credential is not None or config.delegate) and not _takes_proxies(config):
+    if (config.credential is not None or config.delegate) and not _takes_proxies(name, config):
         raise InvalidInput(
-            f"only a host whose url begins with {_PROXIES} takes proxies",
+            "proxies are taken by a host whose url begins with gsissh://, and by what other transport says so",
             element=f"resources.{name}.{'delegate' if config.credential is None else 'credential'}",
         )
     if config.type == "local":
@@ -175,13 +175,13 @@ def _driver(
         raise InvalidInput(
             "with [accounts] the batch system's commands must be on this machine", element=f"resources.{name}.url"
         )
-    more: dict[str, Any] = {"delegate": config.delegate} if _takes_proxies(config) else {}
+    more: dict[str, Any] = {"delegate": config.delegate} if _takes_proxies(name, config) else {}
     try:
         transport = open_transport(config.url, config=config.ssh_config, **more)
     except (ValueError, ImportError) as error:
         raise InvalidInput(str(error), element=f"resources.{name}.url") from error
     remote = RemoteDriver(system, transport, distant, batch, sessions=sessions, fault=faults)
-    if not _by_owner(config):
+    if not _by_owner(name, config):
         return remote
     at = Sessions(sessions, faults)
 
@@ -196,17 +196,16 @@ def _driver(
     return OwnerDriver(remote, seat)
 
 
-#: Urls of hosts that are logged in to with proxies begin so.
-_PROXIES = "gsissh://"
+def _takes_proxies(name: str, config: ResourceConfig) -> bool:
+    try:
+        return config.url is not None and takes_proxies(config.url)
+    except (ValueError, ImportError) as error:
+        raise InvalidInput(str(error), element=f"resources.{name}.url") from error
 
 
-def _takes_proxies(config: ResourceConfig) -> bool:
-    return config.url is not None and config.url.startswith(_PROXIES)
-
-
-def _by_owner(config: ResourceConfig) -> bool:
+def _by_owner(name: str, config: ResourceConfig) -> bool:
     """Whether the resource's host is logged in to with the proxy of each activity's owner."""
-    return _takes_proxies(config) and config.credential != "service"
+    return _takes_proxies(name, config) and config.credential != "service"
 
 
 def _system(factory: Callable[..., BatchSystem], config: ResourceConfig, name: str) -> BatchSystem:

@@ -1,6 +1,6 @@
 """How commands and small files reach a host."""
 
-from .contract import Transport
-from .registry import open_transport
+from .contract import Credential, Transport
+from .registry import open_transport, takes_proxies
 
-__all__ = ["Transport", "open_transport"]
+__all__ = ["Credential", "Transport", "open_transport", "takes_proxies"]

@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import ClassVar
 
 from argosy.model import Command, Completed
 
 
+class Credential(ABC):
+    """Whom logins are for. Equal ones share their logins."""
+
+    @abstractmethod
+    def lent(self) -> AbstractAsyncContextManager[Mapping[str, str]]:
+        """The variables of the environment that name the credential as it is now: entered before each login and left
+        after it. Raises Unavailable where there is none that is good."""
+
+    @abstractmethod
+    async def check(self) -> None:
+        """Raise Unavailable where there is none that is good: logins with it are not used any more then."""
+
+
 class Transport(ABC):
     """A way to reach one host as one user. Paths are absolute paths of that host."""
+
+    #: Whether its host is logged in to with proxies: it is made with `credential`, whose proxy that is (None: what this
+    #: process has), and `delegate`, whether commands are left with one of their own, besides the URL and `config`.
+    takes_proxies: ClassVar[bool] = False
 
     #: For people: ``this machine``, ``user@host``.
     where: str

@@ -40,6 +40,11 @@ def open_transport(
     return made
 
 
+def takes_proxies(url: str) -> bool:
+    """Whether a URL leads to a host that is logged in to with proxies. Raises as `open_transport`."""
+    return bool(getattr(_factory(url), "takes_proxies", False))
+
+
 def _factory(url: str) -> Callable[..., object]:
     known = registered(GROUP)
     scheme = urlsplit(url).scheme

@@ -17,7 +17,7 @@ from argosy.delegation.keeper import Expired
 from argosy.identity import Refused
 from argosy.identity.x509.pem import from_pem
 from argosy.store import StoredCredential
-from argosy.transport.gsissh import Credential
+from argosy.transport import Credential
 
 from .whose import taken_apart
 

@@ -6,7 +6,6 @@ connection  a few of them to one host with one credential
 words       what it says when it fails
 """
 
-from .command import Credential
 from .transport import GSISSHTransport
 
-__all__ = ["Credential", "GSISSHTransport"]
+__all__ = ["GSISSHTransport"]

@@ -3,28 +3,12 @@
 from __future__ import annotations
 
 import os
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
 
 from argosy.model import Unavailable
 from argosy.transport.shell.target import Target
 
 PROGRAM = "gsissh"
-
-
-class Credential(ABC):
-    """Whom logins are for. Equal ones share their logins."""
-
-    @abstractmethod
-    def lent(self) -> AbstractAsyncContextManager[Mapping[str, str]]:
-        """The variables of the environment that name the credential as it is now: entered before each login and left
-        after it. Raises Unavailable where there is none that is good."""
-
-    @abstractmethod
-    async def check(self) -> None:
-        """Raise Unavailable where there is none that is good: logins with it are not used any more then."""
-
 
 #: Until a host has answered, in seconds.
 CONNECT_TIMEOUT = 20

@@ -10,11 +10,12 @@ import weakref
 from collections.abc import AsyncIterator, Callable, Hashable
 
 from argosy.model import Unavailable
+from argosy.transport.contract import Credential
 from argosy.transport.shell.connection import DIAL_TIMEOUT, Connection, SessionT
 from argosy.transport.shell.target import Target
 
 from .child import Child
-from .command import CONNECT_TIMEOUT, PROGRAM, Credential, environment, find, words
+from .command import CONNECT_TIMEOUT, PROGRAM, environment, find, words
 from .log import Log
 from .words import failure
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 
+from argosy.transport.contract import Credential
 from argosy.transport.shell.connection import Connection
 from argosy.transport.shell.target import Target
 from argosy.transport.shell.transport import ShellTransport
 
-from .command import Credential
 from .connection import GSISSHConnection
 
 
@@ -18,6 +18,8 @@ class GSISSHTransport(ShellTransport):
     Without a `credential` it is the one that gsissh itself finds, by ``X509_USER_PROXY`` for instance. With `delegate`
     the host is given a proxy of it.
     """
+
+    takes_proxies = True
 
     def __init__(
         self,
