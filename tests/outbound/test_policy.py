@@ -38,6 +38,7 @@ from argosy.outbound.web import Client
         "[::]",
         "[fe80::1]",
         "[fc00::1]",
+        "[fec0::1]",
         "[fd00:ec2::254]",
         "[::ffff:127.0.0.1]",
         "[::ffff:10.0.0.1]",
