@@ -55,7 +55,7 @@ def file_routes(operations: Operations, closing: asyncio.Event) -> list[HTTPRout
                 return Answer(HTTPStatus.OK, {**_PLAIN, "cache-control": "no-store"}, growing)
             return _file(request, opened)
         if opened.type != "directory":
-            raise InvalidInput(f"{path!r} is a {opened.type}, which cannot be read", element="path")
+            raise InvalidInput(f"{path!r} is neither a file nor a directory, and cannot be read", element="path")
         after = None if not cursor else render.unquote_path(cursor)
         entries, following = await operations.list_files(request.user, id, path, after=after, limit=limit)
         page = FilePage(
