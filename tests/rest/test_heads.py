@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -67,6 +68,27 @@ def test_many_headers_are_cut_off_and_a_long_one_is_not(live: Live) -> None:
     with _connect(live) as raw:
         raw.sendall(f"GET /v1/shares HTTP/1.1\r\n{_AUTHORIZED}X: {'a' * 300_000}\r\nConnection: close\r\n\r\n".encode())
         assert raw.recv(15) == b"HTTP/1.1 200 OK"
+
+
+def test_a_head_is_measured_and_not_the_pieces_that_it_comes_in(live: Live) -> None:
+    """Nor the body that comes with its end."""
+    for size, status in ((700_000, 431), (peer.MAX_HEAD + 1, 431), (peer.MAX_HEAD - 2_000, 422)):
+        head = f"POST /v1/activities HTTP/1.1\r\n{_AUTHORIZED}Connection: close\r\nContent-Length: 300000\r\n".encode()
+        body = b'{"executable": 1}'.ljust(300_000)
+        with _connect(live) as raw:
+            _, answer = _sent(raw, iter([head + b"X: " + b"a" * size, b"\r\n\r\n" + body]))
+        assert answer.startswith(f"HTTP/1.1 {status} ".encode()) or (status == 431 and not answer), size
+
+
+@pytest.mark.parametrize("words", [b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nno colon\r\n\r\n", b"GET  HTTP/9\r\n\r\n"])
+def test_what_is_no_http_is_answered_as_all_faults_are(live: Live, words: bytes) -> None:
+    with _connect(live) as raw:
+        _, answer = _sent(raw, iter([words]))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b"content-type: application/problem+json" in head
+    problem = json.loads(body)
+    assert (problem["status"], problem["code"]) == (400, "malformed")
 
 
 def test_a_slow_head_is_not_waited_for(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:

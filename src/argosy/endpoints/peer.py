@@ -6,8 +6,10 @@ import asyncio
 import socket
 import struct
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
+import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from argosy.identity import Evidence, SocketPeer
@@ -27,9 +29,18 @@ MAX_HEAD = 512 * 1024
 HEAD_TIME = 60.0
 #: How long nothing may come of a body while it is waited for, in seconds.
 BODY_TIME = 60.0
-_TOO_LARGE = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"  # RFC 6585, 5
-)
+
+
+def _refusal(status: int, code: str, detail: str) -> bytes:
+    """A whole answer, before which there was no request."""
+    title = HTTPStatus(status).phrase
+    body = msgspec.json.encode({"title": title, "status": status, "detail": detail, "code": code})
+    head = f"HTTP/1.1 {status} {title}\r\ncontent-type: application/problem+json\r\ncontent-length: {len(body)}\r\n"
+    return head.encode() + b"connection: close\r\n\r\n" + body
+
+
+_TOO_LARGE = _refusal(431, "head-too-large", f"the head of a request is of {MAX_HEAD} bytes at most")  # RFC 6585, 5
+_NO_HTTP = _refusal(400, "malformed", "this is no request in HTTP/1.1")
 
 
 class PeerProtocol(HttpToolsProtocol):
@@ -66,18 +77,32 @@ class PeerProtocol(HttpToolsProtocol):
         self._kept += len(data)
         super().data_received(data)
         if self._kept > MAX_HEAD and not self.transport.is_closing():
-            if self.cycle is None or self.cycle.response_complete:
-                self.transport.write(_TOO_LARGE)
-            self.transport.close()
+            self._too_large()
         elif self._in_body and self._pulse is None:
             self._await_body()
 
+    def _too_large(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.write(_TOO_LARGE)
+        self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        del msg
+        self.transport.write(_NO_HTTP)
+        self.transport.close()
+
     def on_headers_complete(self) -> None:
+        # Of what came last some may belong to the body.
+        if self._kept > MAX_HEAD and len(self.url) + sum(len(n) + len(v) + 4 for n, v in self.headers) > MAX_HEAD:
+            self._too_large()
+            return
         self._go_on()
         self._in_body = True
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
+        if not self._in_body:
+            return  # of a request that was refused for its head
         self._kept = 0
         self._came = self.loop.time()
         super().on_body(body)

@@ -17,18 +17,14 @@ from .problems import of_status
 
 log = logging.getLogger(__name__)
 
-#: How long a body may stop coming, in seconds.
-IDLE = 300.0
-
 
 async def request_body(receive: Receive) -> AsyncIterator[bytes]:
-    """The request's body as it comes. Raises Unavailable where the client goes away, or silent, before its end."""
+    """The request's body as it comes. Raises Unavailable where the client goes away before its end.
+
+    One that stops coming is cut off by the connection (`peer.BODY_TIME`).
+    """
     while True:
-        try:
-            async with asyncio.timeout(IDLE):
-                message = await receive()
-        except TimeoutError:
-            raise Unavailable(f"nothing of the body came for {IDLE:g} s; nothing was changed") from None
+        message = await receive()
         if message["type"] == "http.disconnect":
             raise Unavailable("the client went away before the end of the body; nothing was changed")
         if message["type"] == "http.request":
