@@ -8,8 +8,7 @@ import pwd
 import signal
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import httpx
 import pytest
 
 from tests.servers.accounts import PLACE, SERVICE, USERS, as_account
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(180), pytest.mark.usefixtures("slurm", "accounts")]
 
@@ -69,7 +69,7 @@ class Site:
             self.process = subprocess.Popen(
                 self.command("serve"), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        until((self.home / "endpoint.json").exists, self.log)
+        until((self.home / "endpoint.json").exists, say=self.log)
         self.url = json.loads((self.home / "endpoint.json").read_text())["url"]
 
     def stop(self, number: int = signal.SIGTERM) -> None:
@@ -96,19 +96,12 @@ class Site:
         return self.ask(who, "GET", f"/v1/activities/{id}").json()
 
     def final(self, who: str, id: str) -> dict:
-        until(lambda: self.status(who, id).get("final"), lambda: f"{self.status(who, id)}\n{self.log()}", 60)
+        until(lambda: self.status(who, id).get("final"), say=lambda: f"{self.status(who, id)}\n{self.log()}")
         return self.status(who, id)
 
     def session(self, account: str, id: str) -> Path:
         home = Path(pwd.getpwnam(account).pw_dir)
         return home / ".local/share/argosy/sessions" / f"@{account}" / id[-2:] / id
-
-
-def until(condition: Callable[[], object], say: Callable[[], str], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, say()
-        time.sleep(0.05)
 
 
 class Storage:
@@ -216,7 +209,7 @@ def test_files_and_jobs_are_the_user_s_own(site: Site) -> None:
     assert {"in.txt", "copied.txt", "stdout"} <= {item["path"] for item in listed}
     purged = site.ask("alice", "DELETE", f"/v1/activities/{ids['alice']}")
     assert purged.status_code in (200, 204), purged.text
-    until(lambda: not site.session(A, ids["alice"]).exists(), site.log)
+    until(lambda: not site.session(A, ids["alice"]).exists(), say=site.log)
 
 
 _COPY = 'stat -c "%U %a" "$BEARER_TOKEN_FILE"; cat "$BEARER_TOKEN_FILE"; echo; echo "$BEARER_TOKEN_FILE"; '
@@ -231,7 +224,7 @@ def test_a_job_s_credentials_are_its_account_s_own(site: Site) -> None:
     script = {"executable": "/bin/sh", "arguments": ["-c", _COPY + _RENEWED]}
     id = site.create("alice", **script, credentials=[credential], offer_credentials=True)
     session = site.session(A, id)
-    until(lambda: (session / "stdout").exists() and len((session / "stdout").read_text().split()) == 4, site.log, 60)
+    until(lambda: (session / "stdout").exists() and len((session / "stdout").read_text().split()) == 4, say=site.log)
     owner, mode, token, place = (session / "stdout").read_text().split()
     assert (owner, mode, token) == (A, "600", "first-token")
     assert Path(place) == session.parents[1] / ".credentials" / id / "token"
@@ -245,7 +238,7 @@ def test_a_job_s_credentials_are_its_account_s_own(site: Site) -> None:
     assert renewed.status_code == 200, renewed.text
     assert site.final("alice", id)["exit_code"] == 0
     assert (session / "stdout").read_text().endswith("second-token")
-    until(lambda: not Path(place).parent.exists(), site.log)
+    until(lambda: not Path(place).parent.exists(), say=site.log)
     assert "-token" not in site.log()
 
 
@@ -296,8 +289,8 @@ def test_links_lead_nowhere(site: Site) -> None:
 
 def test_a_running_job_is_followed_ended_and_taken_up_after_a_kill(site: Site) -> None:
     id = site.create("alice", executable="/bin/sh", arguments=["-c", "echo begun; sleep 300; echo ended"])
-    until(lambda: site.status("alice", id)["state"] == "running:lrms:running", site.log, 60)
-    until(lambda: site.ask("alice", "GET", f"/v1/activities/{id}/files/stdout").text == "begun\n", site.log)
+    until(lambda: site.status("alice", id)["state"] == "running:lrms:running", say=site.log)
+    until(lambda: site.ask("alice", "GET", f"/v1/activities/{id}/files/stdout").text == "begun\n", say=site.log)
     site.stop(signal.SIGKILL)
     site.start()
     assert site.status("alice", id)["state"] == "running:lrms:running"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,11 +92,3 @@ def seen(show: Path) -> tuple[list[bytes], dict[bytes, bytes]]:
         data = data[8 + size :]
     arguments, environ = blocks
     return arguments[3:], dict(entry.split(b"=", 1) for entry in environ)  # type: ignore[misc]
-
-
-def wait_until(what: Callable[[], object], seconds: float = 30.0) -> None:
-    """Wait for something outside this process, up to a deadline."""
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, f"did not happen within {seconds} s"
-        time.sleep(0.01)

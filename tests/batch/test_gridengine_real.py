@@ -27,8 +27,9 @@ from argosy.model import (
     SubmitException,
     Unavailable,
 )
+from tests.waiting import until
 
-from .scripts import Spool, seen, submission, wait_until, write_show
+from .scripts import Spool, seen, submission, write_show
 
 pytestmark = [pytest.mark.gridengine, pytest.mark.usefixtures("gridengine")]
 
@@ -91,7 +92,7 @@ class Cell:
             last[:] = self.look(native_id).values()
             return bool(last) and last[0].phase in phases
 
-        wait_until(reached)
+        until(reached)
         return last[0]
 
     def ended(self, *ids: str, seconds: float = 40.0) -> list[Observation]:
@@ -108,12 +109,12 @@ class Cell:
             jobs.update(snapshot.jobs)
             return jobs.keys() == set(ids)
 
-        wait_until(known, seconds)
+        until(known, seconds)
         return [jobs[native_id] for native_id in ids]
 
     def record(self, native_id: str, number: int = 0, kind: str = "exit") -> Record:
         name = f"{native_id}.{number}.{kind}"
-        wait_until(lambda: name in self.spool.records())
+        until(lambda: name in self.spool.records())
         return self.spool.records()[name]
 
     def control(self, verb: Control, *ids: str) -> dict[str, str]:
@@ -131,7 +132,7 @@ def cell() -> Iterator[Cell]:
             mine = [native_id for native_id in SYSTEM.parse_list(left) if native_id in here.ids]
             if mine:
                 here.control(Control.CANCEL, *mine)
-                wait_until(lambda: not here.look(*mine))
+                until(lambda: not here.look(*mine))
 
 
 def sh(text: str, **kwargs) -> JobSpec:
@@ -169,7 +170,7 @@ def test_cancelling_what_runs_and_what_waits(cell: Cell) -> None:
     waiting = cell.until(held, Phase.HELD)
     assert waiting.submitted is not None
     assert cell.control(Control.CANCEL, running, held, "999999999") == {}
-    wait_until(lambda: not cell.look(running, held))
+    until(lambda: not cell.look(running, held))
     (job,) = cell.ended(running)
     assert (job.outcome, job.signal, job.exit_code) == (Outcome.CANCELLED, 9, None)
     assert cell.control(Control.CANCEL, running, held) == {}
@@ -209,14 +210,14 @@ def test_an_array(cell: Cell) -> None:
 def test_an_array_that_waits_is_seen_task_by_task_and_cancelled_so(cell: Cell) -> None:
     attributes = JobAttributes(custom_attributes={"gridengine.h": True})
     ids = cell.submit(*(cell.job(JobSpec("/bin/sleep", ["300"], attributes=attributes)) for _ in range(4)))
-    wait_until(lambda: {job.phase for job in cell.look(*ids).values()} == {Phase.HELD})
+    until(lambda: {job.phase for job in cell.look(*ids).values()} == {Phase.HELD})
     assert cell.look(*ids).keys() == set(ids)
     assert set(ids) <= set(SYSTEM.parse_list(run(SYSTEM.list_jobs())))
     assert cell.control(Control.RELEASE, ids[0]) == {}
     cell.until(ids[0], Phase.RUNNING)
     assert cell.look(*ids)[ids[1]].phase is Phase.HELD
     assert cell.control(Control.CANCEL, ids[0], ids[2]) == {}
-    wait_until(lambda: cell.look(*ids).keys() == {ids[1], ids[3]})
+    until(lambda: cell.look(*ids).keys() == {ids[1], ids[3]})
 
 
 def test_many_are_accounted_for_in_one_go(cell: Cell) -> None:
@@ -269,7 +270,7 @@ def test_a_requeue_runs_a_job_again_that_may_run_again(cell: Cell) -> None:
     native_id = cell.one(sh("echo x >> ran; test -e enough || exec sleep 300"), rerunnable=True)
     # Grid Engine waits with the next run until the host has cleared up after the one before.
     for runs in ("x\n", "x\nx\n"):
-        wait_until(lambda runs=runs: (cell.home / "ran").exists() and (cell.home / "ran").read_text() == runs, 90)
+        until(lambda runs=runs: (cell.home / "ran").exists() and (cell.home / "ran").read_text() == runs, 90)
         cell.until(native_id, Phase.RUNNING)
         if runs != "x\n":
             (cell.home / "enough").touch()
@@ -341,7 +342,7 @@ def test_why_a_job_waits(cell: Cell) -> None:
     spec = JobSpec("/bin/true", attributes=JobAttributes(custom_attributes={"gridengine.pe": "smp"}))
     spec.resources = ResourceSpecV1(process_count=5000)
     native_id = cell.one(spec)
-    wait_until(lambda: "smp" in (cell.look(native_id)[native_id].reason or ""))
+    until(lambda: "smp" in (cell.look(native_id)[native_id].reason or ""))
 
 
 def test_a_job_in_error_waits_with_the_words_of_its_error(cell: Cell) -> None:
@@ -350,13 +351,13 @@ def test_a_job_in_error_waits_with_the_words_of_its_error(cell: Cell) -> None:
     script = SYSTEM.script(group, str(cell.spool.path)).replace("#$ -o /dev/null", "#$ -o /nosuch/dir/out")
     (native_id,) = SYSTEM.parse_submit(run(SYSTEM.submit(script)), group)
     cell.ids.append(native_id)
-    wait_until(lambda: "E" in cell.look(native_id)[native_id].word)
+    until(lambda: "E" in cell.look(native_id)[native_id].word)
     job = cell.look(native_id)[native_id]
     assert job.phase is Phase.HELD
     assert "can't open output file" in (job.reason or "")
     assert not cell.spool.records()
     assert cell.control(Control.CANCEL, native_id) == {}
-    wait_until(lambda: not cell.look(native_id))
+    until(lambda: not cell.look(native_id))
 
 
 def test_with_the_master_away_nothing_is_known(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:

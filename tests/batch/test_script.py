@@ -16,8 +16,9 @@ from argosy.batch.records import NOT_RUN, RecordKind
 from argosy.batch.script import protect_line_ends
 from argosy.model import InvalidJobException, JobSpec
 from argosy.model.shell import substitute
+from tests.waiting import until
 
-from .scripts import Spool, seen, submission, wait_until, write_show
+from .scripts import Spool, seen, submission, write_show
 
 _ODD = "'\"\\\n\r\t $`!&|;<>(){}[]*?~#%=-^:é\u2028\U0001f680"
 _VALUES = st.one_of(
@@ -326,7 +327,7 @@ def test_killed_in_the_middle_it_is_not_run_again(spool: Spool) -> None:
     spec = JobSpec("sh", ["-c", f"echo >>{spool.path}/runs; exec sleep 60"])
     script = spool.script(submission(spec, str(spool.path)))
     process = spool.start(script)
-    wait_until(lambda: runs(spool))
+    until(lambda: runs(spool))
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
     assert sorted(spool.records()) == ["7.0.start"]
@@ -345,7 +346,7 @@ def test_the_exit_record_outlives_a_signal(spool: Spool, launcher: str, number: 
     trap = f"trap 'sleep 0.2; echo end >end; exit 9' {number.name[3:]}; echo >ready; while :; do sleep 0.05; done"
     spec = JobSpec("sh", ["-c", trap], launcher=launcher)
     process = spool.start(spool.script(submission(spec, str(spool.path))))
-    wait_until((spool.path / "ready").exists)
+    until((spool.path / "ready").exists)
     os.killpg(process.pid, number)
     process.communicate(timeout=60)
     record = spool.records()["7.0.exit"]
@@ -357,7 +358,7 @@ def test_the_exit_record_outlives_a_signal(spool: Spool, launcher: str, number: 
 def test_an_application_that_dies_of_the_signal(spool: Spool) -> None:
     spec = JobSpec("sh", ["-c", "echo >ready; exec sleep 60"])
     process = spool.start(spool.script(submission(spec, str(spool.path))))
-    wait_until((spool.path / "ready").exists)
+    until((spool.path / "ready").exists)
     os.killpg(process.pid, signal.SIGTERM)
     process.communicate(timeout=60)
     record = spool.records()["7.0.exit"]
@@ -368,7 +369,7 @@ def test_a_signal_before_the_application_keeps_it_from_running(spool: Spool) -> 
     (spool.path / "pre").write_text("echo >ready; while [ ! -e go ]; do read -t 0.05 <> <(:); done; true\n")
     spec = JobSpec("touch", ["ran"], pre_launch="pre")
     process = spool.start(spool.script(submission(spec, str(spool.path))))
-    wait_until((spool.path / "ready").exists)
+    until((spool.path / "ready").exists)
     os.killpg(process.pid, signal.SIGTERM)
     (spool.path / "go").touch()
     process.communicate(timeout=60)

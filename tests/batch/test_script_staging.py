@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from argosy.batch.records import NOT_RUN, NOT_STAGED_OUT, Record
 from argosy.model import JobSpec, StageIn, StageOut, StageOutFlags, StagingMode
+from tests.waiting import until
 
-from .scripts import Spool, submission, wait_until
+from .scripts import Spool, submission
 
 F = StageOutFlags
 _ODD = st.text(st.sampled_from("'\"\\\n\r\t $`!&|;<>(){}[]*?~#%=-^:é\u2028\U0001f680aZ0"), min_size=1, max_size=20)
@@ -225,7 +226,7 @@ def test_flags(spool: Spool, place: Path, tmp_path: Path, outcome: str) -> None:
     spec = JobSpec("sh", ["-c", _PROGRAMS[outcome]], stage_out=outs, cleanup=["0"], cleanup_flags=F.ON_CANCEL)
     process = spool.start(spool.script(submission(spec, str(place))))
     if outcome == "cancel":
-        wait_until((place / "ready").exists)
+        until((place / "ready").exists)
         os.killpg(process.pid, signal.SIGTERM)
     process.communicate(timeout=60)
     wanted = {"success": [0, 3, 4], "error": [1, 3, 4, 5], "cancel": [2, 3, 4, 5]}[outcome]
@@ -246,7 +247,7 @@ def held_up(script: str, function: str) -> str:
 def signalled(spool: Spool, script: str, place: Path) -> Record:
     """Run a script that waits, with a TERM signal to all its processes meanwhile."""
     process = spool.start(script)
-    wait_until((place / "waiting").exists)
+    until((place / "waiting").exists)
     os.killpg(process.pid, signal.SIGTERM)
     (place / "go").touch()
     process.communicate(timeout=60)

@@ -27,8 +27,9 @@ from argosy.model import (
     ResourceSpecV1,
     SubmitException,
 )
+from tests.waiting import until
 
-from .scripts import Spool, seen, submission, wait_until, write_show
+from .scripts import Spool, seen, submission, write_show
 
 pytestmark = [pytest.mark.slurm, pytest.mark.usefixtures("slurm")]
 
@@ -83,11 +84,11 @@ class Cluster:
         return snapshot.jobs
 
     def until(self, native_id: str, *phases: Phase) -> Observation:
-        wait_until(lambda: self.look(native_id)[native_id].phase in phases)
+        until(lambda: self.look(native_id)[native_id].phase in phases)
         return self.look(native_id)[native_id]
 
     def ended(self, *ids: str) -> list[Observation]:
-        wait_until(lambda: all(job.phase is Phase.ENDED for job in self.look(*ids).values()))
+        until(lambda: all(job.phase is Phase.ENDED for job in self.look(*ids).values()))
         jobs = self.look(*ids)
         return [jobs[native_id] for native_id in ids]
 
@@ -101,7 +102,7 @@ class Cluster:
             job = snapshot.jobs.get(native_id)
             return job if job is not None and job.phase is Phase.ENDED else None
 
-        wait_until(ask)
+        until(ask)
         job = ask()
         assert job is not None
         return job
@@ -159,11 +160,11 @@ def test_the_script_itself_killed(cluster: Cluster) -> None:
 def test_cancel(cluster: Cluster) -> None:
     spec = sh("trap 'echo bye; exit 3' TERM; echo up >up; while :; do sleep 0.1; done", stdout_path="out")
     (native_id,) = cluster.submit(cluster.submission(spec))
-    wait_until((cluster.home / "up").exists)
+    until((cluster.home / "up").exists)
     assert cluster.control(Control.CANCEL, [native_id, "99999999"]) == {}
     (job,) = cluster.ended(native_id)
     assert (job.phase, job.outcome, job.exit_code) == (Phase.ENDED, Outcome.CANCELLED, None)
-    wait_until(lambda: f"{native_id}.0.exit" in cluster.spool.records())
+    until(lambda: f"{native_id}.0.exit" in cluster.spool.records())
     record = cluster.record(native_id)
     assert (record.exit_code, record.terminated) == (3, True)
     assert (cluster.home / "out").read_text() == "bye\n"
@@ -221,7 +222,7 @@ def test_elements_of_a_waiting_array_are_seen_and_cancelled_one_by_one(cluster: 
     assert cluster.control(Control.HOLD, [ids[0]]) == {}
     assert cluster.control(Control.CANCEL, [ids[1]]) == {}
     # Slurm forgets an element that was cancelled before it started.
-    wait_until(lambda: ids[1] not in cluster.look(*ids))
+    until(lambda: ids[1] not in cluster.look(*ids))
     assert [cluster.look(*ids)[native_id].phase for native_id in (ids[0], ids[2])] == [Phase.HELD, Phase.QUEUED]
     assert ids[1] not in SLURM.parse_list(run(SLURM.list_jobs()))
     assert cluster.control(Control.CANCEL, ids) == {}
@@ -284,7 +285,7 @@ def test_find_by_tag(cluster: Cluster) -> None:
     tags = [one.tag, group.tag, "no.such"]
     in_queue, in_accounting = SLURM.find(tags)
     queue = SLURM.parse_find(run(in_queue), tags)
-    wait_until(lambda: one.tag in SLURM.parse_find(run(in_accounting), tags))
+    until(lambda: one.tag in SLURM.parse_find(run(in_accounting), tags))
     accounting = SLURM.parse_find(run(in_accounting), tags)
     array_id = ids[0].partition("_")[0]
     assert queue == {one.tag: native_id, group.tag: array_id}
@@ -305,7 +306,7 @@ def start_soon(native_id: str) -> None:
 def test_a_requeued_job_does_not_run_again(cluster: Cluster) -> None:
     spec = sh("if [ -s runs ]; then echo >>runs; else echo >>runs; sleep 60; fi")
     (native_id,) = cluster.submit(cluster.submission(spec))
-    wait_until((cluster.home / "runs").exists)
+    until((cluster.home / "runs").exists)
     # The owner may not requeue it, an operator may.
     subprocess.run(["scontrol", "update", f"JobId={native_id}", "Requeue=1"], check=True)
     subprocess.run(["scontrol", "requeue", native_id], check=True)
@@ -315,13 +316,13 @@ def test_a_requeued_job_does_not_run_again(cluster: Cluster) -> None:
     assert (job.exit_code, job.run) == (0, 1)
     assert cluster.record(native_id, "duplicate", 1).repeated
     assert (cluster.home / "runs").read_text() == "\n"
-    wait_until(lambda: cluster.accounted(native_id).run == 1)
+    until(lambda: cluster.accounted(native_id).run == 1)
 
 
 def test_a_rerunnable_job_runs_again(cluster: Cluster) -> None:
     spec = sh("if [ -s runs ]; then echo >>runs; else echo >>runs; sleep 60; fi")
     (native_id,) = cluster.submit(cluster.submission(spec, rerunnable=True))
-    wait_until((cluster.home / "runs").exists)
+    until((cluster.home / "runs").exists)
     subprocess.run(["scontrol", "requeue", native_id], check=True)
     job = cluster.until(native_id, Phase.QUEUED)
     assert job.run == 1
@@ -351,7 +352,7 @@ def test_a_refused_submission_is_not_found_by_its_tag(cluster: Cluster) -> None:
     (native_id,) = cluster.submit(accepted)
     tags = [refused.tag, accepted.tag]
     for command in SLURM.find(tags):
-        wait_until(lambda command=command: SLURM.parse_find(run(command), tags))
+        until(lambda command=command: SLURM.parse_find(run(command), tags))
         assert SLURM.parse_find(run(command), tags) == {accepted.tag: native_id}
 
 

@@ -15,8 +15,9 @@ from argosy.batch.slurmrestd import Slurmrestd
 from argosy.model import InvalidJobException, JobAttributes, JobSpec, Outcome, Phase, ResourceSpecV1, SubmitException
 from argosy.model import Unavailable as NotThere
 from tests.servers import slurmrestd as slurmrestds
+from tests.waiting import until
 
-from .scripts import seen, wait_until, write_show
+from .scripts import seen, write_show
 from .test_slurm_real import Cluster, run, sh
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slurmrestd]
@@ -62,11 +63,11 @@ def test_the_script_itself_killed(cluster: Cluster) -> None:
 def test_cancel(cluster: Cluster) -> None:
     spec = sh("trap 'echo bye; exit 3' TERM; echo up >up; while :; do sleep 0.1; done", stdout_path="out")
     (native_id,) = cluster.submit(cluster.submission(spec))
-    wait_until((cluster.home / "up").exists)
+    until((cluster.home / "up").exists)
     assert cluster.control(Control.CANCEL, [native_id, "99999999"]) == {}
     (job,) = cluster.ended(native_id)
     assert (job.phase, job.outcome, job.exit_code) == (Phase.ENDED, Outcome.CANCELLED, None)
-    wait_until(lambda: f"{native_id}.0.exit" in cluster.spool.records())
+    until(lambda: f"{native_id}.0.exit" in cluster.spool.records())
     assert (cluster.record(native_id).exit_code, cluster.record(native_id).terminated) == (3, True)
     assert (cluster.home / "out").read_text() == "bye\n"
     assert cluster.control(Control.CANCEL, [native_id]) == {}
@@ -117,7 +118,7 @@ def test_elements_of_a_waiting_array_are_seen_and_cancelled_one_by_one(cluster: 
     odd = ids[1::2]
     assert cluster.control(Control.CANCEL, odd) == {}
     # Slurm forgets an element that was cancelled before it started.
-    wait_until(lambda: not cluster.look(*ids).keys() & {*odd[:-1]})
+    until(lambda: not cluster.look(*ids).keys() & {*odd[:-1]})
     jobs = cluster.look(*ids)
     assert [jobs[native_id].phase for native_id in ids[::2]] == [Phase.HELD] + [Phase.QUEUED] * 19
     assert cluster.control(Control.CANCEL, ids) == {}

@@ -19,6 +19,7 @@ from argosy.executors.contract import Handle, JobRequest, Report
 from argosy.model import Command, JobSpec, Outcome, Phase, Unavailable
 from argosy.transport import open_transport
 from tests.servers.sshd import Sshd, running
+from tests.waiting import until_async as until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slurm, pytest.mark.ssh, pytest.mark.timeout(240)]
 
@@ -93,13 +94,6 @@ def runs(tmp_path: Path) -> int:
     return len((tmp_path / "runs").read_text().split())
 
 
-async def until(holds: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not come true in time"
-        await asyncio.sleep(0.02)
-
-
 async def persist(ask: Callable[[], Awaitable[dict[str, str]]]) -> dict[str, str]:
     """As a caller does: ask until there is an answer."""
     for _ in range(20):
@@ -169,7 +163,7 @@ async def test_a_job_ends_while_the_host_is_away(own: Sshd, tmp_path: Path) -> N
         (answer,) = await driven.driver.submit([counting(tmp_path, tag, seconds=1)])
         assert isinstance(answer, str)
         own.stop()
-        await until((tmp_path / "runs").exists, 120)
+        await until((tmp_path / "runs").exists, seconds=120)
         assert tag not in driven.ends
         own.start()
         report = await driven.end(tag)

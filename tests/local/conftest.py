@@ -21,14 +21,6 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-async def until(condition, what: str, seconds: float = 20.0) -> None:
-    """Wait until an outside process has made `condition` true."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        await asyncio.sleep(0.01)
-
-
 async def new_reaper(driver: LocalDriver, seconds: float = 20.0) -> int:
     """The pid of the reaper that the driver talks to once it has noticed that the one before is gone."""
     deadline = time.monotonic() + seconds

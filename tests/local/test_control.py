@@ -15,8 +15,9 @@ from argosy.executors.contract import JobRequest
 from argosy.executors.local.processes import Leader, Table, open_process, send, terminate
 from argosy.executors.local.spawn import prepare, reap, start
 from argosy.model import InvalidStateException, JobSpec, NotFound, Outcome, Phase, ResourceSpecV1
+from tests.waiting import until_async as until
 
-from .conftest import Bench, alive, handle, until
+from .conftest import Bench, alive, handle
 
 pytestmark = pytest.mark.anyio
 

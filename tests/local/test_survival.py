@@ -21,8 +21,9 @@ from argosy.executors.local.job import Job
 from argosy.executors.local.journal import Journal
 from argosy.executors.local.spawn import prepare, reap, start
 from argosy.model import InvalidStateException, JobSpec, Outcome, Phase
+from tests.waiting import until_async as until
 
-from .conftest import Bench, alive, handle, new_reaper, until
+from .conftest import Bench, alive, handle, new_reaper
 
 pytestmark = pytest.mark.anyio
 

@@ -16,17 +16,11 @@ import pytest
 import argosy.psij as psij
 from argosy import InvalidJobException, Job, JobExecutor, JobSpec, JobState, ResourceSpecV1, SubmitException
 from argosy.psij.executors.batch.script_generator import TemplatedScriptGenerator
+from tests.waiting import until
 
 LONG = timedelta(seconds=30)
 S = JobState
 Make = Callable[..., JobExecutor]
-
-
-def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.02)
 
 
 def run(executor: JobExecutor, spec: JobSpec) -> psij.JobStatus:

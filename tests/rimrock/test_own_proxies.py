@@ -14,8 +14,7 @@ import shutil
 import sqlite3
 import stat
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +28,7 @@ from tests.servers.needs import NotHere, absent
 from tests.servers.simpleca import SimpleCA
 from tests.servers.sshd import Sshd, make_key, running
 from tests.service.running import RunningService
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slurm, pytest.mark.ssh, pytest.mark.timeout(120)]
 
@@ -75,20 +75,13 @@ class OwnSite(Site):
             found.update(self.ask("GET", f"/api/jobs/{id}", proxy=proxy).json)
             return found["status"] == word
 
-        until(reached, lambda: f"{found}\n{self.told()}\n{self.service.log()}", timeout)
+        until(reached, timeout, say=lambda: f"{found}\n{self.told()}\n{self.service.log()}")
         return found
 
 
 def environ(gsissh: Gsissh) -> dict[str, str]:
     """The service's: it has a proxy of its own."""
     return {"PATH": gsissh.path, "X509_USER_PROXY": str(gsissh.directory.parent / "proxy")}
-
-
-def until(condition: Callable[[], object], say: Callable[[], str], seconds: float = 40) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, say()
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
@@ -196,7 +189,7 @@ def test_each_job_is_its_owners_own(own: OwnSite) -> None:
     # They can be removed by the service, which is another account.
     for proxy, job in jobs.items():
         assert own.ask("DELETE", f"/api/jobs/{job['job_id']}", proxy=proxy).status == 204
-    until(lambda: not any(own.sessions.rglob("stdout")), own.service.log)
+    until(lambda: not any(own.sessions.rglob("stdout")), say=own.service.log)
     assert not any(own.sessions.rglob("sub"))
 
 
@@ -271,7 +264,7 @@ def test_an_expired_proxy_holds_the_job_until_there_is_another_one(own: OwnSite)
     def say() -> str:
         return f"{own.told()}\n{own.service.log()}"
 
-    until(lambda: "has expired" in (own.activity(id).get("reason") or ""), say)
+    until(lambda: "has expired" in (own.activity(id).get("reason") or ""), say=say)
     # Nobody else waits for that.
     theirs = own.job(bob, "#!/bin/bash\nwhoami")
     own.until(bob, theirs["job_id"], "FINISHED")
@@ -279,7 +272,7 @@ def test_an_expired_proxy_holds_the_job_until_there_is_another_one(own: OwnSite)
     fresh = own.header("alice")
     found = next(one for one in own.ask("GET", "/api/jobs", proxy=fresh).json if one["job_id"] == job["job_id"])
     assert found["status"] == "QUEUED"
-    until(lambda: own.activity(id)["state"] == "finished", say)
+    until(lambda: own.activity(id)["state"] == "finished", say=say)
     assert own.curl(job["stdout_path"], proxy=fresh).body == f"{A}\n"
 
 
@@ -293,7 +286,7 @@ def test_a_job_outlives_its_proxy_and_says_that_it_cannot_be_watched(own: OwnSit
     def say() -> str:
         return f"{own.told()}\n{own.service.log()}"
 
-    until(lambda: "credential-wanted" in own.told(), say)
+    until(lambda: "credential-wanted" in own.told(), say=say)
     fresh = own.header("alice")
     own.until(fresh, job["job_id"], "FINISHED")
     assert own.curl(job["stdout_path"], proxy=fresh).body == "over\n"
@@ -315,11 +308,11 @@ def test_without_a_proxy_the_job_waits_and_goes_on_when_there_is_one(own: OwnSit
     def say() -> str:
         return f"{own.told()}\n{own.service.log()}"
 
-    until(lambda: "argosy credential delegate" in (own.activity(id).get("reason") or ""), say)
+    until(lambda: "argosy credential delegate" in (own.activity(id).get("reason") or ""), say=say)
     assert own.activity(id)["waiting_for"] == "credential"
     added = own.ask("POST", "/v1/credentials", {"kind": "proxy", "from_request": True}, proxy=own.header("alice"))
     assert added.status == 201, added
-    until(lambda: own.activity(id)["state"] == "finished", say)
+    until(lambda: own.activity(id)["state"] == "finished", say=say)
     assert mine("GET", f"/v1/activities/{id}/files/stdout").body == f"{A}\n"
     # One that is removed is not used any more, though a login with it is still there.
     assert mine("DELETE", f"/v1/credentials/{added.json['id']}").status == 204
@@ -327,13 +320,13 @@ def test_without_a_proxy_the_job_waits_and_goes_on_when_there_is_one(own: OwnSit
     def waits() -> bool:
         """Whether another activity waits for a credential. It runs while the old one is believed to be good."""
         id = mine("POST", "/v1/activities", {"executable": "whoami", "share": "zeus"}).json["id"]
-        until(lambda: own.activity(id).get("waiting_for") == "credential" or own.activity(id)["final"], say)
+        until(lambda: own.activity(id).get("waiting_for") == "credential" or own.activity(id)["final"], say=say)
         if own.activity(id)["state"] == "finished":
             return False
         assert mine("POST", f"/v1/activities/{id}/terminate").status == 202
         return True
 
-    until(waits, say, 60)
+    until(waits, say=say)
 
 
 def test_a_host_with_the_services_own_proxy(own: OwnSite) -> None:
@@ -349,7 +342,7 @@ def test_no_secret_is_left_on_disk_or_in_a_log(own: OwnSite) -> None:
     alice = own.header("alice")
     job = own.job(alice, "#!/bin/bash\ntrue")
     own.until(alice, job["job_id"], "FINISHED")
-    until(lambda: not os.listdir(own.service.directory / "logins"), own.service.log)  # but while a login lasts
+    until(lambda: not os.listdir(own.service.directory / "logins"), say=own.service.log)  # but while a login lasts
     inner = [line for line in base64.b64decode(alice).decode().splitlines() if not line.startswith("-")][30]
     for file in (own.service.directory / "argosy.db", own.service.directory / "audit.jsonl"):
         assert inner.encode() not in file.read_bytes()

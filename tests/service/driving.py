@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -23,6 +22,7 @@ from argosy.service.service import ExecutionService
 from argosy.staging import Staging
 from argosy.store import Activity, Created
 from argosy.store.sqlite import SQLiteStore
+from tests.waiting import until_async as until  # noqa: F401 - tests have it from here
 
 ALICE, BOB = Caller("alice"), Caller("bob")
 
@@ -158,13 +158,3 @@ async def record(service: ExecutionService, id: str, caller: Caller = ALICE) -> 
     (found,) = await service.status(caller, [id])
     assert isinstance(found, Activity), found
     return found
-
-
-async def until(condition: Callable[[], object], what: str = "it") -> None:
-    """Wait until a condition holds, or an awaitable of one."""
-    async with asyncio.timeout(10):
-        while True:
-            answer = condition()
-            if await answer if asyncio.iscoroutine(answer) else answer:
-                return
-            await asyncio.sleep(0.005)

@@ -7,12 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from argosy.client import Client, Endpoint
 from tests.service import forking
 from tests.service.forking import Forked
+from tests.waiting import until
 
 _MAIN = """
 import asyncio, sys
@@ -96,14 +96,6 @@ class RunningService:
                 continue
             if str(self.directory / "local").encode() in words:
                 os.kill(int(stat.parent.name), signal.SIGKILL)
-
-
-def until(condition, timeout: float) -> None:
-    """Wait for something outside this process."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout} s"
-        time.sleep(0.02)
 
 
 def marked(mark: str) -> set[int]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -17,6 +15,7 @@ from argosy.client import AsyncClient, Endpoint
 from argosy.languages.sweeps.document import SweepDescription, SweepNode
 from argosy.model import ArgosyError, InvalidInput, NotFound
 from tests.service.running import RunningService
+from tests.waiting import until
 
 #: Appends its number in one write: two runs of the same job would leave it twice.
 _COUNT = 'printf "%s\\n" "$1" >> "$2"'
@@ -96,13 +95,6 @@ def test_a_termination_survives_the_service(service: RunningService, tmp_path: P
         assert done.state == "terminated"
         assert done.counts["terminated"] == done.made < 1000
         assert not (tmp_path / "runs").exists()
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @pytest.mark.anyio

@@ -8,7 +8,7 @@ import os
 import pwd
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,7 @@ from argosy.model import Command, Unavailable
 from argosy.transport import Transport, open_transport
 from tests.servers.gsissh import Gsissh
 from tests.servers.sshd import Sshd
+from tests.waiting import until_async as until
 
 pytestmark = pytest.mark.anyio
 
@@ -55,13 +56,6 @@ def lives(pid: int) -> bool:
         return "Z" not in Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:
         return False
-
-
-async def until(holds: Callable[[], bool], seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not come true in time"
-        await asyncio.sleep(0.02)
 
 
 async def test_a_commands_output_streams_and_exit_code(transport: Transport) -> None:
@@ -325,9 +319,9 @@ asyncio.run(open_transport().run(Command(("bash", "-c", waits), stdin="x" * 1_00
 async def test_a_command_has_all_of_its_input_though_its_caller_is_killed(tmp_path: Path) -> None:
     """A part of a script, taken for all of it, would be submitted as a job."""
     caller = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, cwd=tmp_path)
-    await until((tmp_path / "began").exists, 30)
+    await until((tmp_path / "began").exists)
     caller.kill()
     await caller.wait()
     (tmp_path / "go").touch()
-    await until((tmp_path / "count").exists, 30)
+    await until((tmp_path / "count").exists)
     assert int((tmp_path / "count").read_text()) == 1_000_000

@@ -1,9 +1,10 @@
-"""The library over commands that pretend to be those of PBS and Torque: jobs really run, answers are in their forms."""
+"""The library over commands that pretend to be those of batch systems: jobs really run, answers are in their forms."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,24 +14,63 @@ from argosy import Job, JobAttributes, JobExecutor, JobSpec, JobState, ResourceS
 from argosy.executors.batch.driver import BatchConfig
 from argosy.executors.batch.executor import BatchExecutorConfig
 from argosy.executors.batch.reconcile import Policy
+from tests.waiting import until
 
 from .fakes.jobs import install
-from .scripts import wait_until
-
-COMMANDS = ("qsub", "qstat", "qselect", "qdel")
 
 
-@pytest.fixture(params=["pbs", "pbs without a history", "torque"])
-def executor(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> JobExecutor:
-    kind = request.param
-    monkeypatch.setenv("PATH", f"{install('pbs', COMMANDS, tmp_path)}:{os.environ['PATH']}")
+@dataclass(frozen=True)
+class System:
+    """What is different from one batch system to another."""
+
+    name: str
+    fake: str
+    commands: tuple[str, ...]
+    word_grace: float
+    lost_after: float
+    environ: dict[str, str] = field(default_factory=dict)
+    #: The ids of the first array's elements.
+    ids: str | None = None
+    refusal: str = "nosuch"
+    history: bool = True
+    """Whether it says how jobs have ended whose records are not there."""
+
+
+_PBS = ("qsub", "qstat", "qselect", "qdel")
+
+
+def _pbs(name: str, *, torque: bool = False, history: bool = True) -> System:
+    environ = {
+        "FAKE_TORQUE": str(int(torque)),
+        "FAKE_HISTORY": str(int(history and not torque)),
+        "ARGOSY_TAG": "of-an-enclosing-job",
+    }
+    return System(name, "pbs", _PBS, 1.5, 3.0, environ, "101[{}].vm", "Unknown queue", history)
+
+
+SYSTEMS = {
+    "pbs": _pbs("pbs"),
+    "pbs without a history": _pbs("pbs", history=False),
+    "torque": _pbs("torque", torque=True),
+    "lsf": System("lsf", "lsf", ("bsub", "bjobs", "bhist", "bkill"), 5.0, 1.0),
+    "flux": System("flux", "flux", ("flux",), 5.0, 1.0),
+}
+
+
+@pytest.fixture(params=SYSTEMS)
+def system(request: pytest.FixtureRequest) -> System:
+    return SYSTEMS[request.param]
+
+
+@pytest.fixture
+def executor(system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> JobExecutor:
+    monkeypatch.setenv("PATH", f"{install(system.fake, system.commands, tmp_path)}:{os.environ['PATH']}")
     monkeypatch.setenv("FAKE_QUEUE", str(tmp_path / "queue"))
-    monkeypatch.setenv("FAKE_TORQUE", str(int(kind == "torque")))
-    monkeypatch.setenv("FAKE_HISTORY", str(int(kind == "pbs")))
-    monkeypatch.setenv("ARGOSY_TAG", "of-an-enclosing-job")
-    policy = Policy(record_grace=0.5, word_grace=1.5, lost_after=3.0)
+    for name, value in system.environ.items():
+        monkeypatch.setenv(name, value)
+    policy = Policy(record_grace=0.5, word_grace=system.word_grace, lost_after=system.lost_after)
     config = BatchExecutorConfig(work_directory=tmp_path / "work", batch=BatchConfig(poll=0.5, policy=policy))
-    return JobExecutor.get_instance(kind.partition(" ")[0], config=config)
+    return JobExecutor.get_instance(system.name, config=config)
 
 
 def shell(text: str, **more: object) -> Job:
@@ -38,7 +78,7 @@ def shell(text: str, **more: object) -> Job:
 
 
 def end(job: Job) -> tuple[JobState, int | None]:
-    status = job.wait(timedelta(seconds=30))
+    status = job.wait(timedelta(seconds=60))
     assert status is not None, job
     return status.state, status.exit_code
 
@@ -59,17 +99,19 @@ def test_exit_codes(executor: JobExecutor, text: str, state: JobState, code: int
 
 
 def test_what_was_asked_for_arrives(executor: JobExecutor, tmp_path: Path) -> None:
-    value = 'a\'b "c"\n#PBS -q nosuch\n$HOME'
+    value = 'a\'b "c"\n#PBS -q nosuch\n#BSUB -q nosuch\n#argosy-flux: --queue=nosuch\n$HOME'
     job = Job(JobSpec("/usr/bin/printf", ["%s", value], stdout_path=tmp_path / "out", name="a 'b' é"))
     executor.submit(job)
     assert end(job) == (JobState.COMPLETED, 0)
     assert (tmp_path / "out").read_text() == value
 
 
-def test_many_alike_are_one_array_each_its_own_job(executor: JobExecutor, tmp_path: Path) -> None:
+def test_many_alike_are_one_array_each_its_own_job(executor: JobExecutor, system: System, tmp_path: Path) -> None:
     jobs = [shell(f"echo $ARGOSY_NATIVE_ID > {tmp_path}/{number}; exit {number}") for number in range(5)]
     executor.submit(jobs)
-    assert [job.native_id for job in jobs] == [f"101[{number}].vm" for number in range(5)]
+    assert len({job.native_id for job in jobs}) == 5
+    if system.ids is not None:
+        assert [job.native_id for job in jobs] == [system.ids.format(number) for number in range(5)]
     for number, job in enumerate(jobs):
         assert end(job) == (JobState.FAILED if number else JobState.COMPLETED, number)
         assert (tmp_path / str(number)).read_text().strip() == job.native_id
@@ -79,7 +121,7 @@ def test_cancel(executor: JobExecutor, tmp_path: Path) -> None:
     job = shell(f"touch {tmp_path}/begun; sleep 60")
     executor.submit(job)
     assert job.native_id in executor.list()
-    wait_until((tmp_path / "begun").exists)
+    until((tmp_path / "begun").exists)
     job.cancel()
     assert end(job)[0] is JobState.CANCELED
     job.cancel()
@@ -89,7 +131,7 @@ def test_cancel(executor: JobExecutor, tmp_path: Path) -> None:
 def test_some_of_an_array_are_cancelled(executor: JobExecutor, tmp_path: Path) -> None:
     jobs = [shell(f"touch {tmp_path}/{number}; [ {number} -gt 2 ] && sleep 60; exit 3") for number in range(6)]
     executor.submit(jobs)
-    wait_until(lambda: all((tmp_path / str(number)).exists() for number in range(6)))
+    until(lambda: all((tmp_path / str(number)).exists() for number in range(6)))
     for job in jobs[3:]:
         job.cancel()
     assert [end(job) for job in jobs[:3]] == [(JobState.FAILED, 3)] * 3
@@ -99,38 +141,38 @@ def test_some_of_an_array_are_cancelled(executor: JobExecutor, tmp_path: Path) -
 def test_a_job_that_nobody_knows_any_more_is_lost(executor: JobExecutor, tmp_path: Path) -> None:
     job = shell(f"touch {tmp_path}/begun; exec sleep 60")
     executor.submit(job)
-    wait_until((tmp_path / "begun").exists)
+    until((tmp_path / "begun").exists)
     place = tmp_path / "queue" / str(job.native_id)
     os.killpg(int((place / "pid").read_text()), 9)
-    wait_until((place / "exit").exists)
+    until((place / "exit").exists)
     shutil.rmtree(place)
     assert end(job) == (JobState.FAILED, None)
     assert "neither the queue" in (job.status.message or "")
 
 
 def test_a_job_whose_script_was_killed_ends_with_the_systems_word(
-    executor: JobExecutor, tmp_path: Path, request: pytest.FixtureRequest
+    executor: JobExecutor, system: System, tmp_path: Path
 ) -> None:
     job = shell(f"touch {tmp_path}/begun; exec sleep 60")
     executor.submit(job)
-    wait_until((tmp_path / "begun").exists)
+    until((tmp_path / "begun").exists)
     os.killpg(int((tmp_path / "queue" / str(job.native_id) / "pid").read_text()), 9)
     # Without a history nobody can say how it ended.
-    assert end(job) == (JobState.FAILED, None if "without" in request.node.name else 137)
+    assert end(job) == (JobState.FAILED, 137 if system.history else None)
 
 
-def test_refused(executor: JobExecutor) -> None:
+def test_refused(executor: JobExecutor, system: System) -> None:
     job = shell("true", attributes=JobAttributes(queue_name="nosuch"))
-    with pytest.raises(SubmitException, match="Unknown queue") as caught:
+    with pytest.raises(SubmitException, match=system.refusal) as caught:
         executor.submit(job)
     assert not caught.value.transient
     assert job.native_id is None
 
 
-def test_attach(executor: JobExecutor, request: pytest.FixtureRequest) -> None:
+def test_attach(executor: JobExecutor, system: System) -> None:
     job = shell("exit 5")
     executor.submit(job)
     assert end(job) == (JobState.FAILED, 5)
     other = Job()
     executor.attach(other, str(job.native_id))
-    assert end(other) == (JobState.FAILED, None if "without" in request.node.name else 5)
+    assert end(other) == (JobState.FAILED, 5 if system.history else None)
