@@ -104,4 +104,4 @@ def test_what_cannot_be_removed_is_tried_again(fake: FakeSlurm, tmp_path: Path, 
     executor.submit(jobs[1])
     assert [job.wait(LONG).state for job in jobs] == [S.COMPLETED] * 2
     until(lambda: not any(names(tmp_path).values()))
-    assert caplog.text.count("the disk is away") == 2
+    assert "the disk is away" in caplog.text

@@ -37,6 +37,7 @@ class Leftovers:
         self._kept: deque[tuple[float, Handle]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
+        self._failed = False
 
     def ended(self, handle: Handle, *, ran: bool, certain: bool) -> None:
         """A job has ended. `ran`: to its own end; `certain`: there can be no other submission of it in the queue."""
@@ -73,11 +74,14 @@ class Leftovers:
             for some in _parts(due):
                 await self._driver.forget(some)
         except ArgosyError as error:
-            log.warning("what ended jobs left in the spool cannot be removed, and is tried again: %s", error)
+            if not self._failed:  # once, however often it is tried
+                log.warning("what ended jobs left in the spool cannot be removed, and is tried again: %s", error)
+            self._failed = True
             self._fresh += fresh
             self._kept.extendleft((begun - self._keep, handle) for handle in reversed(due))
             self._tidy_in(_AGAIN)
         else:
+            self._failed = False
             if self._kept:
                 self._tidy_in(max(_TOGETHER, self._kept[0][0] + self._keep - time.monotonic()))
 
