@@ -9,17 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from tests.executors.fake_slurm import FakeSlurm
+
 IMPORT = "from datetime import timedelta\nfrom argosy import Job, JobExecutor, JobSpec\n"
 START = "job = Job(JobSpec('/bin/sh', ['-c', 'read line <go; exit 5'], directory=sys.argv[1]))\n"
 SUBMIT = "executor = JobExecutor.get_instance('local'); executor.submit(job)\n"
 
 
-def program(tmp_path: Path, *text: str) -> subprocess.CompletedProcess[str]:
+def program(tmp_path: Path, *text: str, path: str = os.environ["PATH"]) -> subprocess.CompletedProcess[str]:
     """What such a program tells. Its job waits for `let_go`."""
     os.mkfifo(tmp_path / "go")
     begin = "import atexit, sys\ndef let_go():\n    open(sys.argv[1] + '/go', 'w').write('x')\n"
     command = [sys.executable, "-c", begin + "".join(text), str(tmp_path)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False, env=os.environ | {"PATH": path}
+    )
 
 
 def at_exit(timeout: str = "") -> str:
@@ -46,3 +50,12 @@ def test_callbacks_are_told_before_a_program_ends(tmp_path: Path) -> None:
     begin, submit = SUBMIT.split("; ")
     done = program(tmp_path, IMPORT, START, begin, "\n", callback, submit, "let_go(); job.wait()")
     assert done.stdout.split() == ["QUEUED", "ACTIVE", "FAILED"]
+
+
+def test_what_needs_thread_pools_is_not_waited_for_in_vain(tmp_path: Path) -> None:
+    fake = FakeSlurm(tmp_path / "bin")
+    config = "from argosy import JobExecutorConfig\n"
+    submit = SUBMIT.replace("'local'", "'slurm', config=JobExecutorConfig(work_directory=sys.argv[1])")
+    done = program(tmp_path, IMPORT, config, at_exit(), START, submit, path=fake.path)
+    assert done.stdout == ""
+    assert "jobs are followed no longer" in done.stderr

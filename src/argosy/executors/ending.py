@@ -1,16 +1,19 @@
 """The end of the program: what the library does then, and when that is.
 
 `atexit` calls first what was registered last. This module is imported with `Job`, before a program can have one: what a
-program registers after that can still wait for its jobs, however late the library has begun to watch them.
+program registers after that can still wait for its jobs, however late the library has begun to watch them. Thread
+pools have taken no more work for a while by then, and what needs them cannot follow jobs any more.
 """
 
 from __future__ import annotations
 
 import atexit
+import threading
 from collections.abc import Callable
 
 _steps: list[Callable[[], object]] = []
 _over = False
+_pools_over = False
 
 
 def at_end(step: Callable[[], object]) -> None:
@@ -18,9 +21,9 @@ def at_end(step: Callable[[], object]) -> None:
     _steps.append(step)
 
 
-def is_over() -> bool:
-    """Whether the program has come to its end, and jobs are followed no longer."""
-    return _over
+def is_over(*, with_pools: bool) -> bool:
+    """Whether the program has come to its end, and jobs are followed no longer; `with_pools`: by thread pools."""
+    return _over or (with_pools and _pools_over)
 
 
 def _end() -> None:
@@ -30,4 +33,12 @@ def _end() -> None:
     _over = True
 
 
+def _end_of_pools() -> None:
+    global _pools_over
+    _pools_over = True
+
+
 atexit.register(_end)
+# This has no public name; it is what makes thread pools end.
+_register: Callable[[Callable[[], None]], object] = getattr(threading, "_register_atexit", atexit.register)
+_register(_end_of_pools)

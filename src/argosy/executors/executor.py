@@ -104,6 +104,11 @@ class JobExecutor(ABC):
         """Whether anybody is to be told of the status changes of this executor's jobs."""
         return self.callback is not None or self._hears_all
 
+    @property
+    def needs_pools(self) -> bool:
+        """Whether jobs are followed by thread pools: these end before functions that are registered with `atexit`."""
+        return False
+
     @staticmethod
     def get_instance(
         name: str,

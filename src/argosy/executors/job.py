@@ -169,7 +169,8 @@ class Job:
         with _lock:
             if _reached(self._status.state, targets):
                 return self._status
-            if seconds is None and ending.is_over():
+            with_pools = self.executor is not None and self.executor.needs_pools
+            if seconds is None and ending.is_over(with_pools=with_pools):
                 raise InvalidStateException("the program is ending, and its jobs are followed no longer")
             event = threading.Event()
             answer: list[JobStatus] = []

@@ -91,6 +91,10 @@ class BatchJobExecutor(JobExecutor):
         most, patience = self.system.max_array or _AT_ONCE, self._batch.command_timeout + config.persist
         self._gathering = Gathering(config, self._submit_taken, most, patience)
 
+    @property
+    def needs_pools(self) -> bool:
+        return self.url is None  # commands of this machine are run by one
+
     def submit(self, job: Job | Sequence[Job]) -> None:
         """As `JobExecutor.submit`; a single job may be taken over without waiting for the batch system's answer.
 

@@ -169,6 +169,11 @@ class BatchSchedulerExecutor(JobExecutor):
 
     # -- PSI/J ------------------------------------------------------------------------------------
 
+    @property
+    def needs_pools(self) -> bool:
+        """See `JobExecutor.needs_pools`: its commands are run by one."""
+        return True
+
     def submit(self, job: Job | Sequence[Job]) -> None:
         """See `JobExecutor.submit`."""
         for one in self.jobs_of(job):
