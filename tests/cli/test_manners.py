@@ -17,7 +17,7 @@ from argosy.cli import main, tables
 from argosy.cli.app import cli
 from argosy.cli.describe import Job
 from argosy.cli.progress import Progress
-from argosy.cli.sweeping import sweep_of
+from argosy.cli.submit_sweep import sweep_of
 from argosy.client import Client
 from argosy.languages.native import Description
 from tests.cli.conftest import Command

@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from argosy.identity import Caller, Evidence, Refused, Scope
 from argosy.identity.oidc import MAX_TOKEN, IssuerTokens
 from argosy.identity.oidc import keys as keys_module
+from argosy.identity.oidc.fetching import MAX_BYTES, Fetcher, check_url
 from argosy.identity.oidc.keys import IssuerKeys
-from argosy.identity.oidc.outbound import MAX_BYTES, Fetcher, check_url
 from argosy.model import InvalidInput, Unavailable
 from tests.identity.issuer import AUDIENCE, Issuer, issuing
 from tests.identity.pki import rsa_key

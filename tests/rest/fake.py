@@ -41,7 +41,7 @@ from argosy.service.contract import (
 )
 from argosy.service.credentials.operations import CredentialOperations
 from argosy.service.files.conditions import ALWAYS, Conditions
-from argosy.service.files.moving import Transfer
+from argosy.service.files.progress import Transfer
 from argosy.service.information.activities import computing_activity
 from argosy.service.information.capabilities import Actions, Capabilities
 from argosy.service.information.inquiry import Extent

@@ -13,9 +13,9 @@ from argosy.languages.documents import ActivityDocument
 from argosy.model import NotFound
 
 from .common import connect, full_id, full_ids, json_option, pairs, print_json
+from .details import show_more, told, told_as
 from .exits import FAILED, OK
 from .fetching import show
-from .looks import show_more, told, told_as
 from .sweeps import full_sweep_id, is_sweep, show_events, show_sweep
 from .tables import printable, table
 from .units import Moment, ago, size, span, utc

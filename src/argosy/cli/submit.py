@@ -24,7 +24,7 @@ from .convert import language_option, read, strict_option, tell
 from .describe import Job, job, job_options, uploaded
 from .exits import FAILED, OK, report
 from .run import upload
-from .sweeping import sweep_of, sweep_options
+from .submit_sweep import sweep_of, sweep_options
 
 F = TypeVar("F", bound=Callable[..., Any])
 

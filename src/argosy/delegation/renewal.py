@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from argosy.identity.oidc.outbound import Fetcher, check_url
+from argosy.identity.oidc.fetching import Fetcher, check_url
 from argosy.languages.documents_credentials import Renewal
 from argosy.model import InvalidInput, Unavailable
 

@@ -36,7 +36,7 @@ from argosy.store import (
 from .administration.figures import Overview
 from .caller import Caller
 from .files.conditions import ALWAYS, Conditions
-from .files.moving import Transfer
+from .files.progress import Transfer
 from .information.about import About
 from .information.capabilities import Capabilities
 from .information.inquiry import Extent

@@ -22,7 +22,7 @@ from argosy.model import ActivityState, ArgosyError, RuntimeEnvironment
 from argosy.model.actions import Action
 from argosy.model.projections import psij
 from argosy.service.contract import Activity, Event, FileInfo, ResourceShare
-from argosy.service.files.moving import Transfer
+from argosy.service.files.progress import Transfer
 
 from .problems import problem
 from .ranges import as_date

@@ -19,8 +19,8 @@ from argosy.identity.policy import Scope
 from argosy.identity.tokens import bearer_token
 from argosy.model import InvalidInput
 
+from .fetching import Fetcher, check_url
 from .keys import KEY_TYPES, IssuerKeys
-from .outbound import Fetcher, check_url
 
 __all__ = ["IssuerTokens"]
 

@@ -13,7 +13,7 @@ import jwt
 from argosy.identity.contract import Refused, shown
 from argosy.model import InvalidInput, Unavailable
 
-from .outbound import Fetcher, check_url
+from .fetching import Fetcher, check_url
 
 log = logging.getLogger(__name__)
 

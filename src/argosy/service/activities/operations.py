@@ -28,7 +28,7 @@ from argosy.service.engine.engine import Engine
 from argosy.service.engine.housekeeping import Housekeeping
 from argosy.service.engine.performer import Performer
 from argosy.service.files.conditions import ALWAYS, Conditions
-from argosy.service.files.moving import Transfer
+from argosy.service.files.progress import Transfer
 from argosy.service.ids import check_cursor
 from argosy.service.lifecycle import Begun, TerminateAsked
 from argosy.service.lifecycle.restart import RestartAsked, why_not

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from argosy.model import ActivityDescription, ActivityState, ArgosyError
-from argosy.service.files.moving import Moving, Transfer
+from argosy.service.files.progress import Moving, Transfer
 from argosy.service.files.sessions import Sessions
 from argosy.service.files.transfers import Failures, Transfers, words_of
 from argosy.service.lifecycle import (

@@ -17,7 +17,7 @@ from argosy.model import ActivityDescription, ArgosyError, InputFile, NotFound, 
 from argosy.staging import Credentials, Fault, Fetch, Fetched, Progress, Push, Pushed, TransferFailed
 from argosy.store import Activity, Store
 
-from .moving import Moving
+from .progress import Moving
 from .quotas import Quotas
 from .sessions import Sessions
 
