@@ -14,7 +14,7 @@ from argosy.model import ArgosyError, Command, Completed, Outcome, Phase, Runtim
 from argosy.service.administration.limits import Limits
 from argosy.service.caller import Caller
 from argosy.service.contract import CreateRequest
-from argosy.service.files.transfers import FindCredentials, no_credentials
+from argosy.service.files.transfers import FindCredentials
 from argosy.service.matching.resources import Resource
 from argosy.service.matching.share_config import SharesConfig
 from argosy.service.policy import ServicePolicy
@@ -124,7 +124,7 @@ async def told_service(
     *,
     driver: ToldDriver | None = None,
     staging: Staging | None = None,
-    credentials: FindCredentials = no_credentials,
+    credentials: FindCredentials | None = None,
     limits: Limits | None = None,
     store_fault: Callable[[str], None] | None = None,
     **policy: float,
@@ -139,7 +139,7 @@ async def told_service(
         limits=limits,
         alone=True,
         staging=staging,
-        credentials=credentials,
+        credentials=credentials or FindCredentials(),
     )
     await service.open()
     try:

@@ -15,6 +15,7 @@ from argosy.languages.native import Input, Output
 from argosy.model import ActivityState, InvalidInput, NotAllowed
 from argosy.outbound import OutboundPolicy
 from argosy.service.contract import CreateRequest
+from argosy.service.files.transfers import FindCredentials
 from argosy.service.service import ExecutionService
 from argosy.staging import Credentials, Fetch, Fetched, Push, Pushed, Staging, StagingConfig, TransferFailed
 from argosy.staging.errors import Fault
@@ -313,6 +314,19 @@ class Mover:
         pass
 
 
+async def test_any_driver_hears_that_there_are_other_credentials(tmp_path: Path) -> None:
+    class Waking(ToldDriver):
+        woken = 0
+
+        def wake(self) -> None:
+            self.woken += 1
+
+    driver = Waking()
+    async with told_service(tmp_path, driver=driver) as (service, _):
+        service.credentials_renewed(ALICE.name)
+        assert driver.woken == 1
+
+
 BOTH: dict[str, Any] = {
     "inputs": [Input(path="f", sources=["x://f"])],
     "outputs": [Output(path="f", targets=["x://o"])],
@@ -324,11 +338,12 @@ async def test_an_expired_credential_holds_it_until_there_is_another(tmp_path: P
     mover = Mover()
     used = iter([None, None, Credentials(token="secret-1"), Credentials(token="secret-2")])
 
-    async def credentials(activity: Activity, description: object) -> Credentials | None:
-        assert activity.owner == "alice"
-        return next(used)
+    class Each(FindCredentials):
+        async def __call__(self, activity: Activity, description: object) -> Credentials | None:
+            assert activity.owner == "alice"
+            return next(used)
 
-    async with told_service(tmp_path, staging=mover, credentials=credentials) as (service, driver):  # type: ignore[arg-type]
+    async with told_service(tmp_path, staging=mover, credentials=Each()) as (service, driver):  # type: ignore[arg-type]
         failure = TransferFailed("the proxy expired at noon", Fault.CREDENTIAL)
         if stage == "in":
             mover.failure = failure

@@ -173,6 +173,10 @@ class Driver(ABC):
     async def shares(self) -> list[Share]:
         """The queues as they are now. Raises Unavailable."""
 
+    def wake(self) -> None:
+        """Something has changed that may let what is away be reached, credentials for one: try at once."""
+        return
+
     @abstractmethod
     async def close(self) -> None:
         """Stop watching. Jobs go on."""

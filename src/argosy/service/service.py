@@ -14,7 +14,7 @@ from argosy.outbound import OutboundPolicy
 from argosy.staging import Staging, StagingConfig
 from argosy.store import Store
 
-from .accounts import AccountDriver, AccountMover, AccountSessions, Seats
+from .accounts import AccountMover, AccountSessions, Seats
 from .activities.changing import Changes
 from .activities.creation import Creation
 from .activities.drafting import Drafting
@@ -187,9 +187,7 @@ class ExecutionService(
 
     async def open(self) -> None:
         """Begin: open the store, take up what was left unfinished, and keep house."""
-        os.makedirs(self._sessions.root, mode=0o700, exist_ok=True)
-        if isinstance(self._sessions, AccountSessions):
-            self._sessions.start()
+        self._sessions.start()
         await self._store.open()
         if self._alone:
             await self._store.retire_all()
@@ -245,8 +243,7 @@ class ExecutionService(
     def credentials_renewed(self, owner: str) -> None:
         """The owner has other credentials now: what waits for them goes on."""
         for resource in self._resources.values():
-            if isinstance(resource.driver, AccountDriver):
-                resource.driver.wake()
+            resource.driver.wake()
         for live in self._engine.lives():
             # Whether it waits is decided when all that was posted before has been.
             if live.record.owner == owner and live.record.state in WAITING:

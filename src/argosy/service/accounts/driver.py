@@ -61,7 +61,7 @@ class AccountDriver(Driver):
         await self._base.open(on_reports)
 
     def wake(self) -> None:
-        """Something has changed that may let accounts be reached: those that are waited for are tried at once."""
+        """Those accounts that are waited for are tried at once."""
         self._woken.set()
         self._woken = asyncio.Event()
 

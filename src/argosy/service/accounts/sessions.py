@@ -52,7 +52,7 @@ class AccountSessions(Sessions):
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self) -> None:
-        """To be called in the event loop, first."""
+        super().start()
         self._loop = asyncio.get_running_loop()
 
     def path(self, id: str, account: str | None = None) -> str:

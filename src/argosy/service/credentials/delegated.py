@@ -10,6 +10,7 @@ from argosy.delegation.keeper import Expired
 from argosy.delegation.staged import for_staging
 from argosy.languages.native import Description
 from argosy.model import ActivityDescription, InvalidInput
+from argosy.service.files.transfers import FindCredentials
 from argosy.staging import Credentials, Fault, TransferFailed
 from argosy.store import Activity, StoredCredential
 
@@ -22,8 +23,8 @@ async def check(keeper: Keeper, owner: str, description: Description) -> None:
         raise InvalidInput("name the credentials that the job is to be given", element="credentials")
 
 
-class Delegated:
-    """Finds with what files are moved (`transfers.FindCredentials`)."""
+class Delegated(FindCredentials):
+    """Finds what an activity names of its owner's."""
 
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper

@@ -43,6 +43,10 @@ class Sessions:
         #: Held from the look at what is there until that is changed.
         self._changing = threading.Lock()
 
+    def start(self) -> None:
+        """Make the root. To be called in the event loop, before anything else."""
+        os.makedirs(self.root, mode=0o700, exist_ok=True)
+
     def path(self, id: str, account: str | None = None) -> str:
         """Where the session directory of an activity is. Spread over 256 directories by the id's end."""
         del account

@@ -40,13 +40,18 @@ class Mover(Protocol):
     async def push(self, request: Push, progress: Progress | None = None) -> Sequence[Pushed]: ...
 
 
-#: With what an activity's files are moved; None where nothing was delegated.
-FindCredentials = Callable[[Activity, ActivityDescription], Awaitable[Credentials | None]]
+class FindCredentials:
+    """Finds with what an activity's files are moved. This one finds nothing: nothing was delegated."""
 
+    async def __call__(self, activity: Activity, description: ActivityDescription) -> Credentials | None:
+        """None where they are moved without any. Raises TransferFailed where one has expired."""
+        del activity, description
+        return None
 
-async def no_credentials(activity: Activity, description: ActivityDescription) -> None:
-    """Nothing was delegated."""
-    del activity, description
+    def renewals(self, owner: str) -> int:
+        """Another number than before: the owner's credentials are others than before."""
+        del owner
+        return 0
 
 
 #: Told of each file: the kind of event, a sentence, and the facts.
@@ -96,9 +101,8 @@ class Transfers:
         self._fault = fault
 
     def renewals(self, owner: str) -> int:
-        """Another number than before: the owner's credentials are others than before."""
-        count = getattr(self._credentials, "renewals", None)
-        return 0 if count is None else int(count(owner))
+        """As `FindCredentials.renewals`."""
+        return self._credentials.renewals(owner)
 
     # -- stage-in ---------------------------------------------------------------------------------
 
