@@ -11,8 +11,8 @@ from argosy.accounts import agent
 from argosy.accounts.agent import Handler
 from argosy.accounts.commands import command_handlers
 
+from .handlers import session_handlers
 from .mover import mover_handlers
-from .sessions import session_handlers
 
 
 def _make(configuration: Mapping[str, Any]) -> tuple[dict[str, Handler], Callable[[], Awaitable[None]]]:
