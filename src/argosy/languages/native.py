@@ -171,45 +171,9 @@ _decoder = msgspec.json.Decoder(Description)
 def to_model(wire: Description) -> ActivityDescription:
     """The description in the model's terms, checked. Raises InvalidInput naming the element as this language does."""
     needs = wire.resources
-    queue = wire.share.partition("/")[2] if wire.share else ""
     try:
         description = ActivityDescription(
-            spec=JobSpec(
-                executable=wire.executable,
-                arguments=wire.arguments,
-                directory=wire.directory,
-                name=wire.name,
-                inherit_environment=wire.inherit_environment,
-                environment=wire.environment,
-                stdin_path=wire.stdin,
-                stdout_path=wire.stdout,
-                stderr_path=wire.stderr,
-                resources=None
-                if needs is None
-                else ResourceSpecV1(
-                    node_count=needs.nodes,
-                    process_count=needs.processes,
-                    processes_per_node=needs.processes_per_node,
-                    cpu_cores_per_process=needs.cores_per_process,
-                    gpu_cores_per_process=needs.gpus_per_process,
-                    exclusive_node_use=needs.exclusive,
-                    memory=needs.memory,
-                ),
-                attributes=JobAttributes(
-                    duration=DEFAULT_DURATION
-                    if wire.duration is UNSET
-                    else None
-                    if wire.duration is None
-                    else timedelta(seconds=wire.duration),
-                    queue_name=queue or None,
-                    account=wire.account,
-                    reservation_id=wire.reservation,
-                    custom_attributes=dict(wire.custom),
-                ),
-                pre_launch=wire.pre_launch,
-                post_launch=wire.post_launch,
-                launcher=wire.launcher,
-            ),
+            spec=_spec(wire),
             inputs=[
                 InputFile(
                     f.path,
@@ -246,6 +210,50 @@ def to_model(wire: Description) -> ActivityDescription:
     except InvalidInput as error:
         raise in_its_terms(error) from None
     return description
+
+
+def _spec(wire: Description) -> JobSpec:
+    queue = wire.share.partition("/")[2] if wire.share else ""
+    return JobSpec(
+        executable=wire.executable,
+        arguments=wire.arguments,
+        directory=wire.directory,
+        name=wire.name,
+        inherit_environment=wire.inherit_environment,
+        environment=wire.environment,
+        stdin_path=wire.stdin,
+        stdout_path=wire.stdout,
+        stderr_path=wire.stderr,
+        resources=None if wire.resources is None else _resources(wire.resources),
+        attributes=JobAttributes(
+            duration=_duration(wire),
+            queue_name=queue or None,
+            account=wire.account,
+            reservation_id=wire.reservation,
+            custom_attributes=dict(wire.custom),
+        ),
+        pre_launch=wire.pre_launch,
+        post_launch=wire.post_launch,
+        launcher=wire.launcher,
+    )
+
+
+def _resources(needs: Resources) -> ResourceSpecV1:
+    return ResourceSpecV1(
+        node_count=needs.nodes,
+        process_count=needs.processes,
+        processes_per_node=needs.processes_per_node,
+        cpu_cores_per_process=needs.cores_per_process,
+        gpu_cores_per_process=needs.gpus_per_process,
+        exclusive_node_use=needs.exclusive,
+        memory=needs.memory,
+    )
+
+
+def _duration(wire: Description) -> timedelta | None:
+    if wire.duration is UNSET:
+        return DEFAULT_DURATION
+    return None if wire.duration is None else timedelta(seconds=wire.duration)
 
 
 def frame(wire: Description) -> bytes:

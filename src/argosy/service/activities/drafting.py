@@ -158,26 +158,40 @@ class Drafting:
             asked = _asked(wire, frame.model, frame)
         else:
             asked = vector.of(wire, self._frame)
-        description, frame = asked.description, asked.frame
-        now = clock.now()
         id = new_id()
         session = self.sessions.path(id, who.account)
-
-        def check(verdict: Verdict) -> None:
-            way = (verdict.candidate.resource, verdict.queue, verdict.environments)
-            if way not in asked.way.passed:
-                try:
-                    self._check_system(verdict, id, description, session)
-                except InvalidInput:
-                    asked.way.refused = True
-                    raise
-                asked.way.passed.add(way)
-
-        chosen = self._route(asked, who, check)
-        if description.held:
+        chosen: Verdict | Waiting = self._route(asked, who, lambda verdict: self._check(asked, verdict, id, session))
+        if asked.description.held:
             chosen = Waiting("")  # it is looked at again when it is let go
+        activity = self._recorded(id, session, asked, who, request, chosen, proxy)
+        decision = self._begun(activity, asked, who, request, chosen, looking=looking)
+        now = activity.created
+        new = NewActivity(
+            decision.activity,
+            asked.stored,
+            tuple(decision.events),
+            key=request.key,
+            digest=asked.digest,
+            key_expires=now + self.policy.key_lifetime,
+            subscriptions=of_description(asked.description.notify, who.name, id, now, self.outbound, self.notifying),
+        )
+        return Draft(new, asked.description, decision, who, asked.frame.needs)
+
+    def _recorded(
+        self,
+        id: str,
+        session: str,
+        asked: _Asked,
+        who: Who,
+        request: CreateRequest,
+        chosen: Verdict | Waiting,
+        proxy: str | None,
+    ) -> Activity:
+        """The record as it is first."""
+        description, frame = asked.description, asked.frame
+        now = clock.now()
         takes = isinstance(chosen, Waiting) or self.resources[chosen.candidate.resource].by_owner
-        activity = Activity(
+        return Activity(
             id=id,
             owner=who.name,
             state=ActivityState.PENDING,
@@ -202,34 +216,35 @@ class Drafting:
             processes=frame.processes,
             account=description.spec.attributes.account,
         )
+
+    def _begun(
+        self,
+        activity: Activity,
+        asked: _Asked,
+        who: Who,
+        request: CreateRequest,
+        chosen: Verdict | Waiting,
+        *,
+        looking: bool,
+    ) -> Decision:
+        """What becomes of the record at once: it is held, waits, or goes to where it was matched."""
+        now = activity.created
         decision = Decision(activity, [], [])
         decision.note("created", now, by=who.name)
         for words in request.notes:
             decision.note("note", now, words)
-        activity = decision.activity
-        if description.held:
+        if asked.description.held:
             decision.move(ActivityState.HELD, now, "waiting for its owner to let it start", by=who.name)
         elif isinstance(chosen, Waiting):
             wait(decision, chosen.reason, now)
         else:
             candidate = chosen.candidate
             if not looking:
-                self.router.give(chosen, frame.cores, who.name)
+                self.router.give(chosen, asked.frame.cores, who.name)
             tell(decision, Matched(candidate.resource, None, candidate.name, chosen.environments, chosen.left_out), now)
-            activity = decision.activity
-            began = decide(activity, Begun(), frame.needs, now, self.policy.retention)
-            decision = Decision(began.activity, decision.events + began.events, began.instructions)
-        subscriptions = of_description(description.notify, who.name, id, now, self.outbound, self.notifying)
-        new = NewActivity(
-            decision.activity,
-            asked.stored,
-            tuple(decision.events),
-            key=request.key,
-            digest=asked.digest,
-            key_expires=now + self.policy.key_lifetime,
-            subscriptions=subscriptions,
-        )
-        return Draft(new, description, decision, who, frame.needs)
+            began = decide(decision.activity, Begun(), asked.frame.needs, now, self.policy.retention)
+            return Decision(began.activity, decision.events + began.events, began.instructions)
+        return decision
 
     def _route(self, asked: _Asked, who: Who, check: Callable[[Verdict], None]) -> Verdict | Waiting:
         """Where it goes, which `check` may refuse. Raises why that is nowhere."""
@@ -261,6 +276,17 @@ class Drafting:
             needs.computed_node_count,
             needs.computed_process_count,
         )
+
+    def _check(self, asked: _Asked, verdict: Verdict, id: str, session: str) -> None:
+        """Have the batch system looked at that a verdict leads to, once for all descriptions of this way."""
+        way = (verdict.candidate.resource, verdict.queue, verdict.environments)
+        if way not in asked.way.passed:
+            try:
+                self._check_system(verdict, id, asked.description, session)
+            except InvalidInput:
+                asked.way.refused = True
+                raise
+            asked.way.passed.add(way)
 
     def _check_system(self, verdict: Verdict, id: str, description: ActivityDescription, session: str) -> None:
         """Raise InvalidInput, in the description's own terms, for what the batch system can never be asked."""
