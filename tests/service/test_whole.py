@@ -102,7 +102,7 @@ def test_hostile_values_arrive_byte_for_byte(client: Client, share: str) -> None
     [
         ({"arguments": ["a\0b"]}, "arguments[0]"),
         ({"environment": {"A": "a\0b"}}, "environment.A"),
-        ({"environment": {"A-B": "x"}}, "environment"),
+        ({"environment": {"A-B": "x"}}, "environment.A-B"),
         ({"arguments": ["x" * 200_000]}, "arguments[0]"),
         ({"stdout": "../out"}, "stdout"),
         ({"stdout": "a/../../out"}, "stdout"),
