@@ -72,3 +72,11 @@ def test_a_claim_that_cannot_be_taken_is_told(tmp_path: Path) -> None:
     (spool.path / "claims" / "a").write_text("in the way")
     with pytest.raises(Unavailable, match="could not be taken"):
         _withdraw(spool, dict(os.environ), "a")
+
+
+def test_a_claim_that_nobody_has_is_not_said_to_be_taken_with_the_one_before(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    (tmp_path / "ln").write_text('#!/bin/sh\ncase "$*" in *b/owner) exit 1 ;; esac\nexec /bin/ln "$@"\n')
+    (tmp_path / "ln").chmod(0o755)
+    with pytest.raises(Unavailable, match="could not be taken"):
+        _withdraw(spool, {"PATH": f"{tmp_path}:{os.environ['PATH']}"}, "a", "b")

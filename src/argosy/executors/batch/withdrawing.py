@@ -15,6 +15,7 @@ from argosy.model import Command, Completed, Unavailable
 _WITHDRAW = """
 cd -- "$1" || exit 1
 while read -r tag; do
+    owner=
     mkdir -- "$tag" 2>/dev/null
     printf '%s\\n' "$2" >"$tag/withdrawn" || exit 1
     ln -- "$tag/withdrawn" "$tag/owner" 2>/dev/null ||
