@@ -30,7 +30,7 @@ from argosy.model import ArgosyError
 from . import calls
 from .accounting import AsyncAccounting
 from .calls import Call, Describable
-from .connection import STREAM_TIMEOUT, TIMEOUT, settings, where
+from .connection import LIMITS, STREAM_TIMEOUT, TIMEOUT, settings, where
 from .discovery import Endpoint, discover
 from .errors import Patience, from_response
 from .files import AsyncFileMethods
@@ -393,5 +393,5 @@ class AsyncClient(AsyncAccounting, AsyncFileMethods, AsyncNotifying, AsyncSweepM
 
 def _connection(endpoint: Endpoint, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
     if transport is None and endpoint.socket is not None:
-        transport = httpx.AsyncHTTPTransport(uds=endpoint.socket)
+        transport = httpx.AsyncHTTPTransport(uds=endpoint.socket, limits=LIMITS)
     return httpx.AsyncClient(transport=transport, **settings(endpoint))

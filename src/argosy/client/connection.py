@@ -14,6 +14,8 @@ from .discovery import Endpoint
 
 #: How long one step of a request may take, in seconds.
 TIMEOUT = 30.0
+#: Streams and files that are followed each have a connection of their own: there is no limit but the service's.
+LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=20)
 #: A stream shows that it is alive more often than this, in seconds.
 STREAM_TIMEOUT = 60.0
 
@@ -28,6 +30,7 @@ def settings(endpoint: Endpoint) -> dict[str, Any]:
         "base_url": endpoint.url if endpoint.socket is None else "http://localhost",
         "headers": headers,
         "timeout": TIMEOUT,
+        "limits": LIMITS,
         # A proxy for the world must not be given what is meant for this machine.
         "trust_env": endpoint.socket is None and not is_loopback(httpx.URL(endpoint.url).host),
     }

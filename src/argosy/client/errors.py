@@ -16,6 +16,7 @@ from argosy.model import (
     NoRoom,
     NotAllowed,
     NotFound,
+    PreconditionFailed,
     SubmitException,
     TooLarge,
     Unavailable,
@@ -44,6 +45,7 @@ _BY_CODE: dict[str, type[ArgosyError]] = {
         NotAllowed,
         NotAuthenticated,
         NotFound,
+        PreconditionFailed,
         SubmitException,
         TooLarge,
         Unavailable,
@@ -56,6 +58,7 @@ _BY_STATUS: dict[int, type[ArgosyError]] = {
     403: NotAllowed,
     404: NotFound,
     409: Conflict,
+    412: PreconditionFailed,
     413: TooLarge,
     415: InvalidInput,
     422: InvalidInput,
@@ -101,14 +104,17 @@ class Patience:
     """
 
     def __init__(self, retries: int, waiting: float, where: str, *, known: bool) -> None:
+        self._all = retries
         self._retries = retries if known else min(retries, _FIRST_CONTACT)
-        self._left = waiting
+        self._waiting = self._left = waiting
         self._where = where
         self._cuts = 0
 
     def renew(self) -> None:
-        """Something came: a connection that fails after that is the first one again."""
+        """The service has answered: what fails after that is the first again."""
         self._cuts = 0
+        self._retries = self._all
+        self._left = self._waiting
 
     def after(
         self, error: ArgosyError | httpx.TransportError, *, idempotent: bool = True, spent: bool = False
@@ -117,6 +123,7 @@ class Patience:
         what cannot safely be done twice is sent again only where it has not been done, what is `spent` never.
         """
         if isinstance(error, ArgosyError):
+            self._retries = self._all  # it has answered
             pause = None if spent else _told_pause(error, idempotent=idempotent)
             if pause is None or pause > self._left:
                 raise error

@@ -171,6 +171,7 @@ class FileMethods(ABC):
             except NotFound:
                 if record.final:
                     raise
+                patience.renew()
                 record = self.changed(id, version=record.version, wait=interval)
             except (ArgosyError, httpx.TransportError) as error:
                 # Nothing was added for so long: that is no fault.
@@ -326,6 +327,7 @@ class AsyncFileMethods(ABC):
             except NotFound:
                 if record.final:
                     raise
+                patience.renew()
                 record = await self.changed(id, version=record.version, wait=interval)
             except (ArgosyError, httpx.TransportError) as error:
                 # Nothing was added for so long: that is no fault.

@@ -29,7 +29,7 @@ from argosy.model import ArgosyError
 from . import calls
 from .accounting import Accounting
 from .calls import Call, Describable
-from .connection import STREAM_TIMEOUT, TIMEOUT, settings, where
+from .connection import LIMITS, STREAM_TIMEOUT, TIMEOUT, settings, where
 from .discovery import Endpoint, discover
 from .errors import Patience, from_response
 from .files import FileMethods
@@ -386,5 +386,5 @@ class Client(Accounting, FileMethods, Notifying, SweepMethods):
 
 def _connection(endpoint: Endpoint, transport: httpx.BaseTransport | None = None) -> httpx.Client:
     if transport is None and endpoint.socket is not None:
-        transport = httpx.HTTPTransport(uds=endpoint.socket)
+        transport = httpx.HTTPTransport(uds=endpoint.socket, limits=LIMITS)
     return httpx.Client(transport=transport, **settings(endpoint))

@@ -90,9 +90,10 @@ class RemoteJobExecutor(JobExecutor):
         self._tasks = Tasks("staging for jobs")
         self._slots = asyncio.Semaphore(_STAGING_AT_ONCE)
 
-    def _endpoint(self) -> Endpoint:
+    def _endpoint(self) -> Endpoint | None:
+        """Where the service is; None: found as the command does, and again after it was started anew."""
         if self.url is None:
-            return discover()
+            return None
         if self._settings.token_file is not None:
             return Endpoint(self.url.rstrip("/"), read_token(Path(self._settings.token_file).expanduser()))
         return discover({**os.environ, "ARGOSY_URL": self.url})
