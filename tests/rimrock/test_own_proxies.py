@@ -320,7 +320,7 @@ def test_without_a_proxy_the_job_waits_and_goes_on_when_there_is_one(own: OwnSit
     def waits() -> bool:
         """Whether another activity waits for a credential. It runs while the old one is believed to be good."""
         id = mine("POST", "/v1/activities", {"executable": "whoami", "share": "zeus"}).json["id"]
-        until(lambda: own.activity(id).get("waiting_for") == "credential" or own.activity(id)["final"], say=say)
+        until(lambda: own.activity(id).get("waiting_for") == "credential" or own.activity(id).get("final"), say=say)
         if own.activity(id)["state"] == "finished":
             return False
         assert mine("POST", f"/v1/activities/{id}/terminate").status == 202

@@ -13,7 +13,7 @@ from argosy.endpoints.mounted import open_endpoints
 from argosy.executors.executor import JobExecutor
 from argosy.identity.gate import open_gate
 from argosy.languages import registry as languages
-from argosy.launchers.registry import get_launcher
+from argosy.launchers import registry as launchers
 from argosy.model import InvalidInput, InvalidJobException
 from argosy.outbound import OutboundPolicy, Url
 from argosy.service.assemble import assemble
@@ -45,7 +45,7 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (packages / "raising_part.py").write_text("raise RuntimeError('out of order')\n")
     (packages / "gone_part.py").write_text("")
     monkeypatch.syspath_prepend(packages)
-    caches = (languages._installed, languages._registered)
+    caches = (languages._installed, languages._registered, launchers._registered, launchers.get_launcher)
     for cache in caches:
         cache.cache_clear()
     yield packages
@@ -75,7 +75,7 @@ def test_it_is_named_where_it_is_asked_for(kind: str, broken: Path, tmp_path: Pa
     with pytest.raises(ImportError) as transport:
         open_transport(f"{kind}://host")
     with pytest.raises(InvalidJobException) as launcher:
-        get_launcher(kind)
+        launchers.get_launcher(kind)
     for told in (language, endpoint, gate, resource, executor, transport, launcher):
         assert value in str(told.value)
         assert why in str(told.value)

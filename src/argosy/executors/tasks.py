@@ -10,6 +10,8 @@ from typing import Any
 
 from argosy.model import ArgosyError
 
+from .ending import is_over
+
 log = logging.getLogger(__name__)
 
 #: After work that is to be done over and over has failed, in seconds.
@@ -19,7 +21,8 @@ Work = Callable[[], Awaitable[object]]
 
 
 async def over_and_over(work: Work, what: str, *, pause: float = 0.0, again: float = AGAIN) -> None:
-    """Do it until it is cancelled, `pause` seconds between two times; where it failed, `again` seconds if that is more.
+    """Do it until it is cancelled or the program ends, `pause` seconds between two times; where it failed, `again`
+    seconds if that is more.
 
     `what` tells the log what failed, as in "WHAT failed".
     """
@@ -27,6 +30,8 @@ async def over_and_over(work: Work, what: str, *, pause: float = 0.0, again: flo
         try:
             await work()
         except Exception as error:
+            if is_over(with_pools=True):
+                return  # what needs a thread fails then, and the program is at its end
             wait = max(pause, again)
             tell(f"{what} failed, and is tried again in {wait:g} s", error)
             await asyncio.sleep(wait)
