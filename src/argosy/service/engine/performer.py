@@ -230,13 +230,16 @@ class Performer:
     async def _submit(self, resource: Resource, lives: list[Live]) -> None:
         renewals = self._renewals(lives)
         requests: dict[str, JobRequest] = {}
+        own = {live.record.id for live in lives}
         try:
             made = await self._made([live.record.session for live in lives])
             for live in lives:
                 # Each for itself: what is wrong with one must not keep the others.
                 await self._guarded(Instruction.SUBMIT, [live], self._prepare(live, made, requests))
                 if live.record.id not in requests:
-                    self._submitting.discard(live.record.id)  # a cancel need not wait for it
+                    # A cancel need not wait for it. From now on it may be under way in another submission.
+                    own.discard(live.record.id)
+                    self._submitting.discard(live.record.id)
             ready = [live for live in lives if live.record.id in requests]
             # Those that were terminated or held meanwhile are not handed over any more.
             wanted = [
@@ -245,7 +248,7 @@ class Performer:
             self._fault("submit-before")
             answers = await resource.driver.submit([requests[live.record.id] for live in wanted]) if wanted else []
         finally:
-            self._submitting.difference_update(live.record.id for live in lives)
+            self._submitting -= own
         self._fault("submit-after")
         handed_over = {live.record.id for live in wanted}
         for live in ready:
