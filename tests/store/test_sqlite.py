@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from argosy.model import ActivityState, Unavailable
+from argosy.store import Damaged
 from argosy.store.sqlite import SchemaError, SQLiteStore
 from argosy.store.sqlite.connections import open_writer
 from argosy.store.sqlite.migrations import Migration, known, migrate
@@ -356,3 +357,24 @@ def test_a_loop_that_ends_before_the_store_is_closed(path: Path, caplog: pytest.
 
     assert asyncio.run(look()) == 1
     asyncio.run(store._reader.close())
+
+
+async def test_damage_that_one_step_meets_with_is_told_of_that_one_and_stays_trouble(path: Path) -> None:
+    store = SQLiteStore(path)
+    await store.open()
+
+    def damaged(_: object) -> object:
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    answers = await asyncio.gather(
+        *(store._writer.ask([step]) for step in (damaged, lambda _: "recorded")), return_exceptions=True
+    )
+    assert isinstance(answers[0], Damaged)
+    assert "malformed" in str(answers[0])
+    assert answers[1] == ["recorded"]
+    with pytest.raises(Damaged):
+        await store._writer.submit([damaged, lambda _: "recorded"])
+    assert store.trouble is not None, "that another one was recorded with it does not end it"
+    await store.create([new()])
+    assert store.trouble is None
+    await store.close()

@@ -1,6 +1,6 @@
 """Durable records."""
 
-from .administration import StoreFigures
+from .administration import Damaged, StoreFigures
 from .contract import Store
 from .notifications import Delivery, NotificationStore, Subscription
 from .records import Activity, Change, Chore, Created, Event, NewActivity, Query, StoredCredential, Wish, activity_of
@@ -13,6 +13,7 @@ __all__ = [
     "Chore",
     "Created",
     "CreatedSweep",
+    "Damaged",
     "Delivery",
     "Event",
     "NewActivity",

@@ -7,6 +7,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from argosy.model import Unavailable
+
+
+class Damaged(Unavailable):
+    """What the database holds is damaged where something is to be recorded; elsewhere it may be whole."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoreFigures:

@@ -20,7 +20,7 @@ from argosy.service.lifecycle import Begun, Decision, Happening, Instruction, Ne
 from argosy.service.lifecycle.restart import RestartAsked
 from argosy.service.lifecycle.wishes import pending
 from argosy.service.policy import ServicePolicy
-from argosy.store import Activity, Change, Event, Store
+from argosy.store import Activity, Change, Damaged, Event, Store
 
 log = logging.getLogger(__name__)
 
@@ -276,6 +276,10 @@ class Engine:
         while True:
             try:
                 return await self._store.change(changes)
+            except Damaged as error:
+                # It lasts until somebody repairs it: the others must not wait for that.
+                log.error("of %d changes some cannot be recorded: %s", len(changes), error)  # noqa: TRY400
+                return await self._apart(changes, error)
             except Unavailable as error:
                 # A full disk, say: nothing is performed that is not recorded, and nothing is forgotten.
                 log.error("%d changes cannot be recorded now, and are tried again: %s", len(changes), error)  # noqa: TRY400
@@ -285,12 +289,14 @@ class Engine:
                     changes = plain  # words that are no Unicode: what they tell of is told all the same
                     continue
                 log.exception("a defect: a change cannot be recorded")
-                if len(changes) == 1:
-                    return [Conflict(f"the change cannot be recorded: {error!r}")]
-                # The store records the others of a vector; each alone tells which are to blame.
-                ids = [change.activity.id for change in changes]
-                now = await self._as_recorded(ids)
-                return [await self._alone(change, now.get(change.activity.id)) for change in changes]
+                return await self._apart(changes, error)
+
+    async def _apart(self, changes: list[Change], error: Exception) -> list[Activity | Conflict]:
+        """Each alone, which tells those that are to blame: the store has recorded the others of a vector."""
+        if len(changes) == 1:
+            return [Conflict(f"the change cannot be recorded: {error!r}")]
+        now = await self._as_recorded([change.activity.id for change in changes])
+        return [await self._alone(change, now.get(change.activity.id)) for change in changes]
 
     async def _as_recorded(self, ids: Sequence[str]) -> dict[str, Activity]:
         while True:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from argosy.model import Unavailable
-from argosy.store.administration import StoreTrouble
+from argosy.store.administration import Damaged, StoreTrouble
 from argosy.store.records import Activity, Event
 
 from .connections import is_trouble, lasting
@@ -102,7 +102,9 @@ class Writer:
         self._closed: asyncio.Future[None] = self._loop.create_future()
         self._closing = False
         self._audience = Audience(secrets)
-        #: Why the last transaction could not be recorded; None where it was. Written by the thread, read by anybody.
+        #: Whether some of this batch was recorded, and whether the database did not take some of it.
+        self._taken = self._refused = False
+        #: Why some of the last batch could not be recorded; None where all was. Written by the thread, read by anybody.
         self.trouble: StoreTrouble | None = None
 
     async def open(self) -> None:
@@ -173,16 +175,19 @@ class Writer:
 
     def _batch(self, db: sqlite3.Connection, batch: list[tuple[_Call, int]]) -> None:
         written = Written(db, self._audience)
+        self._taken = self._refused = False
         try:
             self._transaction(written, batch)
         except _StepError as failure:
             if len(batch) == 1:
-                self._fail(batch, failure.error)
+                self._fail(batch, failure.told())
             else:
                 written = self._one_by_one(db, batch)
         except Exception as error:  # BEGIN or COMMIT failed: nobody's step is to blame, all are told
             written = Written(db, self._audience)
             self._fail(batch, error)
+        if self._taken and not self._refused:
+            self.trouble = None
         finished = []
         for call, _ in batch:
             call.left -= 1
@@ -203,7 +208,7 @@ class Writer:
             if self._fault:
                 self._fault("before-commit")
             db.execute("COMMIT")
-            self.trouble = None
+            self._taken = True
         except BaseException:
             if db.in_transaction:  # some errors (disk full, ...) make SQLite roll back by itself
                 db.execute("ROLLBACK")
@@ -221,7 +226,7 @@ class Writer:
             try:
                 self._transaction(written, [item])
             except _StepError as failure:
-                self._fail([item], failure.error)
+                self._fail([item], failure.told())
             except Exception as error:  # what stops one transaction would stop each of the rest
                 self._fail(batch[position:], error)
                 break
@@ -231,7 +236,8 @@ class Writer:
         return together
 
     def _fail(self, items: Sequence[tuple[_Call, int]], error: Exception) -> None:
-        if is_trouble(error):
+        if is_trouble(error) or isinstance(error, Damaged):
+            self._refused = True
             self.trouble = lasting(self.trouble, f"nothing can be recorded: {error}")
         _fail(items, error)
 
@@ -257,6 +263,14 @@ class _StepError(Exception):
     def __init__(self, error: Exception) -> None:
         super().__init__(str(error))
         self.error = error
+
+    def told(self) -> Exception:
+        """What is told of it: BEGIN went well, so that damage which a step meets with is where that step looks."""
+        if type(self.error) is not sqlite3.DatabaseError:
+            return self.error
+        damaged = Damaged(f"the store's database is damaged where this is: {self.error}; repair it, then ask again")
+        damaged.__cause__ = self.error
+        return damaged
 
 
 def _fail(items: Sequence[tuple[_Call, int]], error: Exception) -> None:

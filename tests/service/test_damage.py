@@ -1,0 +1,52 @@
+"""The database is damaged where one activity is recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from argosy.model import ActivityState as S
+from argosy.store import Change
+from argosy.store.sqlite import operations
+from tests.service.driving import create, record, told_service, until
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_damage_where_one_is_recorded_keeps_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with told_service(tmp_path, housekeeping=0.05) as (service, driver):
+        bad, good, other = [await create(service) for _ in range(3)]
+        await until(
+            lambda: all((live := service._engine.get(id)) and live.record.native_id for id in (bad, good, other))
+        )
+        real, unready = operations.change, []
+
+        def damaged(change: Change) -> Callable[..., object]:
+            def step(*_: object) -> object:
+                raise sqlite3.DatabaseError("database disk image is malformed")
+
+            return step if change.activity.id == bad else real(change)
+
+        monkeypatch.setattr(operations, "change", damaged)
+        lost = service._engine._lost
+
+        def seen(*what: object) -> None:
+            unready.append(service._store.trouble)
+            lost(*what)
+
+        monkeypatch.setattr(service._engine, "_lost", seen)
+        async with asyncio.timeout(30):
+            await driver.end(bad, good)
+            await driver.end(other)
+        assert (await record(service, good)).state is S.FINISHED
+        assert (await record(service, other)).state is S.FINISHED
+        assert not (await record(service, bad)).state.final
+        assert any(one is not None and "malformed" in one.words for one in unready)
+        monkeypatch.setattr(operations, "change", real)  # it is repaired
+        await until(lambda: service._engine.get(bad))
+        await driver.end(bad)
+        assert (await record(service, bad)).state is S.FINISHED
