@@ -50,3 +50,24 @@ async def test_a_submit_command_that_hangs_is_ended(tmp_path: Path, monkeypatch:
         asyncio.get_running_loop().remove_reader(command)
     finally:
         os.close(command)
+
+
+async def test_an_array_that_is_tried_apart_gets_its_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was refused, and its first jobs hang: those that were not tried yet are answered as well."""
+    monkeypatch.setattr(module, "_CLOSING", 0.1)
+    fake = FakeSlurm(tmp_path / "bin")
+    os.mkfifo(tmp_path / "begun")
+    (fake.directory / "sbatch").write_text(
+        "#!/bin/sh\nif grep -q '^#SBATCH --array'; then echo 'sbatch: error: no arrays' >&2; exit 1; fi\n"
+        f"echo x >{tmp_path}/begun\nexec sleep 1000\n"
+    )
+    transport = LocalTransport({"PATH": fake.path})
+    driver = BatchDriver(Slurm(), transport, str(tmp_path / "spool"), BatchConfig(command_timeout=600))
+    await driver.open(_nothing)
+    requests = [JobRequest(f"a{number}", JobSpec("/bin/true")) for number in range(40)]
+    submitting = asyncio.create_task(driver.submit(requests))
+    await asyncio.to_thread((tmp_path / "begun").read_text)
+    async with asyncio.timeout(60):
+        await driver.close()
+        answers = await submitting
+    assert [type(answer) for answer in answers] == [Unavailable] * 40

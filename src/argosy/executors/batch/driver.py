@@ -156,7 +156,7 @@ class BatchDriver(Driver):
         return [_outcome(answer) if isinstance(answer, asyncio.Future) else answer for answer in answers]
 
     def _answered(self, tag: str, answer: asyncio.Future[str]) -> None:
-        del answer
+        answer.exception()  # it has been seen, also where nobody waits any more
         self._under_way.pop(tag, None)
 
     def _flush(self) -> None:
@@ -174,7 +174,17 @@ class BatchDriver(Driver):
                     self._tasks.start(self._submit_group([item]))
 
     async def _submit_group(self, items: list[_Waiting], *, divided: bool = False) -> None:
-        """Submit jobs with one command, or with several where one is too much or is refused."""
+        """Submit jobs with one command, or with several where one is too much or is refused. Each gets an answer."""
+        try:
+            await self._submit_whole(items, divided=divided)
+        except Exception as defect:
+            words = f"the submission went wrong, and whether the job was accepted is not known: {_told(defect)}"
+            _settle(items, Unavailable(words))
+        except BaseException:
+            _settle(items, Unavailable("the submission was interrupted; whether the job was accepted is not known"))
+            raise
+
+    async def _submit_whole(self, items: list[_Waiting], *, divided: bool) -> None:
         members = tuple(item.submission for item in items)
         group = Group(members[0].tag if len(members) == 1 else f"g-{uuid.uuid4().hex}", members)
         try:
@@ -192,12 +202,6 @@ class BatchDriver(Driver):
                 await self._submit_halves(items, divided=True)
             else:
                 await self._submit_apart(items)
-        except Exception as defect:
-            words = f"the submission went wrong, and whether the job was accepted is not known: {_told(defect)}"
-            _settle(items, Unavailable(words))
-        except BaseException:
-            _settle(items, Unavailable("the submission was interrupted; whether the job was accepted is not known"))
-            raise
         else:
             self._watcher.watch(
                 Handle(member.tag, native_id, member.rerunnable) for member, native_id in zip(members, ids, strict=True)
