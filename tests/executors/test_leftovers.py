@@ -82,8 +82,8 @@ def test_the_claim_stays_where_there_may_be_two_submissions(fake: FakeSlurm, tmp
     assert names(tmp_path)["claims"] == {job.id}
 
 
-def once_away(work: Callable[[object], Awaitable[None]]) -> Callable[[object], Awaitable[None]]:
-    failures = iter([Unavailable("the disk is away")])
+def once(error: Exception, work: Callable[[object], Awaitable[None]]) -> Callable[[object], Awaitable[None]]:
+    failures = iter([error])
 
     async def changed(handles: object) -> None:
         for failure in failures:
@@ -93,14 +93,17 @@ def once_away(work: Callable[[object], Awaitable[None]]) -> Callable[[object], A
     return changed
 
 
-def test_what_cannot_be_removed_is_tried_again(fake: FakeSlurm, tmp_path: Path, monkeypatch, caplog) -> None:
+@pytest.mark.parametrize("error", [Unavailable("the disk is away"), RuntimeError("the disk is away")])
+def test_what_cannot_be_removed_is_tried_again(
+    error: Exception, fake: FakeSlurm, tmp_path: Path, monkeypatch, caplog
+) -> None:
     monkeypatch.setattr(leftovers, "_AGAIN", 0.05)
     executor = executor_that_keeps(0.2, tmp_path)
     jobs = [Job(JobSpec("/bin/true")) for _ in range(2)]
     executor.submit(jobs[0])
     driver = executor._driver
     for name in ("forget_outputs", "forget"):
-        monkeypatch.setattr(driver, name, once_away(getattr(driver, name)))
+        monkeypatch.setattr(driver, name, once(error, getattr(driver, name)))
     executor.submit(jobs[1])
     assert [job.wait(LONG).state for job in jobs] == [S.COMPLETED] * 2
     until(lambda: not any(names(tmp_path).values()))

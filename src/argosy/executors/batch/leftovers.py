@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections import deque
 from collections.abc import Sequence
 
 from argosy.executors.contract import Handle
-from argosy.model import ArgosyError
+from argosy.executors.tasks import Tasks, tell
 
 from .driver import BatchDriver
-
-log = logging.getLogger(__name__)
 
 #: Jobs that end within so many seconds are cleared up after together.
 _TOGETHER = 2.0
@@ -36,6 +33,7 @@ class Leftovers:
         self._fresh: list[Handle] = []
         self._kept: deque[tuple[float, Handle]] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._tasks = Tasks("clearing up after ended jobs")
         self._task: asyncio.Task[None] | None = None
         self._failed = False
 
@@ -58,7 +56,7 @@ class Leftovers:
     def _begin(self) -> None:
         self._timer = None
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._tidy())
+            self._task = self._tasks.start(self._tidy())
         else:
             self._tidy_in(_TOGETHER)
 
@@ -73,9 +71,9 @@ class Leftovers:
                 await self._driver.forget_outputs(some)
             for some in _parts(due):
                 await self._driver.forget(some)
-        except ArgosyError as error:
+        except Exception as error:
             if not self._failed:  # once, however often it is tried
-                log.warning("what ended jobs left in the spool cannot be removed, and is tried again: %s", error)
+                tell("what ended jobs left in the spool cannot be removed, and is tried again", error)
             self._failed = True
             self._fresh += fresh
             self._kept.extendleft((begun - self._keep, handle) for handle in reversed(due))
