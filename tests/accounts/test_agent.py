@@ -209,3 +209,21 @@ async def test_threads_that_wait_for_an_agent_are_few_and_not_for_ever(
     assert any("under way" in one for one in answers)
     await agent.close()
     await other.close()
+
+
+async def test_a_session_directory_that_cannot_be_made_is_no_agent_that_is_away(agent: Agent, tmp_path: Path) -> None:
+    from argosy.service.accounts import sessions as module
+    from argosy.service.accounts.seats import session_path
+
+    class Seats:
+        def agent(self, account: str) -> Agent:
+            return agent
+
+    sessions = module.AccountSessions(str(tmp_path), lambda point: None, Seats())  # type: ignore[arg-type]
+    sessions.start()
+    bad = session_path(str(tmp_path), ME, "0" * 32)
+    Path(bad).parent.parent.mkdir(parents=True)
+    Path(bad).parent.write_text("a file")
+    with pytest.raises(OSError, match="Not a directory") as caught:
+        await asyncio.to_thread(sessions.make, [bad])
+    assert caught.value.filename == bad

@@ -62,8 +62,14 @@ class _Own:
             raise NotAllowed(f"{session!r} is no session directory of {self._account}")
         return session
 
-    async def make(self, request: Request) -> None:
-        await asyncio.to_thread(self._sessions.make, [self._own(session) for session in request.args["sessions"]])
+    async def make(self, request: Request) -> list[Any] | None:
+        """None, or what the system says where one of them cannot be made: no word of an agent that is away."""
+        sessions = [self._own(session) for session in request.args["sessions"]]
+        try:
+            await asyncio.to_thread(self._sessions.make, sessions)
+        except OSError as error:
+            return [error.errno, error.strerror, error.filename]
+        return None
 
     async def remove(self, request: Request) -> None:
         await asyncio.to_thread(self._sessions.remove, self._own(request.args["session"]))

@@ -61,7 +61,9 @@ class AccountSessions(Sessions):
             if account is None:
                 super().make(some)
             else:
-                self._ask(account, "session-make", sessions=some)
+                refused = self._ask(account, "session-make", sessions=some)
+                if refused is not None:
+                    raise OSError(*msgspec.convert(refused, tuple[int | None, str | None, str | None]))
 
     def weigh(self, session: str) -> int:
         account = account_of(session)
