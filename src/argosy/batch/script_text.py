@@ -197,8 +197,10 @@ argosy_run() (
     ( argosy_launch ) <&7 >&8 2>&9 7<&- 8>&- 9>&-
     argosy_status=$?
     if [[ -n $argosy_post ]]; then
-        ( builtin . "$argosy_post" ) </dev/null 7<&- 8>&- 9>&- ||
-            builtin printf '%s\n' "1 post_launch failed with exit status $?" >|"$argosy_file"
+        ( builtin . "$argosy_post" ) </dev/null 7<&- 8>&- 9>&-
+        argosy_ended=$?
+        [[ $argosy_ended == 0 ]] ||
+            builtin printf '%s\n' "1 post_launch failed with exit status $argosy_ended" >|"$argosy_file"
     fi
     if [[ -n $argosy_after ]]; then
         argosy_unprepared() { argosy_flat "$1" && builtin printf '%s\n' "1 $argosy_line" >|"$argosy_file"; }

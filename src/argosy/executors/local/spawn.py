@@ -70,6 +70,9 @@ argosy_status=$?
 set +efuvx +C
 [ "$argosy_status" = 0 ] || argosy_refuse "pre_launch failed with exit status $argosy_status"
 """
+# Not `(. SCRIPT) || ...`: to the left of `||` a `set -e` of the script has no effect.
+_TELL_AFTER = """argosy_ended=$?
+[ "$argosy_ended" = 0 ] || argosy_tell "post_launch failed with exit status $argosy_ended\""""
 
 
 def is_plain(spec: JobSpec, preparation: Preparation | None) -> bool:
@@ -159,7 +162,7 @@ def shell_text(
     later = []
     if after is not None:
         script = quote(_dotted(after, directory))
-        later.append(f'(. {script}) || argosy_tell "post_launch failed with exit status $?"')
+        later.append(f"(. {script})\n{_TELL_AFTER}")
     if preparation is not None and preparation.after:
         later.append(f'(\nargosy_unprepared() {{ argosy_tell "$1"; }}\n{preparation.after}\n)')
     if later:
