@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from datetime import timedelta
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from argosy import Job, JobExecutor, JobExecutorConfig, JobSpec, JobState, JobStatus
+from argosy.executors.local.notes import Notes
 
 LONG = timedelta(seconds=60)
 S = JobState
@@ -74,10 +76,29 @@ def test_a_post_launch_that_fails_is_told(kind: str, place: Path, script: str, w
     assert (place / "ran").exists()
 
 
+def test_a_post_launch_may_end_at_its_first_fault(kind: str, place: Path) -> None:
+    (place / "strict").write_text("set -e\nfalse\necho >went\n")
+    status = run(kind, place, post_launch="strict")
+    assert (status.state, status.exit_code, status.message) == (S.FAILED, 3, "post_launch failed with exit status 1")
+    assert not (place / "went").exists()
+
+
 def test_nothing_is_kept_of_a_job_that_has_ended(place: Path) -> None:
     run("local", place, pre_launch="fails")
     run("nested", place, post_launch="fails")
     assert not [path for path in place.with_name("work").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("name", ["local", "nested"])
+def test_a_note_that_cannot_be_removed_keeps_nobody_waiting(
+    name: str, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Notes, tag: str) -> None:
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    monkeypatch.setattr(Notes, "forget", refuse)
+    status = run(name, place, post_launch="fails")
+    assert (status.state, status.exit_code, status.message) == (S.FAILED, 3, "post_launch failed with exit status 7")
 
 
 def test_one_that_is_ended_in_its_pre_launch_has_no_exit_code(place: Path) -> None:

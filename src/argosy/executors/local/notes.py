@@ -5,6 +5,7 @@ A note is a file: ``0 WORDS`` where the application was not run, ``1 WORDS`` whe
 
 from __future__ import annotations
 
+import contextlib
 import os
 import uuid
 from pathlib import Path
@@ -52,9 +53,11 @@ class Notes:
         return Note(text[0] != "0", text[2:]) if text else None
 
     def take(self, tag: str) -> Note | None:
-        """The same, and remove it."""
+        """The same, and remove it where that can be done: what is left of it goes with its directory."""
         note = self.read(tag)
-        self.forget(tag)
+        # A note that stays does no harm, and is not to keep anybody from learning how the job ended.
+        with contextlib.suppress(OSError):
+            self.forget(tag)
         return note
 
     def forget(self, tag: str) -> None:
