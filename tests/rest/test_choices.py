@@ -58,6 +58,17 @@ async def test_which_one_of_a_map_it_is(http: httpx.AsyncClient, fields: Any, el
     assert (answer.status_code, answer.json()["element"]) == (422, element)
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [b"", b", garbage", b',"name":"\xff"}', b',"z":' + b"[" * 5000 + b"]" * 5000 + b"}"],
+    ids=["no end", "garbage", "no UTF-8", "nested too deeply"],
+)
+async def test_one_of_a_map_in_what_is_no_json_to_its_end(http: httpx.AsyncClient, rest: bytes) -> None:
+    body = b'{"executable":"x","environment":{"A":1}' + rest
+    answer = await http.post("/v1/activities", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["element"]) == (422, "environment[...]")
+
+
 async def test_which_one_of_a_map_in_a_vector(http: httpx.AsyncClient) -> None:
     description = {"executable": "x", "environment": {"A": "b", "AVAR": 1}}
     (told,) = (await http.post("/v1/activities/batch", json=[{"description": description}])).json()

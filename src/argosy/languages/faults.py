@@ -51,7 +51,10 @@ def invalid(error: msgspec.ValidationError, kind: Any = None, document: Any = No
 def _with_keys(element: str, words: str, kind: Any, document: Any) -> str:
     """The element, with the keys of maps in place of ``[...]``, as far as they are found."""
     if isinstance(document, (bytes, msgspec.Raw)):
-        document = msgspec.json.decode(document) if len(bytes(document)) <= _MOST else None
+        try:
+            document = msgspec.json.decode(document) if len(bytes(document)) <= _MOST else None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return element  # what comes after the fault is no JSON, or is nested too deeply
     path: list[str | int] = []
     here, told = document, ""
     for step in _STEP.findall(element):
@@ -79,6 +82,8 @@ def _wrong_key(words: str, kind: Any, document: Any, path: list[str | int], map:
             msgspec.convert(_put(document, path, dict(items[: count + 1])), kind)
         except msgspec.ValidationError as error:
             return str(error) == words
+        except RecursionError:
+            return False
         return False
 
     first = bisect_left(range(len(items)), True, key=wrong)
