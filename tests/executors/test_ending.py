@@ -52,6 +52,14 @@ def test_callbacks_are_told_before_a_program_ends(tmp_path: Path) -> None:
     assert done.stdout.split() == ["QUEUED", "ACTIVE", "FAILED"]
 
 
+def test_one_step_that_fails_keeps_no_other_from_being_taken(tmp_path: Path) -> None:
+    steps = "from argosy.executors.ending import at_end\nat_end(lambda: print('taken'))\nat_end(lambda: sys.exit(3))\n"
+    done = program(tmp_path, at_exit(), IMPORT, START, SUBMIT, steps)
+    assert done.stdout == "taken\n"
+    assert "a step at the end of the program failed" in done.stderr
+    assert "jobs are followed no longer" in done.stderr
+
+
 def test_what_needs_thread_pools_is_not_waited_for_in_vain(tmp_path: Path) -> None:
     fake = FakeSlurm(tmp_path / "bin")
     config = "from argosy import JobExecutorConfig\n"

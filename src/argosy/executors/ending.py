@@ -8,8 +8,11 @@ pools have taken no more work for a while by then, and what needs them cannot fo
 from __future__ import annotations
 
 import atexit
+import logging
 import threading
 from collections.abc import Callable
+
+log = logging.getLogger(__name__)
 
 _steps: list[Callable[[], object]] = []
 _over = False
@@ -28,9 +31,14 @@ def is_over(*, with_pools: bool) -> bool:
 
 def _end() -> None:
     global _over
-    for step in reversed(_steps):
-        step()
-    _over = True
+    try:
+        for step in reversed(_steps):
+            try:
+                step()
+            except BaseException:  # whatever it was, the others are to be taken
+                log.exception("a step at the end of the program failed")
+    finally:
+        _over = True
 
 
 def _end_of_pools() -> None:
