@@ -21,6 +21,7 @@ from argosy import (
     JobExecutor,
     JobSpec,
     JobState,
+    JobStatus,
     StageIn,
     SubmitException,
 )
@@ -97,6 +98,34 @@ def test_one_of_another_program_can_be_controlled(executor: JobExecutor, process
     assert (status.state, status.exit_code) == (S.CANCELED, None)
     assert process.wait(60) == -signal.SIGTERM
     assert not [one for one in Table().processes.values() if one.session == process.pid and one.state not in "ZX"]
+
+
+def test_one_can_be_cancelled_as_soon_as_its_status_is_told(
+    executor: JobExecutor, process: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from argosy.executors.local import executor as module
+
+    class Impatient(Job):
+        """One that is cancelled in the moment in which it becomes ACTIVE."""
+
+        def _advance(self, status: JobStatus) -> None:
+            super()._advance(status)
+            if status.state is S.ACTIVE:
+                self.cancel()
+
+    job = Impatient()
+    executor.attach(job, str(process.pid))
+    assert process.wait(60) == -signal.SIGTERM
+    assert job.wait(LONG).state is S.CANCELED
+
+    def none_left() -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(module, "ends", none_left)
+    other = Job()
+    with pytest.raises(SubmitException, match="Too many open files"):
+        executor.attach(other, str(os.getpid()))
+    assert (other.status.state, other.executor, other.native_id) == (S.NEW, None, None)
 
 
 def test_a_native_id_is_enough(executor: JobExecutor, process: subprocess.Popen[bytes]) -> None:

@@ -377,6 +377,7 @@ class LocalJobExecutor(JobExecutor):
         words = os.strerror(errno.ESRCH)
         attached = None
         try:
+            ends()  # there must be room for what watches it, too
             leader = find(pid)
             pidfd = open_process(pid, leader.start_time)
             if pidfd is not None:
@@ -391,13 +392,14 @@ class LocalJobExecutor(JobExecutor):
             if attached is not None:
                 os.close(attached.pidfd)
             raise
+        if attached is not None:
+            self._attached[job.id] = attached  # from the first status on it can be cancelled
         job.spec, job.native_id = JobSpec(), native_id
         if attached is None:
             job.status = JobStatus(JobState.FAILED, message=f"process {native_id}: {words}")
             return
         job.status = JobStatus(JobState.QUEUED, metadata=metadata)
         job.status = JobStatus(JobState.ACTIVE, metadata=metadata)
-        self._attached[job.id] = attached
         ends().watch(attached.pidfd, partial(self._attached_ended, attached))
 
     def _attached_ended(self, attached: Attached) -> None:
