@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import resource
 import subprocess
@@ -143,6 +144,32 @@ def test_no_room_for_processes_is_no_end_of_the_job(executor: JobExecutor, monke
     assert caught.value.transient
     executor.submit(job)
     assert job.wait(LONG).state is S.COMPLETED
+
+
+@pytest.mark.parametrize("many", [1, 40], ids=["one", "list"])
+def test_what_goes_wrong_in_a_start_leaves_jobs_started_or_new(
+    executor: JobExecutor, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    from argosy.executors.local import executor as module
+
+    start, starts = module.start, itertools.count(1)
+
+    def fail_once(*arguments: object) -> child.Started:
+        if next(starts) == min(many, 5):
+            raise MemoryError
+        return start(*arguments)  # type: ignore[arg-type]
+
+    jobs = [Job(JobSpec("/bin/true")) for _ in range(many)]
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "start", fail_once)
+        with pytest.raises(MemoryError):
+            executor.submit(jobs if many > 1 else jobs[0])
+    left = [job for job in jobs if job.executor is None]
+    assert left
+    assert {job.status.state for job in left} == {S.NEW}
+    assert {job.wait(LONG).state for job in jobs if job not in left} <= {S.COMPLETED}
+    executor.submit(left)
+    assert {job.wait(LONG).state for job in left} == {S.COMPLETED}
 
 
 def test_one_that_is_just_being_started_cannot_be_cancelled_yet(

@@ -171,16 +171,21 @@ class LocalJobExecutor(JobExecutor):
                 one.release()
             raise
         left = iter(ready)
-        refusals: list[ArgosyError] = []
+        refusals: list[BaseException] = []
 
         def start_some() -> None:
             # Each goes to one of the threads: the iterator is the interpreter's own.
             while some := list(islice(left, _STARTED_AT_ONCE)):
-                if refusals:
-                    for one in some:
+                started: list[_Begun] = []
+                for one in some:
+                    if refusals:
                         one.release()
-                    continue
-                for begun in [_start(one) for one in some]:
+                        continue
+                    try:
+                        started.append(_start(one))
+                    except BaseException as error:  # those that were started before it are to be noted all the same
+                        refusals.append(error)
+                for begun in started:
                     refused = self._note(begun)
                     if refused is not None:
                         refusals.append(refused)
@@ -189,7 +194,7 @@ class LocalJobExecutor(JobExecutor):
             starters = [pool.submit(start_some) for _ in range(_STARTERS)]
         for starter in starters:
             starter.result()
-        for fault in refusals + faults:
+        for fault in (*refusals, *faults):
             raise fault
 
     def _prepare(self, job: Job) -> _Ready:
@@ -455,6 +460,9 @@ def _start(ready: _Ready) -> _Begun:
         outcome = start(ready.prepared, ready.encoded)
     except NotStarted as error:
         outcome = error
+    except BaseException:
+        ready.release()
+        raise
     return _Begun(ready, outcome, when, began)
 
 
