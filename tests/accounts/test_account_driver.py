@@ -213,6 +213,25 @@ async def test_jobs_are_watched_also_after_a_defect_in_opening_their_accounts_dr
         await accounts.stays("bob")
 
 
+async def test_a_job_that_ended_while_its_account_was_away_keeps_no_driver_open() -> None:
+    async with opened() as accounts:
+        accounts.prepared["bob"] = lambda made: setattr(made, "failing_opens", 2)
+        over, other = Handle("over", "1", account="bob"), Handle("other", "2", account="bob")
+        accounts.driver.watch([over, other])
+        async with asyncio.timeout(30):
+            while not (accounts.made.get("bob") and accounts.made["bob"].failing_opens < 2):
+                await asyncio.sleep(0)
+        with contextlib.suppress(RuntimeError):  # it cannot be opened yet
+            await accounts.driver.settled([over])
+        async with asyncio.timeout(30):
+            while not accounts.made["bob"].watched:
+                accounts.driver.wake()
+                await asyncio.sleep(0.01)
+        assert accounts.made["bob"].watched == ["other"]
+        await accounts.driver.settled([other])
+        await accounts.closes("bob")
+
+
 async def test_an_agent_that_cannot_be_given_a_rest_keeps_no_others_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
     rested: list[str] = []
     both = asyncio.Event()

@@ -47,6 +47,8 @@ class AccountDriver(Driver):
         self._make = make
         self._idle = idle
         self._seats: dict[str, _Seat] = {}
+        # The tags of jobs that are to be watched as soon as their accounts can be reached.
+        self._awaited: set[str] = set()
         self._on_reports: OnReports | None = None
         self._tasks = Tasks(f"watching the jobs of accounts on {base.name}")
         self._woken = asyncio.Event()
@@ -96,14 +98,18 @@ class AccountDriver(Driver):
             if account is None:
                 self._base.watch(some)
             else:
+                self._awaited.update(handle.tag for handle in some)
                 self._tasks.start(self._watch(account, some))
 
     async def _watch(self, account: str, handles: list[Handle]) -> None:
         """Watch as soon as the account can be reached; jobs do not end meanwhile for that."""
         wait = _FIRST
-        while True:
+        while handles := [handle for handle in handles if handle.tag in self._awaited]:
             try:
                 async with self._seat(account) as seat:
+                    # Some may have ended while it was opened.
+                    handles = [handle for handle in handles if handle.tag in self._awaited]
+                    self._awaited.difference_update(handle.tag for handle in handles)
                     seat.jobs.update(handle.tag for handle in handles)
                     seat.driver.watch(handles)
                     return
@@ -210,7 +216,9 @@ class AccountDriver(Driver):
     async def _over(self, account: str | None, handles: Sequence[Handle]) -> AsyncIterator[_Seat]:
         """As `_seat`, for jobs that have ended: nothing of them keeps it open from now on."""
         with self._in_use(account) as seat:
-            seat.jobs.difference_update(handle.tag for handle in handles)
+            tags = {handle.tag for handle in handles}
+            seat.jobs -= tags
+            self._awaited -= tags
             await self._opened(seat)
             yield seat
 
