@@ -284,6 +284,14 @@ class Engine:
                 # A full disk, say: nothing is performed that is not recorded, and nothing is forgotten.
                 log.error("%d changes cannot be recorded now, and are tried again: %s", len(changes), error)  # noqa: TRY400
                 await asyncio.sleep(_AGAIN)
+                now = await self._as_recorded([change.activity.id for change in changes])
+                done = {
+                    id: one for change in changes if (one := now.get(id := change.activity.id)) and _is(change, one)
+                }
+                if done:  # those would be refused now, as another's
+                    rest = [change for change in changes if change.activity.id not in done]
+                    others = iter(await self._change(rest) if rest else [])
+                    return [done.get(change.activity.id) or next(others) for change in changes]
             except Exception as error:
                 if isinstance(error, InvalidInput) and (plain := [_readable(one) for one in changes]) != changes:
                     changes = plain  # words that are no Unicode: what they tell of is told all the same
@@ -311,7 +319,7 @@ class Engine:
                 return {}
 
     async def _alone(self, change: Change, now: Activity | None) -> Activity | Conflict:
-        if now is not None and now.version == change.activity.version + 1 and now.worker == change.activity.worker:
+        if now is not None and _is(change, now):
             return now
         (result,) = await self._change([change])
         return result
@@ -355,6 +363,11 @@ class Engine:
         if live.timer is not None:
             live.timer.cancel()
             live.timer = None
+
+
+def _is(change: Change, now: Activity) -> bool:
+    """Whether the change is what was recorded last."""
+    return now.version == change.activity.version + 1 and now.worker == change.activity.worker
 
 
 def _readable(change: Change) -> Change:
