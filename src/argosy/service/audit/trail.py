@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from argosy.model.text import readable
+from argosy.model.texts import readable
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from argosy.model import ActivityDescription, Conflict, InvalidInput, Unavailable, clock
-from argosy.model.text import readable
+from argosy.model.texts import readable
 from argosy.service.lifecycle import Begun, Decision, Happening, Instruction, Needs, decide, resume
 from argosy.service.lifecycle.restart import RestartAsked
 from argosy.service.lifecycle.wishes import pending
