@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -99,6 +100,16 @@ def test_a_note_that_cannot_be_removed_keeps_nobody_waiting(
     monkeypatch.setattr(Notes, "forget", refuse)
     status = run(name, place, post_launch="fails")
     assert (status.state, status.exit_code, status.message) == (S.FAILED, 3, "post_launch failed with exit status 7")
+
+
+def test_scripts_need_no_home_directory(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "/proc/nothing")
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    job = Job(JobSpec("/bin/sh", ["-c", "exit 3"], directory=place, pre_launch="fine", post_launch="fails"))
+    JobExecutor.get_instance("local").submit(job)
+    status = job.wait(LONG)
+    assert (status.exit_code, status.message) == (3, "post_launch failed with exit status 7")
 
 
 def test_one_that_is_ended_in_its_pre_launch_has_no_exit_code(place: Path) -> None:

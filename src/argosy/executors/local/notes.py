@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 import uuid
 from pathlib import Path
 from typing import NamedTuple
 
 from argosy.executors.places import spools
+from argosy.model import Unavailable
 
 #: How much of a note is read, in bytes.
 _MUCH = 1000
@@ -32,11 +34,19 @@ class Notes:
 
     @classmethod
     def new(cls, work_directory: str | Path | None, name: str) -> Notes:
-        """Those of one executor, in a new directory beneath its spools. Raises Unavailable, and OSError."""
+        """Those of one executor, in a new directory beneath its spools. Raises Unavailable, and OSError.
+
+        Where no `work_directory` is given and the usual one cannot be had, in one for temporary files.
+        """
         from argosy.transport.local import make_directories  # most programs have no such jobs
 
-        directory = str(spools(work_directory, name) / uuid.uuid4().hex)
-        make_directories([directory])
+        try:
+            directory = str(spools(work_directory, name) / uuid.uuid4().hex)
+            make_directories([directory])
+        except (OSError, Unavailable, RuntimeError):  # the last: there is no home directory
+            if work_directory is not None:
+                raise
+            directory = tempfile.mkdtemp(prefix="argosy-")
         return cls(directory)
 
     def path(self, tag: str) -> str:
