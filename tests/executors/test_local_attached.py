@@ -203,8 +203,9 @@ def test_any_handle_on_ones_own_can_end_it(executor: JobExecutor, tmp_path: Path
         spec.stage_in = [StageIn("/etc/hostname", "x")]
     job, other = Job(spec), Job()
     executor.submit(job)
-    ready.read_text()
     JobExecutor.get_instance("local").attach(other, job.native_id)
+    ready.read_text()
+    assert other.wait(LONG, S.ACTIVE).state is S.ACTIVE
     other.cancel()
     assert {one.wait(LONG).state for one in (job, other)} == {S.CANCELED}
 

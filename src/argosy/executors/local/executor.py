@@ -238,7 +238,7 @@ class LocalJobExecutor(JobExecutor):
         _running[outcome.pid] = running
         self.accept(job, str(outcome.pid))
         if staged is not None:
-            staged.watch(job)
+            staged.watch(job.id, running.tell)
         else:
             job.status = JobStatus(JobState.ACTIVE, when, metadata={"native_id": job.native_id})
         ends().watch(outcome.pidfd, partial(self._ended, running))

@@ -8,7 +8,7 @@ import os
 import shutil
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from argosy.batch import Group, Submission
@@ -35,7 +35,7 @@ class StagedJobs:
         self.pid = os.getpid()
         """Whose they are: a forked child begins anew."""
         self._spool = Spool(str(root / uuid.uuid4().hex))
-        self._jobs: dict[str, Job] = {}
+        self._told: dict[str, Callable[[JobStatus], None]] = {}
         self._exits: dict[str, Record] = {}
         self._reading = threading.Lock()
         make_directories(self._spool.directories())
@@ -54,9 +54,9 @@ class StagedJobs:
             file.write(script)
         return Prepared(("/bin/bash", self._script(tag)), None, environ, {TAG_VARIABLE: tag})
 
-    def watch(self, job: Job) -> None:
-        """Tell this job's steps from now on."""
-        self._jobs[job.id] = job
+    def watch(self, tag: str, tell: Callable[[JobStatus], None]) -> None:
+        """Tell the steps of the job with this tag from now on."""
+        self._told[tag] = tell
         self.read()
 
     def read(self) -> None:
@@ -64,12 +64,12 @@ class StagedJobs:
         with self._reading:
             records = [record for name in os.listdir(self._spool.new) if (record := self._take(name)) is not None]
             for record in sorted(records, key=lambda record: record.time):
-                job = self._jobs[record.tag]
+                tell = self._told[record.tag]
                 if record.kind is RecordKind.EXIT:
                     self._exits[record.tag] = record
                 elif record.kind in STEPS:
                     metadata = {"native_id": record.native_id, "hosts": list(record.hosts)}
-                    job.status = JobStatus(STEPS[record.kind], record.time, metadata=metadata)
+                    tell(JobStatus(STEPS[record.kind], record.time, metadata=metadata))
 
     def _take(self, name: str) -> Record | None:
         """What a record says; None where nobody here is to be told."""
@@ -82,7 +82,7 @@ class StagedJobs:
             log.error("a record in the spool cannot be read and is removed: %s: %r", odd, data[:500])  # noqa: TRY400
             os.unlink(path)
             return None
-        if record.tag not in self._jobs:
+        if record.tag not in self._told:
             return None  # its job has been started, which is about to be noted
         os.unlink(path)
         return record
@@ -91,7 +91,7 @@ class StagedJobs:
         """The job's process has ended: what its script says of that, None where it was killed. Its traces go."""
         self.read()
         with self._reading:
-            del self._jobs[job.id]
+            del self._told[job.id]
             record = self._exits.pop(job.id, None)
         self.forget(job.id, str(job.native_id))
         return record
