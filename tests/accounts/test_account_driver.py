@@ -94,7 +94,8 @@ class Drivers:
     def __init__(self) -> None:
         self.made: dict[str, Answering] = {}
         self.prepared: dict[str, Callable[[Answering], None]] = {}
-        self.driver = AccountDriver(Answering(), self._make, IDLE)
+        self.base = Answering()
+        self.driver = AccountDriver(self.base, self._make, IDLE)
 
     def _make(self, account: str) -> Driver:
         made = self.made[account] = Answering(account)
@@ -200,6 +201,14 @@ async def test_a_driver_that_does_not_close_keeps_no_others_open() -> None:
         await accounts.closes("bob")
         await accounts.driver.control(Control.CANCEL, [Handle("t", "1", account="eve")])
         await accounts.closes("eve")
+
+
+async def test_a_driver_that_does_not_close_keeps_no_others_open_at_the_end() -> None:
+    async with opened() as accounts:
+        for account in ("bob", "eve"):
+            accounts.prepared[account] = lambda made: setattr(made, "closing_fails", True)
+            await accounts.driver.submit([request(account)])
+    assert all(made.closed.is_set() for made in (*accounts.made.values(), accounts.base))
 
 
 async def test_jobs_are_watched_also_after_a_defect_in_opening_their_accounts_driver() -> None:

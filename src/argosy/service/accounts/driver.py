@@ -162,9 +162,17 @@ class AccountDriver(Driver):
             return await seat.driver.run(command, timeout=timeout)
 
     async def close(self) -> None:
-        await self._tasks.stop()
-        await asyncio.gather(*(seat.driver.close() for seat in self._seats.values()))
-        await self._base.close()
+        try:
+            await self._tasks.stop()
+            await asyncio.gather(*(self._close(account, seat) for account, seat in self._seats.items()))
+        finally:
+            await self._base.close()
+
+    async def _close(self, account: str, seat: _Seat) -> None:
+        try:
+            await seat.driver.close()
+        except Exception as error:
+            tell(f"closing what {account} had of {self.name} failed", error)
 
     # -- seats ------------------------------------------------------------------------------------
 
@@ -228,9 +236,10 @@ class AccountDriver(Driver):
             if not seat.jobs and not seat.busy and now - seat.used > self._idle:
                 del self._seats[account]
                 try:
-                    await seat.driver.close()
-                except Exception as error:
-                    tell(f"closing what {account} had of {self.name} failed", error)
+                    await self._close(account, seat)
+                except asyncio.CancelledError:
+                    self._seats.setdefault(account, seat)  # whoever stops this closes it
+                    raise
 
 
 async def _submit(seat: _Seat, requests: Sequence[JobRequest]) -> list[str | ArgosyError]:

@@ -51,7 +51,13 @@ class Seats:
     async def close(self) -> None:
         """End all agents."""
         await self._tasks.stop()
-        await asyncio.gather(*(agent.close() for agent in self._agents.values()))
+        await asyncio.gather(*(self._close(agent) for agent in self._agents.values()))
+
+    async def _close(self, agent: Agent) -> None:
+        try:
+            await agent.close()
+        except Exception as error:
+            tell(f"ending the agent of {agent.account} failed", error)
 
     async def _tidy(self) -> None:
         now = asyncio.get_running_loop().time()
