@@ -56,7 +56,7 @@ def test_what_is_replaced_in_a_description_is_shown_as_a_variable(argosy: Comman
 
 def _argosy(words: str, **more: Any) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "argosy.cli", *shlex.split(words)]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **more)
+    return subprocess.Popen(command, text=True, **{"stderr": subprocess.PIPE, **more})
 
 
 def test_a_program_that_is_here_is_not_there_unless_it_is_sent(argosy: Command) -> None:
@@ -133,6 +133,21 @@ def test_ctrl_c_ends_a_job_that_never_stops_writing(argosy: Command) -> None:
         assert running.wait(60) == 130
     assert "ending the job" in told
     assert "there is more output; see: argosy logs" in told
+    assert "terminated" in argosy("status", "@last").out
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_a_job_whose_output_nobody_reads_is_ended(argosy: Command, both: bool) -> None:
+    """As with `| head`, and with `2>&1 | head`."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    errors = writing if both else subprocess.PIPE
+    with _argosy("run -- sh -c 'echo here; exec sleep 300'", stdout=writing, stderr=errors) as running:
+        os.close(writing)
+        told = running.communicate(timeout=60)[1]
+    assert running.returncode == 141
+    assert both or "nobody reads the output any more" in told
+    assert argosy("wait", "--timeout", "30s", "@last").code != 5
     assert "terminated" in argosy("status", "@last").out
 
 

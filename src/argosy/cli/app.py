@@ -92,8 +92,12 @@ def _silent() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        # The interpreter flushes it once more at its end, and would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The interpreter flushes them once more at its end, and would complain.
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except BrokenPipeError:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         raise click.exceptions.Exit(PIPE_CLOSED) from None
 
 

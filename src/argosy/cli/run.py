@@ -77,8 +77,9 @@ def run(command: tuple[str, ...], timeout: float | None, purge: bool, as_json: b
             return 130
         except BrokenPipeError:
             if record is not None:
-                report(f"nobody reads the output any more; the job is ended; see: argosy status {record.id}")
                 client.terminate(record.id)
+                with contextlib.suppress(OSError):  # stderr may be the same pipe
+                    report(f"nobody reads the output any more; the job is ended; see: argosy status {record.id}")
             raise
         except ServiceUnreachable:
             if record is not None:
