@@ -303,8 +303,11 @@ def test_ctrl_c_ends_the_job_and_waits_for_its_end(live: Live, home: Path) -> No
     assert [a.state for a in live.operations.activities.values()] == ["terminated"]
 
 
-def test_a_second_ctrl_c_leaves(live: Live, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_ctrl_c_leaves(live: Live, home: Path) -> None:
+    asked: list[str] = []
+
     async def never(caller: Any, ids: Any) -> Any:
+        asked.extend(ids)
         return await live.operations.status(caller, ids)
 
     live.operations.terminate = never  # type: ignore[method-assign]
@@ -324,6 +327,8 @@ def test_a_second_ctrl_c_leaves(live: Live, home: Path, monkeypatch: pytest.Monk
         _, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert b"left it ending" in err
+    # Even where the second came before the first had been looked at.
+    assert set(asked) == set(live.operations.activities)
 
 
 def test_ctrl_c_before_the_service_has_answered(live: Live, home: Path) -> None:

@@ -72,8 +72,7 @@ def run(command: tuple[str, ...], timeout: float | None, purge: bool, as_json: b
                 follower.follow()
             return _finish(client, follower, work, purge=purge, as_json=as_json)
         except Interrupted:
-            told = f"left it ending; see: argosy status {record.id}" if record is not None else _UNKNOWN
-            report(told)
+            report(_UNKNOWN if record is None else _leave(client, record.id))
             return 130
         except BrokenPipeError:
             if record is not None:
@@ -89,6 +88,15 @@ def run(command: tuple[str, ...], timeout: float | None, purge: bool, as_json: b
             if record is not None:
                 report(f"what becomes of the job is shown by: argosy status {record.id}")
             raise
+
+
+def _leave(client: Client, id: str) -> str:
+    """What is said where nobody waits any longer. The second Ctrl-C may come before the first has ended the job."""
+    try:
+        client.terminate(id)
+    except ArgosyError as error:
+        return f"the job could not be ended: {error}; see: argosy status {id}"
+    return f"left it ending; see: argosy status {id}"
 
 
 def _finish(client: Client, follower: Follower, work: Job, *, purge: bool, as_json: bool) -> int:
@@ -140,7 +148,7 @@ def _fetch(client: Client, id: str, work: Job) -> bool:
         except NotFound:
             report(f"the job has left no file {there}")
             complete = False
-        except ServiceUnreachable:
+        except (ServiceUnreachable, BrokenPipeError):
             raise
         except (ArgosyError, OSError) as error:
             report(f"{there} was not fetched: {words(error)}")
