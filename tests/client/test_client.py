@@ -231,6 +231,26 @@ def test_a_download_that_cannot_be_finished_leaves_nothing(live: Live, tmp_path:
     assert list(target.iterdir()) == []
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="makes a link that is somebody else's")
+def test_a_download_follows_no_link_that_somebody_else_has_laid_out(live: Live, tmp_path: Path) -> None:
+    everybody_s = tmp_path / "tmp"
+    everybody_s.mkdir()
+    everybody_s.chmod(0o1777)
+    (tmp_path / "victim").write_bytes(b"kept")
+    link = everybody_s / "f"
+    link.symlink_to(tmp_path / "victim")
+    os.lchown(link, 65534, 65534)
+    with Client(Endpoint(live.addresses.url, TOKEN)) as client:
+        made = client.submit(JOB)
+        live.do(live.operations.write, made.id, "f", b"new")
+        with pytest.raises(PermissionError, match="somebody else's"):
+            client.get_file(made.id, "f", everybody_s)
+        assert (tmp_path / "victim").read_bytes() == b"kept"
+        os.lchown(link, os.geteuid(), -1)
+        client.get_file(made.id, "f", everybody_s)
+        assert (tmp_path / "victim").read_bytes() == b"new"
+
+
 def test_a_download_follows_links_and_replaces_no_device(live: Live, tmp_path: Path) -> None:
     (tmp_path / "place").mkdir()
     (tmp_path / "place" / "f").write_text("old")

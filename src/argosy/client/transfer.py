@@ -45,6 +45,7 @@ class Download:
         self._etag = ""
         self._executable = False
         self._temporary: str | None = None
+        _refuse_foreign_link(target)
         self._place = os.path.realpath(target)
         for directory in (os.path.dirname(target), os.path.dirname(self._place)):
             if not os.path.isdir(directory or "."):
@@ -108,6 +109,20 @@ class Download:
         if self._temporary is not None:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._temporary)
+
+
+def _refuse_foreign_link(path: str) -> None:
+    """Raise PermissionError for what somebody else may have laid out as a trap: the system's own rule (proc_sys_fs(5),
+    protected_symlinks), which does not see where the link's target is replaced."""
+    if not os.path.islink(path):
+        return
+    directory = os.stat(os.path.dirname(path) or ".")
+    everybody_s = stat.S_ISVTX | stat.S_IWOTH
+    owner = os.lstat(path).st_uid
+    if directory.st_mode & everybody_s == everybody_s and owner not in (os.geteuid(), directory.st_uid):
+        raise PermissionError(
+            errno.EACCES, "the link is somebody else's, in a directory that everybody may write to", path
+        )
 
 
 def check_file(response: httpx.Response) -> None:
