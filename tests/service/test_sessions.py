@@ -244,7 +244,8 @@ async def test_an_upload_in_vain_is_not_read(sessions: Sessions, session: Path) 
         yield b""
 
     with pytest.raises(PreconditionFailed):
-        await sessions.put(str(session), "new", unread(), conditions=Conditions(match="*"))
+        await sessions.put(str(session), "new/below", unread(), conditions=Conditions(match="*"))
+    assert os.listdir(session) == []
 
 
 @pytest.mark.parametrize("target", ["q", "d", "nothing", "../../../secret", "/etc/passwd", "lq"])

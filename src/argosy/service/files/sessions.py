@@ -192,6 +192,8 @@ class Sessions:
         size = 0
         refuse = declared is not None and declared.creation == "refuse"
         partial = f"{PARTIAL}{os.urandom(8).hex()}"
+        if conditions.match is not None and not _exists(session, path):
+            raise PreconditionFailed(f"there is no {path!r}")  # and no directories are made for it
         with parent_of(session, path, make=True) as (parent, name):
             if name == ".":
                 raise InvalidInput("a file needs a name", element="path")
@@ -264,16 +266,20 @@ class Sessions:
     def delete(self, session: str, path: str, conditions: Conditions = ALWAYS) -> None:
         """Remove a file, an empty directory, or a link, not what it leads to. The conditions are of what it leads to,
         whose tag readers are told. Raises PreconditionFailed."""
-        with parent_of(session, path, link=True) as (parent, name), self._changing:
+        away = f"{PARTIAL}{os.urandom(8).hex()}"
+        with parent_of(session, path, link=True) as (parent, name):
             try:
-                if conditions != ALWAYS:
-                    os.stat(name, dir_fd=parent, follow_symlinks=False)
-                    with parent_of(session, path) as (there, target):
-                        _check(conditions, path, there, target)
-                try:
-                    os.unlink(name, dir_fd=parent)
-                except IsADirectoryError:
-                    os.rmdir(name, dir_fd=parent)
+                with self._changing:  # uploads wait for this: no longer than for a change of names
+                    directory = stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
+                    if conditions != ALWAYS:
+                        with parent_of(session, path) as (there, target):
+                            _check(conditions, path, there, target)
+                    if directory:
+                        os.rmdir(name, dir_fd=parent)
+                    else:
+                        os.rename(name, away, src_dir_fd=parent, dst_dir_fd=parent)
+                if not directory:
+                    os.unlink(away, dir_fd=parent)
             except OSError as error:
                 raise _no_such(path, error) from None
 
