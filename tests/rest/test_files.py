@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from argosy.endpoints.rest import render
+from argosy.endpoints.rest.app import _is_stream
 from argosy.endpoints.rest.ranges import decide, http_date
 from argosy.languages.native import Description
 from argosy.model import ActivityState
@@ -296,3 +297,16 @@ def test_any_range_is_within_the_file_or_ignored(value: str, size: int) -> None:
         assert 0 <= part.start <= part.end <= size
         assert part.status in (200, 206, 416)
         assert (part.status == 206) <= (part.start < part.end)
+
+
+def test_what_may_wait_long_is_counted_as_a_stream() -> None:
+    def counted(path: str, query: bytes = b"", method: str = "GET") -> bool:
+        return _is_stream({"method": method, "path": path, "query_string": query})  # type: ignore[typeddict-item]
+
+    assert counted("/v1/events")
+    assert counted("/v1/activities/x/stream")
+    assert counted("/v1/activities/x", b"wait=5")
+    assert counted("/v1/activities/x/files/f", b"follow=true")
+    assert not counted("/v1/activities/x/files/stream")
+    assert not counted("/v1/activities/x/files/f", b"start=3")
+    assert not counted("/v1/activities/x/files/f", b"follow=true", method="PUT")

@@ -153,11 +153,13 @@ def make_app(operations: Operations, door: Door, *, version: str, name: str = "A
 
 
 def _is_stream(scope: HTTPScope) -> bool:
-    """Whether a request may wait for a long time, doing nothing: an event stream, or a long poll."""
+    """Whether a request may wait long and do nothing: an event stream, a file that is followed, a long poll."""
     if scope["method"] != "GET":
         return False
-    path = scope["path"]
-    return path == "/v1/events" or path.endswith("/stream") or b"wait=" in scope["query_string"]
+    path, query = scope["path"], scope["query_string"]
+    if "/files/" in path:
+        return b"follow=" in query
+    return path == "/v1/events" or path.endswith("/stream") or b"wait=" in query
 
 
 def _litestar(operations: Operations, closing: asyncio.Event, callers: Callers, *, name: str, version: str) -> Litestar:
