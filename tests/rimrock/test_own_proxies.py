@@ -320,9 +320,14 @@ def test_without_a_proxy_the_job_waits_and_goes_on_when_there_is_one(own: OwnSit
     def waits() -> bool:
         """Whether another activity waits for a credential. It runs while the old one is believed to be good."""
         id = mine("POST", "/v1/activities", {"executable": "whoami", "share": "zeus"}).json["id"]
-        until(lambda: own.activity(id).get("waiting_for") == "credential" or own.activity(id).get("final"), say=say)
-        if own.activity(id)["state"] == "finished":
-            return False
+
+        def wanted() -> bool:
+            events = mine("GET", f"/v1/activities/{id}/events").json["items"]
+            return any(event["kind"] == "credential-wanted" for event in events)
+
+        until(lambda: wanted() or own.activity(id).get("final"), say=say)
+        if own.activity(id).get("waiting_for") != "credential":
+            return False  # it was submitted with the old one, whether it could be followed to its end or not
         assert mine("POST", f"/v1/activities/{id}/terminate").status == 202
         return True
 
