@@ -321,13 +321,14 @@ def test_without_a_proxy_the_job_waits_and_goes_on_when_there_is_one(own: OwnSit
         """Whether another activity waits for a credential. It runs while the old one is believed to be good."""
         id = mine("POST", "/v1/activities", {"executable": "whoami", "share": "zeus"}).json["id"]
 
-        def wanted() -> bool:
-            events = mine("GET", f"/v1/activities/{id}/events").json["items"]
-            return any(event["kind"] == "credential-wanted" for event in events)
+        def told() -> set[str]:
+            return {event["kind"] for event in mine("GET", f"/v1/activities/{id}/events").json["items"]}
 
-        until(lambda: wanted() or own.activity(id).get("final"), say=say)
-        if own.activity(id).get("waiting_for") != "credential":
-            return False  # it was submitted with the old one, whether it could be followed to its end or not
+        # Held before it is submitted; `credential-wanted` is said of one that was submitted with the old login.
+        until(lambda: told() & {"held", "credential-wanted"} or own.activity(id).get("final"), say=say)
+        if "held" not in told():
+            return False
+        assert own.activity(id)["waiting_for"] == "credential"
         assert mine("POST", f"/v1/activities/{id}/terminate").status == 202
         return True
 
