@@ -16,7 +16,8 @@ import pytest
 import argosy.psij as psij
 from argosy import InvalidJobException, Job, JobExecutor, JobSpec, JobState, ResourceSpecV1, SubmitException
 from argosy.psij.executors.batch.script_generator import TemplatedScriptGenerator
-from tests.waiting import until
+from argosy.transport.local import LocalTransport
+from tests.waiting import until, until_async
 
 LONG = timedelta(seconds=30)
 S = JobState
@@ -137,6 +138,20 @@ def test_the_end_is_told_at_once(make: Make) -> None:
     began = time.monotonic()
     assert run(executor, JobSpec("/bin/true")).exit_code == 0
     assert time.monotonic() - began < 20
+
+
+def test_an_end_is_told_at_once_that_came_before_anybody_was_told_of_files(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = LocalTransport.watch
+
+    async def late(self: LocalTransport, directory: str, changed: Callable[[], None]) -> Callable[[], None] | None:
+        await until_async(Path(directory, "1.ec").exists)
+        return await real(self, directory, changed)
+
+    monkeypatch.setattr(LocalTransport, "watch", late)
+    executor = make(queue_polling_interval=600, initial_queue_polling_delay=600)
+    assert run(executor, JobSpec("/bin/true")).exit_code == 0
 
 
 def test_a_program_may_end_while_jobs_run(make: Make, toy: Path, tmp_path: Path) -> None:

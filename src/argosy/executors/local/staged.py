@@ -40,9 +40,12 @@ class StagedJobs:
         self._reading = threading.Lock()
         make_directories(self._spool.directories())
         # Without notifications the steps are told when the job has ended.
-        self._watching = asyncio.run_coroutine_threadsafe(
-            LocalTransport().watch(self._spool.new, self.read), background_loop()
-        )
+        self._watching = asyncio.run_coroutine_threadsafe(self._watch_spool(), background_loop())
+
+    async def _watch_spool(self) -> Callable[[], None] | None:
+        stop = await LocalTransport().watch(self._spool.new, self.read)
+        self.read()  # of what appeared before, nothing is told
+        return stop
 
     def prepare(self, spec: JobSpec, environ: Mapping[str, str], tag: str) -> Prepared:
         """What starts the job. Raises InvalidJobException for a launcher that is not known, and OSError."""

@@ -99,6 +99,7 @@ class Poller:
         with contextlib.suppress(OSError):  # told when a script is written there
             await _in_thread(partial(directory.mkdir, parents=True, exist_ok=True))
         stop = await self._executor._transport.watch(str(directory), self._changed.set)
+        self._changed.set()  # of what appeared before, nothing is told
         try:
             while True:
                 try:
