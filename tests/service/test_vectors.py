@@ -133,10 +133,19 @@ async def test_a_store_that_takes_nothing_is_told_of_once(tmp_path: Path, monkey
             await service.create(ALICE, asked(600))
 
 
-async def test_what_was_recorded_goes_on_when_whoever_asked_has_gone(tmp_path: Path) -> None:
+async def test_what_was_recorded_goes_on_when_whoever_asked_has_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, recording = SQLiteStore.create, asyncio.Event()
+
+    async def create(self: SQLiteStore, new: Any) -> Any:
+        recording.set()
+        return await real(self, new)
+
     async with told_service(tmp_path) as (service, driver):
+        monkeypatch.setattr(SQLiteStore, "create", create)
         asking = asyncio.create_task(service.create(ALICE, asked(300)))
-        await until(lambda: service._creation._recording, "the first part")
+        await recording.wait()
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
