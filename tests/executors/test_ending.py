@@ -52,6 +52,24 @@ def test_callbacks_are_told_before_a_program_ends(tmp_path: Path) -> None:
     assert done.stdout.split() == ["QUEUED", "ACTIVE", "FAILED"]
 
 
+def test_what_fails_for_want_of_a_thread_is_no_defect_at_the_end(tmp_path: Path) -> None:
+    # A pool that is asked for late ends first, and while it ends, what goes on beside asks for threads.
+    beside = (
+        "import asyncio, threading\n"
+        "from argosy.executors.loop import background_loop\n"
+        "from argosy.executors.tasks import over_and_over\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "tried, pool = threading.Event(), ThreadPoolExecutor(1)\n"
+        "async def work():\n"
+        "    try:\n        await asyncio.to_thread(int)\n"
+        "    except RuntimeError:\n        print('tried'); tried.set(); raise\n"
+        "asyncio.run_coroutine_threadsafe(over_and_over(work, 'the test'), background_loop())\n"
+        "pool.submit(tried.wait)\n"
+    )
+    done = program(tmp_path, IMPORT, beside)
+    assert (done.stdout, done.stderr) == ("tried\n", "")
+
+
 def test_one_step_that_fails_keeps_no_other_from_being_taken(tmp_path: Path) -> None:
     steps = "from argosy.executors.ending import at_end\nat_end(lambda: print('taken'))\nat_end(lambda: sys.exit(3))\n"
     done = program(tmp_path, at_exit(), IMPORT, START, SUBMIT, steps)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import sys
 import threading
 from collections.abc import Callable
 
@@ -26,7 +27,10 @@ def at_end(step: Callable[[], object]) -> None:
 
 def is_over(*, with_pools: bool) -> bool:
     """Whether the program has come to its end, and jobs are followed no longer; `with_pools`: by thread pools."""
-    return _over or (with_pools and _pools_over)
+    if _over or not with_pools:
+        return _over
+    # The pools' own mark: theirs is the first step where they were imported last, and it waits for what they do.
+    return _pools_over or getattr(sys.modules.get("concurrent.futures.thread"), "_shutdown", False)
 
 
 def _end() -> None:
