@@ -15,8 +15,11 @@ import pytest
 from argosy import InvalidJobException, Job, JobExecutor, JobSpec, JobState, ResourceSpecV1, StageOut, SubmitException
 from argosy.executors.batch.driver import BatchConfig
 from argosy.executors.batch.executor import BatchExecutorConfig
+from argosy.executors.local.child import NoRoom, Prepared, Started, start
+from argosy.executors.nested import executor as nested
 from argosy.executors.nested.packing import Node, Pool
 from argosy.executors.nested.steps import check_step, environment, need_of, step_spec
+from tests.waiting import until
 
 PROGRAM = Path(__file__).with_name("nested_program.py")
 LONG = timedelta(seconds=90)
@@ -139,6 +142,79 @@ def test_a_program_that_cannot_be_started_leaves_its_share(alone: None, monkeypa
     executor.submit(jobs)
     ends = [job.wait(LONG) for job in jobs]
     assert [end.exit_code for end in ends if end] == [127, 0]
+
+
+def test_a_job_for_which_the_system_has_no_room_waits_for_it(
+    alone: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
+    monkeypatch.setattr(nested, "_LOOK_AGAIN", 0.01)
+    refusals: list[str] = []
+    full = threading.Event()
+    full.set()
+
+    def no_room(prepared: Prepared) -> Started:
+        if full.is_set() and prepared.argv[0] == "/bin/true":
+            refusals.append(prepared.argv[0])
+            raise NoRoom("Too many open files", 126)
+        return start(prepared)
+
+    monkeypatch.setattr(nested, "start", no_room)
+    executor = JobExecutor.get_instance("nested", url="local:")
+    os.mkfifo(tmp_path / "go")
+    runs = Job(JobSpec("/bin/cat", ["go"], directory=tmp_path))
+    waits, never = Job(JobSpec("/bin/true")), Job(JobSpec("/bin/true"))
+    executor.submit([runs, waits, never])
+    until(lambda: len(refusals) > 3)  # looked again: the room may be made by others than its own jobs
+    assert waits.status.state is JobState.QUEUED
+    never.cancel()
+    status = never.wait(LONG)
+    assert status is not None
+    assert status.state is JobState.CANCELED
+    full.clear()
+    (tmp_path / "go").write_text("")
+    for job in (waits, runs):
+        status = job.wait(LONG)
+        assert status is not None
+        assert status.state is JobState.COMPLETED
+
+
+def test_no_room_that_does_not_come_ends_a_job_in_the_end(alone: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nested, "_LOOK_AGAIN", 0.01)
+    monkeypatch.setattr(nested, "_PATIENCE", 0.1)
+
+    def no_room(prepared: Prepared) -> Started:
+        raise NoRoom("Too many open files", 126)
+
+    monkeypatch.setattr(nested, "start", no_room)
+    job = Job(JobSpec("/bin/true"))
+    JobExecutor.get_instance("nested", url="local:").submit(job)
+    status = job.wait(LONG)
+    assert status is not None
+    assert (status.state, status.exit_code, status.message) == (JobState.FAILED, 126, "Too many open files")
+
+
+def test_a_job_runs_where_and_with_what_it_was_submitted(
+    alone: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0})
+    executor = JobExecutor.get_instance("nested", url="local:")
+    os.mkfifo(tmp_path / "go")
+    executor.submit(Job(JobSpec("/bin/cat", ["go"], directory=tmp_path)))  # those behind it wait
+    told = ["-c", 'printf "%s %s" "$WHICH" "${PWD##*/}" > told']
+    jobs = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        monkeypatch.setenv("WHICH", name)
+        jobs.append(Job(JobSpec("/bin/sh", told)))
+        executor.submit(jobs[-1])
+    monkeypatch.chdir("/")
+    monkeypatch.delenv("WHICH")
+    (tmp_path / "go").write_text("")
+    for job in jobs:
+        job.wait(LONG)
+    assert [(tmp_path / name / "told").read_text() for name in ("a", "b")] == ["a a", "b b"]
 
 
 def test_what_it_does_not_do_is_refused(alone: None) -> None:

@@ -112,17 +112,25 @@ class RemoteJobExecutor(JobExecutor):
 
     def submit(self, job: Job | Sequence[Job]) -> None:
         asked: list[tuple[Job, Description, list[Upload]]] = []
-        for one in self.jobs_of(job):
-            self.check(one)
-            assert one.spec is not None
-            try:
-                asked.append((one, *describe(one.spec, self._settings.share)))
-            except OSError as error:
-                raise InvalidJobException(f"{error.filename}: {error.strerror}", error, element="stage_in") from error
-        for begin in range(0, len(asked), _AT_ONCE):
-            for outcome in call(self._submit(asked[begin : begin + _AT_ONCE])):
-                if outcome is not None:
-                    raise outcome
+        bound: list[Job] = []
+        try:
+            for one in self.jobs_of(job):
+                self.check(one)
+                self.bind(one)
+                bound.append(one)
+                assert one.spec is not None
+                try:
+                    asked.append((one, *describe(one.spec, self._settings.share)))
+                except OSError as error:
+                    raise InvalidJobException(
+                        f"{error.filename}: {error.strerror}", error, element="stage_in"
+                    ) from error
+            for begin in range(0, len(asked), _AT_ONCE):
+                for outcome in call(self._submit(asked[begin : begin + _AT_ONCE])):
+                    if outcome is not None:
+                        raise outcome
+        finally:
+            _release(bound)
 
     async def _submit(self, asked: list[tuple[Job, Description, list[Upload]]]) -> list[ArgosyError | None]:
         try:
@@ -268,7 +276,11 @@ class RemoteJobExecutor(JobExecutor):
         self.check_attach(job)
         if not native_id:
             raise InvalidJobException("an activity's id is needed to attach to", element="native_id")
-        call(self._attach(job, native_id))
+        self.bind(job)
+        try:
+            call(self._attach(job, native_id))
+        finally:
+            _release([job])
 
     async def _attach(self, job: Job, id: str) -> None:
         client, follower = self._open()
@@ -283,7 +295,7 @@ class RemoteJobExecutor(JobExecutor):
             raise _refused(error) from error
         job.spec = JobSpec()
         if activity is None:
-            job.executor, job.native_id = self, id
+            job.native_id = id
             self._finish(job, id, JobStatus(JobState.FAILED, message=f"the service knows nothing of {id}"))
             return
         self.accept(job, id)
@@ -330,6 +342,13 @@ def _let_go(client: AsyncClient, loop: asyncio.AbstractEventLoop) -> None:
 def _stages(job: Job) -> bool:
     """Whether the states of staging are told of: they mean nothing to one who asked for none."""
     return job.spec is not None and bool(job.spec.stage_in or job.spec.stage_out)
+
+
+def _release(jobs: Sequence[Job]) -> None:
+    """Those that are no activities can be submitted again, here or elsewhere."""
+    for job in jobs:
+        if job.native_id is None:
+            job.executor = None
 
 
 def _refused(error: ArgosyError) -> ArgosyError:

@@ -20,6 +20,7 @@ from argosy.executors.contract import Handle, JobRequest, Report
 from argosy.executors.executor import JobExecutor, JobExecutorConfig, JobNotNew
 from argosy.executors.job import Job
 from argosy.executors.loop import call
+from argosy.executors.origins import Origins
 from argosy.executors.places import SPOOL_AGE, spools
 from argosy.model import (
     ArgosyError,
@@ -39,7 +40,6 @@ from argosy.transport import Transport, open_transport
 from .driver import BatchConfig, BatchDriver, directives
 from .gathering import Gathering, Taken
 from .leftovers import Leftovers
-from .origins import Origins
 from .spools import remote_spools
 
 log = logging.getLogger(__name__)
@@ -341,8 +341,8 @@ class BatchJobExecutor(JobExecutor):
             driver = await self._open()
         except Unavailable as error:
             raise SubmitException(error.message, error, transient=True) from error
+        self.bind(job)
         job.spec = JobSpec()
-        job.executor = self
         job.native_id = native_id
         self._jobs[job.id] = job
         driver.watch([Handle(job.id, native_id, attached=True)])

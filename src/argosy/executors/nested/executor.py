@@ -17,12 +17,13 @@ from collections.abc import Sequence
 
 from argosy.executors.executor import JobExecutor, JobExecutorConfig
 from argosy.executors.job import Job
-from argosy.executors.local.child import Ended, NotStarted, Prepared, reap, start, start_time
+from argosy.executors.local.child import Ended, NoRoom, NotStarted, Prepared, reap, start, start_time
 from argosy.executors.local.notes import Notes
 from argosy.executors.local.processes import Leader
 from argosy.executors.local.spawn import leaves_notes, usage
 from argosy.executors.loop import background_loop
-from argosy.model import InvalidJobException, JobSpec, JobState, JobStatus, SubmitException, Unavailable, Usage
+from argosy.executors.origins import Origins
+from argosy.model import InvalidJobException, JobSpec, JobState, JobStatus, Origin, SubmitException, Unavailable, Usage
 
 from .packing import Need, Placement, Pool
 
@@ -30,6 +31,11 @@ log = logging.getLogger(__name__)
 
 #: How long a cancelled job's process may take to end by itself, in seconds.
 _GRACE = 15.0
+#: Where the system has no room for a process: when to look again, in seconds.
+_LOOK_AGAIN = 0.5
+#: And how long a job waits for it where no other runs whose end would make some, in seconds.
+_PATIENCE = 60.0
+_NEVER_STARTED = "cancelled before it started"
 
 
 class Starter(ABC):
@@ -44,8 +50,11 @@ class Starter(ABC):
         """What the job takes of the allocation. Raises InvalidJobException for what cannot be started there."""
 
     @abstractmethod
-    def prepare(self, spec: JobSpec, placement: Placement, tag: str, note: str) -> Prepared:
-        """The process that starts the job where it was placed. In the file `note` its scripts leave theirs."""
+    def prepare(self, spec: JobSpec, placement: Placement, tag: str, note: str, origin: Origin) -> Prepared:
+        """The process that starts the job where it was placed. In the file `note` its scripts leave theirs.
+
+        `origin` is the program's directory and environment when the job was submitted.
+        """
 
     @abstractmethod
     def end(self, tag: str, leader: Leader) -> None:
@@ -72,6 +81,11 @@ class Starter(ABC):
         return f"ended by signal {ended.signal}" if ended.signal is not None else None
 
 
+def directory_of(spec: JobSpec, origin: Origin) -> str | None:
+    """Where a job runs that names no directory: where its program was. None where it names one."""
+    return origin.directory if spec._directory is None else None
+
+
 class _Entry:
     """A job from its submission to its end, and the handles on it."""
 
@@ -81,23 +95,26 @@ class _Entry:
         "ended",
         "jobs",
         "need",
+        "no_room",
+        "origin",
         "pid",
         "pidfd",
         "placement",
         "spec",
-        "start_time",
         "tag",
     )
 
-    def __init__(self, job: Job, spec: JobSpec, need: Need) -> None:
+    def __init__(self, job: Job, spec: JobSpec, need: Need, origin: Origin) -> None:
         self.tag = job.id
         self.jobs = [job]
         self.spec = spec
         self.need = need
+        self.origin = origin
+        #: Since when the system has had no room for it while nothing else ran here.
+        self.no_room: float | None = None
         self.placement: Placement | None = None
         self.pid: int | None = None
         self.pidfd = -1
-        self.start_time = 0
         self.began = 0.0
         self.cancelled = False
         self.ended: Ended | None = None
@@ -129,6 +146,8 @@ class NestedJobExecutor(JobExecutor):
         self._waiting: deque[_Entry] = deque()
         self._pumping = False
         self._notes: Notes | None = None
+        self._origins = Origins()
+        self._look_again: asyncio.TimerHandle | None = None
         self._cleaning: list[_Entry] = []
         self._cleaner: asyncio.Task[None] | None = None
 
@@ -156,7 +175,7 @@ class NestedJobExecutor(JobExecutor):
             except (OSError, Unavailable) as error:
                 raise SubmitException(f"the job cannot be prepared: {error}", error, transient=True) from error
         self.bind(job)
-        entry = _Entry(job, spec, need)
+        entry = _Entry(job, spec, need, self._origins.now())
         with self._lock:
             self._entries[entry.tag] = entry
         # Before it can be started: it may be that the queue is just being looked at.
@@ -181,7 +200,8 @@ class NestedJobExecutor(JobExecutor):
             entry = self._next()
         if entry is not None:
             self._start(entry)
-            self._pump_soon()
+            if entry.placement is not None:
+                self._pump_soon()
 
     def _next(self) -> _Entry | None:
         if not self._waiting:
@@ -197,8 +217,10 @@ class NestedJobExecutor(JobExecutor):
         assert entry.placement is not None
         try:
             note = "" if self._notes is None else self._notes.path(entry.tag)
-            started = start(self.starter.prepare(entry.spec, entry.placement, entry.tag, note))
+            started = start(self.starter.prepare(entry.spec, entry.placement, entry.tag, note, entry.origin))
         except NotStarted as error:
+            if isinstance(error, NoRoom) and self._put_back(entry):
+                return
             self._finish(entry, JobStatus(JobState.FAILED, message=error.message, exit_code=error.exit_code))
             return
         except Exception as error:
@@ -206,7 +228,6 @@ class NestedJobExecutor(JobExecutor):
             self._finish(entry, JobStatus(JobState.FAILED, message=f"it could not be started: {error}"))
             return
         entry.began = time.monotonic()
-        entry.start_time = start_time(started.pid)
         entry.pidfd = started.pidfd
         with self._lock:
             entry.pid = started.pid
@@ -215,6 +236,35 @@ class NestedJobExecutor(JobExecutor):
         entry.tell(JobStatus(JobState.ACTIVE, metadata=entry.metadata))
         if cancelled:
             self._end(entry)
+
+    def _put_back(self, entry: _Entry) -> bool:
+        """The system has no room for its process: let it wait, as the first, until there is some.
+
+        False: it has waited long enough, and no other job runs here that would make room by its end.
+        """
+        with self._lock:
+            others = any(other.pid is not None for other in self._entries.values())
+            if others:
+                entry.no_room = None
+            elif entry.no_room is None:
+                entry.no_room = time.monotonic()
+            elif time.monotonic() - entry.no_room > _PATIENCE:
+                return False
+            cancelled = entry.cancelled
+            if not cancelled:
+                assert entry.placement is not None
+                self._pool.give_back(entry.placement)
+                entry.placement = None
+                self._waiting.appendleft(entry)
+        if cancelled:
+            self._finish(entry, JobStatus(JobState.CANCELED, message=_NEVER_STARTED))
+        elif self._look_again is None:
+            self._look_again = asyncio.get_running_loop().call_later(_LOOK_AGAIN, self._look)
+        return True
+
+    def _look(self) -> None:
+        self._look_again = None
+        self._pump_soon()
 
     def _ended(self, entry: _Entry) -> None:
         asyncio.get_running_loop().remove_reader(entry.pidfd)
@@ -289,7 +339,7 @@ class NestedJobExecutor(JobExecutor):
                 self._waiting.remove(entry)
         if waiting:
             background_loop().call_soon_threadsafe(
-                self._finish, entry, JobStatus(JobState.CANCELED, message="cancelled before it started")
+                self._finish, entry, JobStatus(JobState.CANCELED, message=_NEVER_STARTED)
             )
         else:
             background_loop().call_soon_threadsafe(self._end, entry)
@@ -297,20 +347,19 @@ class NestedJobExecutor(JobExecutor):
     def _end(self, entry: _Entry) -> None:
         if entry.pid is None:
             return  # it is just being started, or has ended
-        self.starter.end(entry.tag, Leader(entry.pid, entry.start_time))
+        self.starter.end(entry.tag, _leader(entry.pid))
         asyncio.get_running_loop().call_later(_GRACE, self._force, entry, entry.pid)
 
     def _force(self, entry: _Entry, pid: int) -> None:
         if entry.pid == pid:
-            leader = Leader(pid, entry.start_time)
-            asyncio.get_running_loop().run_in_executor(None, self.starter.force, entry.tag, leader)
+            asyncio.get_running_loop().run_in_executor(None, self.starter.force, entry.tag, _leader(pid))
 
     # -- looking ----------------------------------------------------------------------------------
 
     def attach(self, job: Job, native_id: str) -> None:
         self.check_attach(job)
+        self.bind(job)
         job.spec = JobSpec()
-        job.executor = self
         job.native_id = native_id
         with self._lock:
             entry = self._entries.get(native_id)
@@ -325,3 +374,8 @@ class NestedJobExecutor(JobExecutor):
     def list(self) -> list[str]:
         with self._lock:
             return list(self._entries)
+
+
+def _leader(pid: int) -> Leader:
+    """A child of this program that has not been reaped."""
+    return Leader(pid, start_time(pid))

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from argosy.executors.local.child import Prepared
 from argosy.executors.local.processes import Leader, Table, send
 from argosy.executors.local.spawn import prepare
-from argosy.model import JobSpec
+from argosy.model import JobSpec, Origin
 
 from .allocation import local_node
-from .executor import Starter
+from .executor import Starter, directory_of
 from .packing import Need, Placement, Pool
 
 #: How often all processes of a cancelled job are looked for and killed.
@@ -24,14 +24,13 @@ class ThisMachine(Starter):
     where = "this machine"
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
         self.pool = Pool([local_node(environ)])
 
     def need(self, spec: JobSpec) -> Need:
         return Need.of(spec.effective_resources)
 
-    def prepare(self, spec: JobSpec, placement: Placement, tag: str, note: str) -> Prepared:
-        return prepare(spec, None, self._environ, tag, note)
+    def prepare(self, spec: JobSpec, placement: Placement, tag: str, note: str, origin: Origin) -> Prepared:
+        return prepare(spec, directory_of(spec, origin), origin.environ, tag, note)
 
     def end(self, tag: str, leader: Leader) -> None:
         # Its processes may be starting others: until no living one is left, or the system will not end them.

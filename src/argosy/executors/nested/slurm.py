@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from argosy.executors.local.child import Ended, Prepared
 from argosy.executors.local.processes import Leader, Process, Table, send
 from argosy.executors.local.spawn import prepare
-from argosy.model import JobSpec, Usage
+from argosy.model import JobSpec, Origin, Usage
 
 from .allocation import NoAllocation, describe_nodes, slurm_nodes
-from .executor import Starter
+from .executor import Starter, directory_of
 from .packing import Need, Placement, Pool
 from .steps import SRUN_FAILED, bare_environment, check_step, environment, need_of, step_spec
 
@@ -37,7 +37,7 @@ class SlurmSteps(Starter):
         self._srun = srun
         self._job_id = environ["SLURM_JOB_ID"]
         self._environ = environ
-        self._inherited, self._bare = environment(environ), bare_environment(environ)
+        self._bare = bare_environment(environ)
         self.where = f"the Slurm job {self._job_id}"
         self.pool = Pool(slurm_nodes(environ, describe_nodes(environ)), share_memory=True)
 
@@ -46,14 +46,15 @@ class SlurmSteps(Starter):
         check_step(spec, need)
         return need
 
-    def prepare(self, spec: JobSpec, placement: Placement, tag: str, note: str) -> Prepared:
+    def prepare(self, spec: JobSpec, placement: Placement, tag: str, note: str, origin: Origin) -> Prepared:
         executable = spec.executable or ""
         if not spec.inherit_environment and "/" not in executable:
             # PATH finds the program, and is not handed on.
-            executable = shutil.which(executable, path=self._environ.get("PATH")) or executable
+            executable = shutil.which(executable, path=origin.environ.get("PATH")) or executable
         step = step_spec(spec, executable, placement, self._srun, self._environ, tag)
         step.inherit_environment = True
-        return prepare(step, None, self._inherited if spec.inherit_environment else self._bare, tag, note)
+        inherited = environment(origin.environ) if spec.inherit_environment else self._bare
+        return prepare(step, directory_of(spec, origin), inherited, tag, note)
 
     def usage(self, ended: Ended, wall_seconds: float) -> Usage:
         """The time alone: the rest is that of srun, not of the job."""

@@ -23,11 +23,11 @@ from typing import IO, Any
 
 from argosy.executors.batch.driver import BatchConfig
 from argosy.executors.batch.executor import BatchExecutorConfig
-from argosy.executors.batch.origins import Origins
 from argosy.executors.executor import JobExecutor
 from argosy.executors.executor import JobExecutorConfig as AnyConfig
 from argosy.executors.job import Job
 from argosy.executors.loop import call
+from argosy.executors.origins import Origins
 from argosy.model import Command, JobSpec, JobState, JobStatus, SubmitException, Unavailable
 from argosy.model.user import own_name
 from argosy.psij.job_executor_config import JobExecutorConfig
@@ -230,9 +230,9 @@ class BatchSchedulerExecutor(JobExecutor):
     def attach(self, job: Job, native_id: str) -> None:
         """See `JobExecutor.attach`."""
         self.check_attach(job)
+        self.bind(job)
         job.spec = JobSpec()
         job.native_id = native_id
-        job.executor = self
         self._queue_poll_thread.register_job(job, attached=True)
 
     def list(self) -> list[str]:
