@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -10,9 +11,13 @@ from pathlib import Path
 import pytest
 
 from argosy import InvalidJobException, Job, JobExecutor, JobSpec, JobState, JobStatus, SubmitException
-from argosy.model import JobAttributes, StageIn, StageOut, StageOutFlags, StagingMode
-from argosy.remote import RemoteExecutorConfig, RemoteJobExecutor
+from argosy.client.asynchronous import AsyncClient
+from argosy.executors import callbacks
+from argosy.model import ActivityState, JobAttributes, StageIn, StageOut, StageOutFlags, StagingMode
+from argosy.remote import RemoteExecutorConfig, RemoteJobExecutor, following
+from argosy.remote.following import Follower
 from tests.service.running import RunningService
+from tests.waiting import until_async
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -60,6 +65,7 @@ def test_files_go_there_and_come_back(executor: JobExecutor, tmp_path: Path) -> 
     job.set_job_status_callback(lambda job, status: seen.append(status.state))
     executor.submit(job)
     status = job.wait(LONG)
+    callbacks.flush(LONG.total_seconds())
     assert status is not None
     assert (status.state, status.exit_code, status.message) == (S.COMPLETED, 0, None)
     assert (tmp_path / "out" / "sorted").read_text() == "1\n2\n3\n"
@@ -142,6 +148,40 @@ def test_no_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         JobExecutor.get_instance("argosy").submit(job)
     assert refused.value.transient
     assert job.status.state is S.NEW
+
+
+def test_what_is_told_before_the_answer_to_the_submission_is_not_missed(
+    service: RunningService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (service.directory / "argosy.toml").write_text('[resources.local]\ntype = "local"\nslots = 2\n')
+    service.stop()
+    service.start()
+    monkeypatch.setenv("ARGOSY_HOME", str(service.directory))
+    monkeypatch.setattr(following, "_LOOK", 600.0)
+    submit, take, ended = AsyncClient.submit_many, Follower._take, set()
+
+    async def note(self: Follower, event: following.EventDocument) -> None:
+        if ActivityState(event.state).final:
+            ended.add(event.activity)
+        await take(self, event)
+
+    async def late(self: AsyncClient, *asked: object, **more: object) -> object:
+        results = await submit(self, *asked, **more)
+        await until_async(lambda: {one.activity.id for one in results} <= ended)
+        return results
+
+    executor = JobExecutor.get_instance("argosy")
+    os.mkfifo(tmp_path / "go")
+    other, job = Job(JobSpec("/bin/cat", [str(tmp_path / "go")])), Job(JobSpec("/bin/sh", ["-c", "exit 6"]))
+    executor.submit(other)  # so that the service is listened to
+    monkeypatch.setattr(Follower, "_take", note)
+    monkeypatch.setattr(AsyncClient, "submit_many", late)
+    executor.submit(job)
+    status = job.wait(LONG)
+    (tmp_path / "go").write_text("")
+    assert status is not None
+    assert status.exit_code == 6
+    assert other.wait(LONG) is not None
 
 
 def test_the_service_killed_meanwhile(service: RunningService, executor: JobExecutor, tmp_path: Path) -> None:

@@ -135,6 +135,15 @@ class RemoteJobExecutor(JobExecutor):
     async def _submit(self, asked: list[tuple[Job, Description, list[Upload]]]) -> list[ArgosyError | None]:
         try:
             client, follower = self._open()
+        except ArgosyError as error:
+            raise _refused(error) from error
+        with follower.expecting():
+            return await self._submit_to(client, follower, asked)
+
+    async def _submit_to(
+        self, client: AsyncClient, follower: Follower, asked: list[tuple[Job, Description, list[Upload]]]
+    ) -> list[ArgosyError | None]:
+        try:
             # The job's own id as submission id: asked again, after an answer that was lost, it is the same activity.
             results = await client.submit_many(
                 [one for _, one, _ in asked], keys=[f"psij-{job.id}" for job, _, _ in asked]

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from argosy.client.asynchronous import AsyncClient
 from argosy.executors.tasks import Tasks
@@ -47,13 +47,29 @@ class Follower:
         self._seen = 0
         self._final: set[str] = set()
         self._behind: dict[str, int] = {}
+        self._expecting = 0
+        self._early: list[EventDocument] = []
         self._look_at = asyncio.Event()
         self._tasks = Tasks("following activities")
         self._streaming: asyncio.Task[None] | None = None
 
+    @contextlib.contextmanager
+    def expecting(self) -> Iterator[None]:
+        """Meanwhile activities are created: what is told of them before it is known which they are, `follow` takes."""
+        self._expecting += 1
+        try:
+            yield
+        finally:
+            self._expecting -= 1
+            if not self._expecting:
+                self._early.clear()
+
     async def follow(self, ids: Sequence[str]) -> None:
-        """Follow these too, beginning with what has happened to them already."""
+        """Follow these too, beginning with what has happened to them already: see `expecting`."""
         self.open.update(ids)
+        early, self._early = self._early, []
+        for event in early:
+            await self._take(event)  # or it is kept for others that are expected
         if self._streaming is None and ids:
             async for event in self._client.events(ids[0]):
                 # The stream begins where the first one does, so that nothing falls between.
@@ -90,6 +106,8 @@ class Follower:
 
     async def _take(self, event: EventDocument) -> None:
         if event.activity not in self.open:
+            if self._expecting:
+                self._early.append(event)
             return
         if ActivityState(event.state).final:
             self._final.add(event.activity)
