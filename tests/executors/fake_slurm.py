@@ -14,7 +14,8 @@ here=$(dirname "$0")
 exec 9>"$here/lock" && flock 9
 echo sbatch >>"$here/log"
 for words in refuse away; do
-    if [ -e "$here/$words" ]; then cat "$here/$words" >&2; exit 1; fi
+    # They may be taken back after it was looked whether they are there.
+    if [ -e "$here/$words" ] && { said=$(<"$here/$words"); } 2>/dev/null; then echo "$said" >&2; exit 1; fi
 done
 cat >"$here/new"
 if [ -e "$here/no-arrays" ] && grep -q '^#SBATCH --array' "$here/new"; then

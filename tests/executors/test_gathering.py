@@ -23,6 +23,7 @@ from argosy import (
     JobStatus,
     SubmitException,
 )
+from argosy.executors import callbacks
 from argosy.executors.batch.driver import BatchConfig
 from argosy.executors.batch.executor import BatchExecutorConfig
 from argosy.executors.batch.gathering import GatheringConfig
@@ -31,6 +32,8 @@ from tests.executors.fake_slurm import FakeSlurm
 LONG = timedelta(seconds=60)
 #: Nothing is submitted before somebody asks for it.
 NEVER = GatheringConfig(alike=600, quiet=600, longest=600)
+#: However long a loop stands still between two of its jobs.
+PATIENT = GatheringConfig(alike=600, quiet=2, longest=600)
 S = JobState
 
 
@@ -59,7 +62,7 @@ def true(executor: JobExecutor, *arguments: str) -> Job:
 
 
 def test_a_loop_becomes_a_few_arrays(make, fake: FakeSlurm) -> None:
-    executor = make(GatheringConfig())
+    executor = make(PATIENT)
     told: dict[str, list[JobState]] = {}
     executor.set_job_status_callback(lambda job, status: told.setdefault(job.id, []).append(status.state))
     jobs = [Job(JobSpec("/bin/true")) for _ in range(100)]
@@ -67,6 +70,7 @@ def test_a_loop_becomes_a_few_arrays(make, fake: FakeSlurm) -> None:
         executor.submit(job)
         assert job.executor is executor
     assert [job.wait(LONG).state for job in jobs] == [S.COMPLETED] * 100
+    callbacks.flush(LONG.total_seconds())
     assert len({job.native_id for job in jobs}) == 100
     assert len(fake.calls("sbatch")) <= 10
     assert all(told[job.id] == [S.QUEUED, S.ACTIVE, S.COMPLETED] for job in jobs)
@@ -208,19 +212,22 @@ def test_a_directory_that_is_gone_is_named(make, tmp_path, monkeypatch) -> None:
 
 
 def test_a_late_refusal_is_told_by_the_status(make, fake: FakeSlurm) -> None:
-    executor = make(GatheringConfig(alike=600, quiet=0.2, longest=600))
+    executor = make(NEVER)
     told: list[tuple[str, JobStatus]] = []
     executor.set_job_status_callback(lambda job, status: told.append((job.id, status)))
     first = true(executor)
     assert first.wait(LONG).state is S.COMPLETED
+    callbacks.flush(LONG.total_seconds())
     told.clear()
     fake.refuse("sbatch: error: the account is empty")
     jobs = [true(executor) for _ in range(5)]
+    assert jobs[0].native_id is None  # all are submitted for that
     for job in jobs:
         status = job.wait(LONG)
         assert (status.state, status.exit_code) == (S.FAILED, None)
         assert "the account is empty" in status.message
         assert job.native_id is None
+    callbacks.flush(LONG.total_seconds())
     assert sorted((id, status.state) for id, status in told) == sorted((job.id, S.FAILED) for job in jobs)
     # From now on the caller hears of it.
     with pytest.raises(SubmitException, match="the account is empty"):
@@ -357,10 +364,11 @@ def test_cancelling_before_it_was_submitted(make, fake: FakeSlurm) -> None:
     assert len(fake.calls("sbatch")) == 2
 
 
-def test_cancelling_while_it_is_submitted_waits_for_the_answer(make, fake: FakeSlurm) -> None:
+def test_cancelling_while_it_is_submitted_waits_for_the_answer(make, fake: FakeSlurm, tmp_path: Path) -> None:
     executor = make(NEVER)
     true(executor)
-    job = Job(JobSpec("/bin/sleep", ["1"], name="true"))
+    os.mkfifo(tmp_path / "go")
+    job = Job(JobSpec("/bin/cat", [str(tmp_path / "go")], name="true"))
     executor.submit(job)
     waiter = threading.Thread(target=lambda: job.native_id)
     waiter.start()
@@ -370,6 +378,8 @@ def test_cancelling_while_it_is_submitted_waits_for_the_answer(make, fake: FakeS
         assert job.status.state is S.CANCELED
     else:
         assert any(job.native_id in call for call in fake.calls("scancel"))
+        (tmp_path / "go").write_text("")
+        assert job.wait(LONG) is not None
 
 
 def test_listing_submits_first(make, fake: FakeSlurm) -> None:
@@ -435,6 +445,24 @@ def test_one_job_from_many_threads_is_submitted_once(make, fake: FakeSlurm) -> N
     assert len(fake.calls("sbatch")) == 2
 
 
+@pytest.mark.parametrize("gathering", [True, False])
+def test_a_thread_that_was_overtaken_does_not_submit_it_again(make, fake: FakeSlurm, monkeypatch, gathering) -> None:
+    executor, job = make(GatheringConfig(enabled=gathering, alike=600)), Job(JobSpec("/bin/true"))
+    check = executor.check
+
+    def overtaken(one: Job) -> None:
+        check(one)
+        monkeypatch.setattr(executor, "check", check)
+        executor.submit(one)
+        assert one.wait(LONG).state is S.COMPLETED
+
+    monkeypatch.setattr(executor, "check", overtaken)
+    with pytest.raises(InvalidStateException):
+        executor.submit(job)
+    assert len(fake.calls("sbatch")) == 1
+    assert job.executor is executor
+
+
 _PROGRAM = """
 import sys
 from argosy import Job, JobExecutor, JobExecutorConfig, JobSpec
@@ -485,7 +513,8 @@ def test_a_forked_child_has_a_gathering_of_its_own(make, fake: FakeSlurm) -> Non
 
 @pytest.mark.slurm
 def test_a_loop_on_a_real_slurm(slurm: None, tmp_path: Path) -> None:
-    executor = JobExecutor.get_instance("slurm", config=BatchExecutorConfig(work_directory=tmp_path))
+    config = BatchExecutorConfig(work_directory=tmp_path, batch=BatchConfig(gathering=PATIENT))
+    executor = JobExecutor.get_instance("slurm", config=config)
     jobs = [Job(JobSpec("/bin/sh", ["-c", f"exit {number}"])) for number in range(30)]
     for job in jobs:
         executor.submit(job)

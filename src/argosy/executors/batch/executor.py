@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from argosy.batch import BatchSystem, Control
 from argosy.executors.contract import Handle, JobRequest, Report
-from argosy.executors.executor import JobExecutor, JobExecutorConfig, JobNotNew
+from argosy.executors.executor import JobExecutor, JobExecutorConfig
 from argosy.executors.job import Job
 from argosy.executors.loop import call
 from argosy.executors.origins import Origins
@@ -30,6 +30,7 @@ from argosy.model import (
     JobState,
     JobStatus,
     Observation,
+    Origin,
     Outcome,
     Phase,
     SubmitException,
@@ -111,14 +112,27 @@ class BatchJobExecutor(JobExecutor):
             if self._pid != os.getpid():
                 self._forked()
             kind, spec = self._kind(job)
-            if not job.uncertain and self._gathering.take(Taken(job, spec, origin), kind, self._bind):
+            if not job.uncertain and self._gathering.take(Taken(job, spec, origin), kind, self.bind):
                 return
-        errors = call(self._submit([Taken(one, one.spec, origin) for one in jobs if one.spec is not None]))
+        errors = self._submit_bound(jobs, origin)
         for error in errors:
             if error is not None:
                 raise error
         if kind is not None:
             self._gathering.accepted(kind)
+
+    def _submit_bound(self, jobs: Sequence[Job], origin: Origin | None) -> Sequence[ArgosyError | None]:
+        """Submit jobs that are this executor's from now on; those that are refused are not any more."""
+        bound: list[Job] = []
+        try:
+            for one in jobs:
+                self.bind(one)
+                bound.append(one)
+            return call(self._submit([Taken(one, one.spec, origin) for one in jobs if one.spec is not None]))
+        finally:
+            for one in bound:
+                if one._native_id is None:
+                    one.executor = None
 
     def _kind(self, job: Job) -> tuple[object, JobSpec]:
         """What the batch system is asked for, whatever the job's name, and the specification as it is now."""
@@ -130,11 +144,6 @@ class BatchJobExecutor(JobExecutor):
             spec.name = name
             directives(self._knowledge, JobRequest(job.id, spec))  # raises where it is the name that is wrong
         return kind, spec
-
-    def _bind(self, job: Job) -> None:
-        if job.executor is not None:  # another thread was quicker
-            raise JobNotNew("Job is already associated with an executor")
-        job.executor = self
 
     async def _submit_taken(self, taken: list[Taken]) -> None:
         """Hand over jobs whose `submit` has returned: what went wrong is told by their status."""
@@ -175,9 +184,6 @@ class BatchJobExecutor(JobExecutor):
             )
         except Unavailable as error:
             raise SubmitException(error.message, error, transient=True) from error
-        ids = {job.id for job in jobs}
-        if len(ids) < len(jobs) or not ids.isdisjoint(self._jobs):
-            raise JobNotNew("Job is already associated with an executor")
         new = [job for job in jobs if job.id not in known]
         requests = [JobRequest(job.id, spec, origin=origin) for job, spec, origin in taken if job.id not in known]
         for one in jobs:
