@@ -8,7 +8,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from argosy.model import ActivityState
 from tests.cli.conftest import Command
 from tests.rest.fake import FakeOperations
 from tests.rest.live import Live
+from tests.waiting import until
 
 S = ActivityState
 
@@ -33,13 +33,12 @@ class Player:
 
     async def _run(self) -> None:
         operations = self.live.operations
-        async with asyncio.timeout(15):
-            while not operations.activities:
-                await operations.changed.wait()
-            id = next(iter(operations.activities))
-            wanted = {file.path for file in operations.descriptions[id].inputs}
-            while not wanted <= set(operations.files[id]):
-                await asyncio.sleep(0.01)
+        while not operations.activities:
+            await operations.changed.wait()
+        id = next(iter(operations.activities))
+        wanted = {file.path for file in operations.descriptions[id].inputs}
+        while not wanted <= set(operations.files[id]):
+            await asyncio.sleep(0.01)
         self.play(operations, id)
 
     def __enter__(self) -> Player:
@@ -47,7 +46,7 @@ class Player:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.thread.join(20)
+        self.thread.join()
 
 
 def ended(
@@ -387,10 +386,7 @@ def test_output_files_of_a_job_without_an_end_are_named(argosy: Command, live: L
 
 
 def _until_running(live: Live) -> None:
-    deadline = time.monotonic() + 30
-    while not live.operations.activities:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: live.operations.activities)
     id = next(iter(live.operations.activities))
     live.do(live.operations.write, id, "stdout", b"going")
     live.do(live.operations.advance, id, S.LRMS_RUNNING)

@@ -17,7 +17,7 @@ from argosy.endpoints.server import Addresses, serve
 from argosy.service.administration.limits import Limits
 from tests.rest.fake import CALLER, TOKEN, FakeOperations
 
-LIMIT = 20.0
+LIMIT = 60.0
 
 
 class Live:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from argosy.endpoints.listening import Gatekeeper, Listener
 from argosy.service.administration.limits import Limits
 from tests.rest.fake import TOKEN
 from tests.rest.live import Live, live_server
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -96,12 +99,11 @@ def _answer(live: Live, source: str = "127.0.0.1") -> bytes:
 
 def _let_in(live: Live, source: str = "127.0.0.1") -> None:
     """It is let in, at once or as soon as the server has seen that those before it say nothing."""
-    began = time.monotonic()
-    while not _answer(live, source).startswith(b"HTTP/1.1 200"):
-        assert time.monotonic() - began < 10
+    until(lambda: _answer(live, source).startswith(b"HTTP/1.1 200"))
 
 
 def test_half_open_connections_keep_nobody_out(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "PATIENCE", 3600.0)  # however long it takes here to open them all
     with ExitStack() as held:
         for number in range(200):
             raw = held.enter_context(_connect(live, "127.0.0.2"))
@@ -149,12 +151,25 @@ def test_a_body_that_does_not_come_is_not_waited_for(live: Live, monkeypatch: py
         raw.sendall(f"{head}Content-Length: 100\r\n\r\n{{".encode())
         assert raw.recv(100) == b""
         assert time.monotonic() - began < 10
-    with _connect(live) as raw:  # slow, and not too slow
-        raw.sendall(f"{head}Content-Length: 12\r\nConnection: close\r\n\r\n".encode())
-        for piece in b'{"nothing":1':
-            time.sleep(0.05)
-            raw.sendall(bytes([piece]))
-        assert raw.recv(9) == b"HTTP/1.1 "
+    until(lambda: _slowly(live, head) == b"HTTP/1.1 ")  # slow, and not too slow
+
+
+def _slowly(live: Live, head: str) -> bytes:
+    """What is answered to a body that comes in small pieces; nothing where this machine has made one of them late."""
+    answer = b""
+    with _connect(live) as raw:
+        times = [time.monotonic()]
+        with contextlib.suppress(ConnectionError):
+            raw.sendall(f"{head}Content-Length: 12\r\nConnection: close\r\n\r\n".encode())
+            for piece in b'{"nothing":1':
+                time.sleep(0.05)
+                raw.sendall(bytes([piece]))
+                times.append(time.monotonic())
+            answer = raw.recv(9)
+        times.append(time.monotonic())
+    late = any(later - earlier > 0.2 for earlier, later in pairwise(times))
+    assert answer or late, "it was cut off, and no piece was late"
+    return answer
 
 
 async def test_a_closed_socket_is_counted_out_once() -> None:
