@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 from functools import partial
 
 import pytest
@@ -13,7 +12,7 @@ from argosy.client.webhooks import NotVerified, verify
 from argosy.languages.native import Notify
 from argosy.model import ArgosyError, InvalidInput, NotAllowed, NotFound
 from argosy.model.webhooks import new_secret
-from tests.notifications.receiver import Receiver, receiving
+from tests.notifications.receiver import Receiver, nobody, receiving
 from tests.service.running import RunningService, until
 
 TRUE = Description(executable="/bin/true", share="local")
@@ -142,13 +141,11 @@ def test_a_kill_loses_no_message_and_doubles_have_the_same_id(
 def test_a_receiver_that_was_down_is_told_in_order_and_keeps_nobody_waiting(
     service: RunningService, receiver: Receiver
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
     service.start()
-    with service.client() as client:
+    with nobody() as port, service.client() as client:
         jobs = [client.submit(asking(f"http://127.0.0.1:{port}/hook")).id for _ in range(20)]
         other = client.submit(asking(receiver.url, "final")).id
-        receiver.wait(lambda: told(receiver, other) == ["finished"], timeout=10)
+        receiver.wait(lambda: told(receiver, other) == ["finished"])
         for id in jobs:
             client.wait(id, timeout=30)
         assert list(client.dead_letters()) == []
@@ -164,7 +161,7 @@ def test_a_receiver_that_was_down_is_told_in_order_and_keeps_nobody_waiting(
         client.purge(last)
         with receiving(port) as late:
             late.wait(lambda: told(late, last) == ["finished"])
-            until(lambda: not list(client.subscriptions(activity=last)) or _ended(client, last), 10)
+            until(lambda: not list(client.subscriptions(activity=last)) or _ended(client, last))
 
 
 def _ended(client: Client, id: str) -> bool:
