@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ async def serving(directory: Path) -> AsyncIterator[tuple[ExecutionService, Told
 
 
 async def ended(service: ExecutionService, driver: ToldDriver, exit_code: int = 3) -> str:
-    """An activity that waited for 100 seconds, ran for 50, and ended with this exit code."""
+    """An activity that ran from 100 seconds after its creation on, for 50, and ended with this exit code."""
     id = await create(service, name="model run", arguments=["-x"])
     await until(lambda: driver.submitted)
     submitted = (await record(service, id)).created
@@ -98,7 +99,9 @@ async def test_three_verbosities(tmp_path: Path) -> None:
         assert "Priority" in [event.get("message") for event in full["history"]]
         assert full["history"][-1]["state"] == "finished"
         assert full["spent"]["ran"] == pytest.approx(50, abs=1)
-        assert full["spent"]["waited"] == pytest.approx(100, abs=1)
+        submitted = next(event for event in full["history"] if event["state"].startswith("running:lrms"))
+        after = datetime.fromisoformat(submitted["time"]) - datetime.fromisoformat(full["created"])
+        assert full["spent"]["waited"] == pytest.approx(100 - after.total_seconds(), abs=0.1)
         assert {name: full[name] for name in detailed} == detailed
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import time
 from pathlib import Path
 
 import pytest
@@ -35,13 +36,16 @@ def service(tmp_path: Path) -> RunningService:
 
 def test_the_service_tells_of_this_machine(service: RunningService) -> None:
     client = service.client()
+    begun = time.time()
     made = client.submit(Description(executable="sleep", arguments=["0.2"]))
-    ended = client.wait(made.id, 30)
+    ended = client.wait(made.id, 60)
+    took = time.time() - begun
     full = client.status(made.id, verbosity="full", model="bes")
     assert full.told is not None
     assert (full.told.state, full.history[-1].state) == ("Finished", "finished")
     assert full.spent is not None
-    assert full.spent.ran == pytest.approx(0.2, abs=0.15)
+    assert full.spent.ran is not None
+    assert 0.1 < full.spent.ran < took
     assert full.usage == ended.usage
 
     document = client.information("full")

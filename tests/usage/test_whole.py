@@ -20,6 +20,7 @@ from argosy.model import ActivityState, Conflict, InvalidInput, NotAllowed, Outc
 from argosy.service.caller import Caller
 from argosy.store import Activity, Store, UsageQuery
 from argosy.store.sqlite import SQLiteStore
+from tests import waiting
 from tests.service.driving import ALICE, BOB, create, record, told_service, until
 from tests.service.running import RunningService
 from tests.store.making import activity, change, new
@@ -52,7 +53,8 @@ def test_totals_are_those_of_the_jobs(service: RunningService) -> None:
             Description(executable="/bin/true", share="local", held=True),
         ]
         jobs = [client.submit(one) for one in described]
-        client.wait(jobs[1].id, timeout=30)
+        client.wait(jobs[1].id, timeout=60)
+        waiting.until(lambda: client.status(jobs[2].id).native_id)  # it has a share
         client.terminate(jobs[2].id)
         client.terminate(jobs[4].id)
         done = [client.wait(one.id, timeout=60) for one in jobs]
