@@ -22,6 +22,7 @@ from argosy.model import ArgosyError
 from argosy.service.audit import Trail, audited, of_request
 from argosy.service.contract import CreateRequest, Operations
 from tests.identity.pki import header, make_proxy
+from tests.reading import contents
 from tests.rest.fake import FakeOperations
 from tests.service.driving import told_service
 from tests.service.running import until
@@ -51,7 +52,7 @@ def test_a_file_that_was_moved_away_is_followed_by_a_new_one(tmp_path: Path) -> 
     trail.reopen()
     trail.write({"n": 2})
     path.rename(tmp_path / "audit.2")
-    until(lambda: trail.write({"n": 3}) or path.exists(), 10)
+    until(lambda: trail.write({"n": 3}) or path.exists())
     trail.close()
     assert [one["n"] for one in lines(tmp_path / "audit.1")] == [1]
     assert lines(tmp_path / "audit.2")[0]["n"] == 2
@@ -192,15 +193,16 @@ def test_requests_decisions_and_rotation(service: Secure) -> None:
         path.rename(path.with_suffix(".1"))
         assert service.service.process is not None
         service.service.process.send_signal(signal.SIGHUP)
-        until(lambda: client.get("/v1/shares", headers=own).is_success and path.exists(), 10)
+        until(lambda: client.get("/v1/shares", headers=own).is_success and path.exists())
     assert all(one["operation"] == "shares" for one in lines(path))
 
 
 def _everything(service: Secure) -> Iterator[tuple[str, bytes]]:
     """All that somebody could read of the service: files, logs, and what the system shows of its processes."""
-    for path in [*service.service.directory.rglob("*"), *service.directory.glob("*.log")]:
-        if path.is_file() and not path.is_symlink():
-            yield str(path), path.read_bytes()
+    for path, content in contents(service.service.directory):
+        yield str(path), content
+    for path in service.directory.glob("*.log"):
+        yield str(path), path.read_bytes()
     for process in Path("/proc").glob("[0-9]*"):
         for name in ("cmdline", "environ"):
             try:

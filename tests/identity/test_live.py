@@ -15,6 +15,7 @@ from argosy.identity import Scope
 from argosy.identity.tokens import TokenStore
 from tests.identity.issuer import AUDIENCE, Issuer, issuing
 from tests.identity.pki import Trust, header, make_ca, make_proxy, make_user, rsa_key
+from tests.reading import contents
 from tests.service.running import RunningService
 
 ME = pwd.getpwuid(os.getuid()).pw_name
@@ -210,10 +211,9 @@ def test_no_secret_is_written_down(world: World) -> None:
     assert world.ask(headers={"PROXY": bad}).status_code == 401
     key = proxy.key_pem().splitlines()[5]
     secrets = [token.encode(), jwt.encode(), key, header(proxy.file()).encode()[1000:1060], bad.encode()[1000:1060]]
-    files = [path for path in world.service.directory.parent.rglob("*") if path.is_file()]
+    files = dict(contents(world.service.directory.parent))
     assert any(path.name == "argosy.db" for path in files)
-    for path in files:
-        content = path.read_bytes()
+    for path, content in files.items():
         for secret in secrets:
             assert secret not in content, path
 
