@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.servers.daemons import free_port
 from tests.servers.needs import NotHere, program
 
 _UP = 20.0
@@ -23,7 +24,7 @@ class Sshd:
 
     def __init__(self, directory: Path, **options: object) -> None:
         self.directory = directory
-        self.port = _free_port()
+        self.port = free_port()
         self.user = getpass.getuser()
         self.options = options
         #: Another program in the place of the system's sshd, and what its environment has besides.
@@ -157,9 +158,3 @@ def _children(pid: int) -> list[int]:
 def _kill(pid: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -18,6 +18,7 @@ from argosy.identity.x509 import X509Proxies
 from argosy.identity.x509.pem import forwarded
 from argosy.model import InvalidInput
 from tests.identity.pki import Pair, Trust, make_proxy
+from tests.servers import daemons
 from tests.servers.needs import need
 from tests.service.running import until
 from tests.tls.conftest import CA, LONG, SHORT, Secure, host, lay, secure_service, user
@@ -125,8 +126,7 @@ class Front:
 
     def __init__(self, directory: Path, secure: Secure) -> None:
         self.secure = secure
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = daemons.free_port()
         cert, key = lay(host(), directory, "front")
         (directory / "logs").mkdir()
         (directory / "nginx.conf").write_text(
