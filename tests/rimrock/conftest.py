@@ -105,8 +105,8 @@ def site(grid: SimpleCA, slurm: None, sshd: Sshd, tmp_path_factory: pytest.TempP
         type = "local"
         [endpoints.rimrock]
         hosts = {{ "{HOST}" = "zeus", "{DEAD}" = "dead", "{HERE}" = "local" }}
-        timeout = 8
-        process_timeout = 2
+        timeout = 20
+        process_timeout = 5
         """
     )
     running = RunningService(home)

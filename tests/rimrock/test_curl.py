@@ -10,7 +10,9 @@ from collections.abc import Callable
 
 import pytest
 
+from tests import waiting
 from tests.rimrock.conftest import DEAD, HERE, HOST, Answered, Site
+from tests.waiting import LIMIT
 
 pytestmark = [pytest.mark.slurm, pytest.mark.ssh, pytest.mark.timeout(120)]
 
@@ -19,7 +21,7 @@ TIMES = {"nodes", "cores", "wall_time", "queue_time", "start_time", "end_time"}
 FAULT = {"status", "exit_code", "standard_output", "error_output", "error_message", "tag"}
 
 
-def until(look: Callable[[], dict], word: str, timeout: float = 40) -> dict:
+def until(look: Callable[[], dict], word: str, timeout: float = LIMIT) -> dict:
     deadline = time.monotonic() + timeout
     while (job := look())["status"] != word:
         assert time.monotonic() < deadline, job
@@ -76,18 +78,15 @@ def test_a_job_from_its_submission_to_its_output(site: Site, alice: str) -> None
 
 
 def test_output_is_read_while_the_job_runs(site: Site, alice: str) -> None:
-    job = submit(site, alice, "#!/bin/bash\necho begun\necho wrong >&2\nsleep 60")
+    job = submit(site, alice, "#!/bin/bash\necho begun\necho wrong >&2\nsleep 300")
     until(lambda: look(site, alice, job["job_id"]), "RUNNING")
-    deadline = time.monotonic() + 20
-    while site.curl(job["stdout_path"], proxy=alice).body != "begun\n":
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    assert site.curl(job["stderr_path"], proxy=alice).body == "wrong\n"
+    for name, line in (("stdout_path", "begun\n"), ("stderr_path", "wrong\n")):
+        waiting.until(lambda name=name, line=line: site.curl(job[name], proxy=alice).body == line)
     assert site.ask("DELETE", f"/api/jobs/{job['job_id']}", proxy=alice).status == 204
 
 
 def test_abort_and_delete(site: Site, alice: str) -> None:
-    job = submit(site, alice, "#!/bin/bash\nsleep 60")
+    job = submit(site, alice, "#!/bin/bash\nsleep 300")
     path = f"/api/jobs/{job['job_id']}"
     assert site.ask("PUT", path, '{"action":"Abort"}', proxy=alice).status == 204
     until(lambda: look(site, alice, job["job_id"]), "ABORTED")
@@ -101,7 +100,7 @@ def test_abort_and_delete(site: Site, alice: str) -> None:
 
 
 def test_deleting_a_running_job_cancels_it(site: Site, alice: str) -> None:
-    job = submit(site, alice, "#!/bin/bash\nsleep 60")
+    job = submit(site, alice, "#!/bin/bash\nsleep 300")
     assert site.ask("DELETE", f"/api/jobs/{job['job_id']}", proxy=alice).status == 204
     number = job["job_id"].partition(".")[0]
     said = subprocess.run(["scontrol", "show", "job", number], capture_output=True, text=True, check=True).stdout
@@ -120,7 +119,7 @@ def test_tags(site: Site, alice: str, bob: str) -> None:
 
 
 def test_jobs_of_others_are_not_there(site: Site, alice: str, bob: str) -> None:
-    job = submit(site, alice, "#!/bin/sh\nsleep 30")
+    job = submit(site, alice, "#!/bin/sh\nsleep 300")
     path = f"/api/jobs/{job['job_id']}"
     for method, data in (("GET", None), ("PUT", '{"action":"abort"}'), ("DELETE", None)):
         is_fault(site.ask(method, path, data, proxy=bob), 404, "not found")
@@ -227,7 +226,7 @@ def test_processes(site: Site, alice: str, host: str, tmp_path: str) -> None:
         -1, "before\n", "also\n",
     )  # fmt: skip
     # What stays behind holds nothing up.
-    assert run("sleep 3 & echo gone").json["standard_output"] == "gone\n"
+    assert run("sleep 20 & echo gone").json["standard_output"] == "gone\n"
     is_fault(run(" "), 422, "command")
 
 
