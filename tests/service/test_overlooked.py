@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from argosy.languages.native import Description
 from argosy.model import ActivityState, InvalidStateException, Unavailable
 from argosy.service.contract import CreateRequest
+from argosy.service.service import ExecutionService
 from argosy.store import Created, Query
 from tests.service.driving import ALICE, create, record, told_service, until
 
@@ -56,7 +58,7 @@ async def test_a_worker_does_not_take_its_own_from_itself(tmp_path: Path, monkey
     """After the machine has slept, or its clock was put forward, the worker has said nothing for too long."""
     async with told_service(tmp_path, housekeeping=0.05) as (service, driver):
         id = await create(service)
-        await until(lambda: driver.submitted == [id])
+        await until(lambda: _is_submitted(service, id))  # and that is recorded: nothing is on its way to be
         before = await record(service, id)
         now = time.time
         for shift in (100_000.0, -100_000.0):
@@ -68,6 +70,36 @@ async def test_a_worker_does_not_take_its_own_from_itself(tmp_path: Path, monkey
         assert driver.submitted == [id]
         await driver.end(id)
         assert (await record(service, id)).state is ActivityState.FINISHED
+
+
+@pytest.mark.anyio
+async def test_what_is_taken_up_before_its_creation_is_answered_is_submitted_once(tmp_path: Path) -> None:
+    """It is on the disk, and housekeeping comes by twice before whoever recorded it is told so."""
+    halted, there, go_on = False, threading.Event(), threading.Event()
+
+    def halt(point: str) -> None:
+        if halted and point == "after-commit":
+            there.set()
+            assert go_on.wait(60)
+
+    async with told_service(tmp_path, store_fault=halt, housekeeping=3600) as (service, driver):
+        halted = True
+        creating = asyncio.create_task(create(service))
+        await until(there.is_set)
+        halted = False
+        for _ in range(2):
+            await service._housekeeping._overlooked()
+        await until(lambda: driver.submitted)
+        go_on.set()
+        id = await creating
+        await until(lambda: _is_submitted(service, id))
+        other = await create(service)  # what the answer has begun is done before
+        await until(lambda: _is_submitted(service, other))
+        assert driver.submitted == [id, other]
+
+
+async def _is_submitted(service: ExecutionService, id: str) -> bool:
+    return (await record(service, id)).state is ActivityState.SUBMITTED
 
 
 @pytest.mark.anyio

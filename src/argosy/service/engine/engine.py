@@ -137,7 +137,10 @@ class Engine:
     def created(
         self, record: Activity, needs: Needs, description: ActivityDescription | None, first: Instruction | None
     ) -> None:
-        """Take an activity into hand that was recorded just now, its first instruction decided with it."""
+        """Take an activity into hand that was recorded just now, its first instruction decided with it. One that was
+        taken up meanwhile, as overlooked, stays as it is."""
+        if record.id in self._lives:
+            return
         live = Live(record, needs, description)
         self._lives[record.id] = live
         if first is not None:
