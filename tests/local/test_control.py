@@ -28,8 +28,6 @@ import os, signal, sys, time
 def note():
     with open("pids", "a") as file:
         file.write(f"{os.getpid()}\\n")
-    if len(open("pids").readlines()) == 5:
-        os.rename("pids", "all-pids")
     time.sleep(300)
 def away(depth, bare):
     if os.fork() == 0:
@@ -59,8 +57,9 @@ def state(pid: int) -> str:
 async def family(bench: Bench, tmp_path, tag: str) -> list[int]:
     (tmp_path / "family.py").write_text(FAMILY)
     await bench.submit(tag, sys.executable, "-S", "family.py", directory=tmp_path)
-    await until((tmp_path / "all-pids").exists, "all processes of the family run")
-    pids = [int(line) for line in (tmp_path / "all-pids").read_text().split()]
+    file = tmp_path / "pids"
+    await until(lambda: file.exists() and file.read_text().count("\n") == 5, "all processes of the family run")
+    pids = [int(line) for line in file.read_text().split()]
     assert len(set(pids)) == 5
     assert all(map(alive, pids))
     return pids
