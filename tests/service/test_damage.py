@@ -25,7 +25,7 @@ async def test_damage_where_one_is_recorded_keeps_nobody(tmp_path: Path, monkeyp
         await until(
             lambda: all((live := service._engine.get(id)) and live.record.native_id for id in (bad, good, other))
         )
-        real, unready = operations.change, []
+        real, writer, told = operations.change, service._store._writer, []
 
         def damaged(change: Change) -> Callable[..., object]:
             def step(*_: object) -> object:
@@ -34,20 +34,20 @@ async def test_damage_where_one_is_recorded_keeps_nobody(tmp_path: Path, monkeyp
             return step if change.activity.id == bad else real(change)
 
         monkeypatch.setattr(operations, "change", damaged)
-        lost = service._engine._lost
+        fail = writer._fail
 
-        def seen(*what: object) -> None:
-            unready.append(service._store.trouble)
-            lost(*what)
+        def failed(*what: object) -> None:
+            fail(*what)
+            told.append(writer.trouble)  # here: the next that is recorded whole ends it
 
-        monkeypatch.setattr(service._engine, "_lost", seen)
+        monkeypatch.setattr(writer, "_fail", failed)
         async with asyncio.timeout(30):
             await driver.end(bad, good)
             await driver.end(other)
         assert (await record(service, good)).state is S.FINISHED
         assert (await record(service, other)).state is S.FINISHED
         assert not (await record(service, bad)).state.final
-        assert any(one is not None and "malformed" in one.words for one in unready)
+        assert any(one is not None and "malformed" in one.words for one in told)
         monkeypatch.setattr(operations, "change", real)  # it is repaired
         await until(lambda: service._engine.get(bad))
         await driver.end(bad)
