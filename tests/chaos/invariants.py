@@ -34,7 +34,7 @@ def check(world: World) -> None:
         _ran(world, activities, histories)
         _counted(world, client, activities)
         _told(world, client, activities, histories)
-        until(lambda: not _strays(world, activities), 10)
+        until(lambda: not _strays(world, activities))
     _nothing_left(world)
     log = world.service.log()
     for words in ("Traceback", "a defect", "internal error", "never retrieved"):
@@ -159,7 +159,7 @@ def _told(
                     lacks.append((id, own.get(id, []), wanted))
         return lacks
 
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + _SETTLES
     while lacks := missing():
         assert time.monotonic() < deadline, lacks[:3]
         time.sleep(0.1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -95,7 +96,8 @@ class RunningService:
             except OSError:
                 continue
             if str(self.directory / "local").encode() in words:
-                os.kill(int(stat.parent.name), signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+                    os.kill(int(stat.parent.name), signal.SIGKILL)
 
 
 def marked(mark: str) -> set[int]:

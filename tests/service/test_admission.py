@@ -150,16 +150,15 @@ def test_limits_are_published_and_told_over_http(service: RunningService) -> Non
         with http.stream("GET", "/v1/events") as stream:
             assert stream.status_code == 200
             assert http.get("/v1/events").status_code == 429
-        answers = [http.get("/v1/") for _ in range(12)]
-        limited = [answer for answer in answers if answer.status_code == 429]
-        assert limited
-        assert int(limited[0].headers["retry-after"]) >= 1
-        assert limited[0].headers["ratelimit"].startswith('"requests";r=0')
-        assert limited[0].json()["code"] == "limit-exceeded"
+        # How many more are let in is a matter of how quickly they come.
+        limited = next(answer for _ in range(1000) if (answer := http.get("/v1/")).status_code == 429)
+        assert int(limited.headers["retry-after"]) >= 1
+        assert limited.headers["ratelimit"].startswith('"requests";r=0')
+        assert limited.json()["code"] == "limit-exceeded"
     with service.client(patience=5.0) as client:
         assert len(list(client.list())) == 2, "the client waits as it is told"
     with service.client(patience=0.0) as client, pytest.raises(LimitExceeded):
-        [client.service() for _ in range(5)]
+        [client.service() for _ in range(1000)]
 
 
 def test_drain_resume_and_stop_gently(service: RunningService) -> None:
@@ -176,15 +175,15 @@ def test_drain_resume_and_stop_gently(service: RunningService) -> None:
     service.kill()
     service.start()
     with service.client() as client:
-        status = client.service_status()
-        assert status.drained.message == "new disks"
-        assert status.resources[0].opened
+        assert client.service_status().drained.message == "new disks"
+        # One that does not answer in time is not waited for when the service begins.
+        until_outside(lambda: client.service_status().resources[0].opened)
         client.admit()
         ids = [result.activity.id for result in client.submit_many([Description(executable="/bin/true")] * 50)]
         client.stop_service(within=20)
         with service.client(patience=0.0) as hasty, pytest.raises(ArgosyError):
             hasty.submit(Description(executable="/bin/true"))
-    until_outside(lambda: service.process.poll() is not None, 30)
+    until_outside(lambda: service.process.poll() is not None)
     assert service.process.returncode == 0, service.log()
     service.start()
     with service.client() as client:

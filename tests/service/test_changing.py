@@ -18,6 +18,7 @@ from argosy.store import Activity
 from tests.service.driving import ALICE, BOB, ToldDriver, create, record, told_service, until
 from tests.service.running import RunningService
 from tests.service.running import until as until_outside
+from tests.waiting import LIMIT
 
 
 class Controlled(ToldDriver):
@@ -58,7 +59,7 @@ async def _queued(service: ExecutionService, driver: Controlled) -> str:
     return id
 
 
-async def _ask(service: ExecutionService, id: str, action: str, wait: float = 5.0) -> Activity | ArgosyError:
+async def _ask(service: ExecutionService, id: str, action: str, wait: float = LIMIT) -> Activity | ArgosyError:
     (answer,) = await service.change(ALICE, [ChangeRequest(id, action)], wait=wait)
     return answer
 
@@ -180,7 +181,7 @@ async def test_two_wishes_do_not_overtake_each_other(tmp_path: Path) -> None:
 def _long(share: str, tmp_path: Path) -> Description:
     return Description(
         executable="/bin/sh",
-        arguments=["-c", "for i in $(seq 600); do echo $i > beat; sleep 0.05; done"],
+        arguments=["-c", "for i in $(seq 6000); do echo $i > beat; sleep 0.05; done"],
         share=share,
     )
 

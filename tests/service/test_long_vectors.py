@@ -107,8 +107,10 @@ def test_nothing_is_made_of_what_breaks_off(started: RunningService, how: str, e
             if how == "array":
                 assert answer.startswith(b"HTTP/1.1 400"), answer[:200]
             else:
-                while answer.count(b'"state"') + answer.count(b'"problem"') < 3000:
-                    answer += connection.recv(1 << 20)
+                while answer.count(b'"state"') + answer.count(b'"malformed"') < 3000:
+                    piece = connection.recv(1 << 20)
+                    assert piece, answer[-200:]
+                    answer += piece
                 assert answer.count(b'"problem"') == answer.count(b'"malformed"') == 1
         else:
             connection.shutdown(socket.SHUT_WR)

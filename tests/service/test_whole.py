@@ -185,7 +185,8 @@ def test_states_of_a_job(client: Client, share: str) -> None:
             tags={"kind": "test"},
         )
     )
-    assert client.status(activity.id).state == "running:stage-in:staging"
+    # It may still be pending: a resource that did not open in time when the service began is waited for.
+    until(lambda: client.status(activity.id).state == "running:stage-in:staging")
     client.put_file(activity.id, "data", b"abc")
     done = client.wait(activity.id, timeout=60)
     assert (done.state, done.exit_code, done.psij_state) == ("finished", 5, "FAILED")
