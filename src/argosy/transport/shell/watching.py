@@ -40,7 +40,9 @@ class Watch:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FIRST):
                 return await asyncio.shield(self.started)
-        return True
+        if not self.started.done():
+            self.started.set_result(True)  # whoever asked looks now, and is told when it has begun
+        return self.started.result()
 
     def stop(self) -> None:
         """End it, here and there."""
