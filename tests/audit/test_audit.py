@@ -73,7 +73,7 @@ def test_names_with_line_ends_stay_on_one_line(tmp_path: Path) -> None:
 
 def test_names_that_are_no_text_leave_their_line(service: Secure) -> None:
     """A file's name is bytes of any kind: what is done to it is done and told."""
-    with httpx.Client(verify=service.context(), base_url=service.url, trust_env=False) as client:
+    with httpx.Client(verify=service.context(), base_url=service.url, trust_env=False, timeout=60) as client:
         client.headers["Authorization"] = f"Bearer {service.token}"
         id = client.post("/v1/activities", json={"executable": "true", "held": True}).json()["id"]
         place = f"/v1/activities/{id}/files/d/a%FF%FE"
@@ -177,7 +177,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
 
 def test_requests_decisions_and_rotation(service: Secure) -> None:
     path = service.service.directory / "audit.jsonl"
-    with httpx.Client(verify=service.context(), base_url=service.url, trust_env=False) as client:
+    with httpx.Client(verify=service.context(), base_url=service.url, trust_env=False, timeout=60) as client:
         own = {"Authorization": f"Bearer {service.token}", "X-Request-Id": "from-the-client-1"}
         answer = client.get("/v1/activities", headers=own)
         assert answer.headers["x-request-id"] == "from-the-client-1"
@@ -227,7 +227,7 @@ def test_no_secret_is_anywhere_but_where_it_belongs(service: Secure) -> None:
         "renewal": b"UNMISTAKABLE-passphrase",
     }
     own = {"Authorization": f"Bearer {service.token}"}
-    with httpx.Client(verify=service.context(), base_url=service.url, trust_env=False) as client:
+    with httpx.Client(verify=service.context(), base_url=service.url, trust_env=False, timeout=60) as client:
         sent = {"PROXY": header(proxy.file())}
         assert client.post("/v1/credentials", json={"kind": "proxy", "from_request": True}, headers=sent).is_success
         for new in (

@@ -142,7 +142,7 @@ def test_the_proxy_of_a_request_is_a_credential_too(grid: Grid) -> None:
     import ssl
 
     context = ssl.create_default_context(cafile=str(anchor))
-    with httpx.Client(verify=context, base_url=grid.url, trust_env=False) as client:
+    with httpx.Client(verify=context, base_url=grid.url, trust_env=False, timeout=60) as client:
         made = client.post("/v1/credentials", json={"kind": "proxy", "from_request": True}, headers=headers)
         assert (made.status_code, made.json()["subject"]) == (201, ALICE)
 

@@ -195,7 +195,7 @@ def test_the_proxy_that_came_with_the_request(service: Secure) -> None:
     proxy = {"PROXY": header(make_proxy(user(), **SHORT).file())}
     import httpx
 
-    with httpx.Client(verify=service.context(), base_url=service.url, trust_env=False) as client:
+    with httpx.Client(verify=service.context(), base_url=service.url, trust_env=False, timeout=60) as client:
         asked = {"kind": "proxy", "from_request": True}
         made = client.post("/v1/credentials", json=asked, headers=proxy)
         assert made.status_code == 201, made.text

@@ -31,7 +31,7 @@ class World:
         self.url = json.loads((service.directory / "endpoint.json").read_text())["url"]
 
     def ask(self, method: str = "GET", path: str = "/v1/activities", **named: object) -> httpx.Response:
-        with httpx.Client(trust_env=False) as client:
+        with httpx.Client(trust_env=False, timeout=60) as client:
             return client.request(method, self.url + path, **named)  # type: ignore[arg-type]
 
     def create(self, headers: dict[str, str]) -> str:

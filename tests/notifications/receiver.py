@@ -43,7 +43,7 @@ class Receiver:
     answer: Callable[[Got], tuple[int, Mapping[str, str], bytes]] = lambda got: (204, {}, b"")
     news: threading.Condition = field(default_factory=threading.Condition)
 
-    def wait(self, condition: Callable[[], bool], timeout: float = 20) -> None:
+    def wait(self, condition: Callable[[], bool], timeout: float = 60) -> None:
         with self.news:
             assert self.news.wait_for(condition, timeout), [(one.path, one.id) for one in self.got]
 

@@ -75,7 +75,7 @@ class Secure:
         return context
 
     def ask(self, credential: Path | None = None, path: str = "/v1/activities", **named: object) -> httpx.Response:
-        with httpx.Client(verify=self.context(credential), trust_env=False) as client:
+        with httpx.Client(verify=self.context(credential), trust_env=False, timeout=60) as client:
             return client.get(self.url + path, **named)  # type: ignore[arg-type]
 
     def credential(self, pair: Pair, name: str = "credential") -> Path:

@@ -170,7 +170,7 @@ class Front:
 
     def ask(self, credential: Path | None = None, **headers: str) -> httpx.Response:
         context = self.secure.context(credential)
-        with httpx.Client(verify=context, trust_env=False) as client:
+        with httpx.Client(verify=context, trust_env=False, timeout=60) as client:
             sent = {name.replace("_", "-"): value for name, value in headers.items()}
             return client.get(f"https://127.0.0.1:{self.port}/v1/activities", headers=sent)
 

@@ -147,7 +147,7 @@ def test_what_the_verifier_refuses_is_told_and_not_a_broken_handshake(secure: Se
 
 def test_revoked_while_the_connection_stays(secure: Secure) -> None:
     alice = user("Alice Revoked")
-    with httpx.Client(verify=secure.context(secure.credential(alice)), trust_env=False) as client:
+    with httpx.Client(verify=secure.context(secure.credential(alice)), trust_env=False, timeout=60) as client:
         address = secure.url + "/v1/activities"
         assert client.get(address).status_code == 200
         secure.trust.revoke(alice.issuer or alice, (alice.cert.serial_number,), **LONG)  # type: ignore[arg-type]
