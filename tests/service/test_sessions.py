@@ -136,6 +136,22 @@ async def test_an_upload_is_whole_or_not_there(sessions: Sessions, session: Path
     assert read(sessions, session, "data/in.bin") == b"onetwo"
 
 
+def test_content_of_the_description_does_not_replace_what_a_job_has_made_of_it(tmp_path: Path) -> None:
+    """Two looks at the input come at the same time; the slower one ends when the job runs."""
+
+    def meanwhile(point: str) -> None:
+        if not (session / "d" / "a").exists():
+            Sessions(str(tmp_path), lambda point: None).put_inline(str(session), "d/a", "given", executable=False)
+            (session / "d" / "a").write_text("changed")
+
+    sessions = Sessions(str(tmp_path), meanwhile)
+    session = Path(sessions.path("abcd"))
+    sessions.make([str(session)])
+    sessions.put_inline(str(session), "d/a", "given", executable=False)
+    assert (session / "d" / "a").read_text() == "changed"
+    assert os.listdir(session / "d") == ["a"]
+
+
 @pytest.mark.parametrize(
     ("declared", "wrong"),
     [

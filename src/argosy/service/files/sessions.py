@@ -257,7 +257,9 @@ class Sessions:
                 finally:
                     os.close(fd)
                 self._fault("stage-in")
-                os.rename(partial, name, src_dir_fd=parent, dst_dir_fd=parent)
+                with contextlib.suppress(FileExistsError):  # another look was quicker, and a job may have changed it
+                    os.link(partial, name, src_dir_fd=parent, dst_dir_fd=parent, follow_symlinks=False)
+                os.unlink(partial, dir_fd=parent)
             except BaseException:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(partial, dir_fd=parent)
