@@ -207,22 +207,31 @@ def header(data: bytes) -> str:
 
 @dataclass
 class Trust:
-    """A CA directory that is being laid out."""
+    """A CA directory that is being laid out.
+
+    A file takes the place of another one: written over within a tick of the file system's clock it might look the same.
+    """
 
     path: Path
+
+    def _lay(self, name: str, data: bytes) -> None:
+        made = self.path / f"{name}.made"
+        made.write_bytes(data)
+        made.replace(self.path / name)
 
     def add(
         self, ca: Pair, allows: str | None = '"/O=Grid/*"', hash: str = "0a1b2c3d", policy_of: str | None = None
     ) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
-        (self.path / f"{hash}.0").write_bytes(ca.pem())
+        self._lay(f"{hash}.0", ca.pem())
         if allows is not None:
-            (self.path / f"{hash}.signing_policy").write_text(
+            policy = (
                 "# which names it may give\n"
                 f"access_id_CA  X509  '{policy_of or ca.subject}'\n"
                 "pos_rights  globus  CA:sign\n"
                 f"cond_subjects  globus  '{allows}'\n"
             )
+            self._lay(f"{hash}.signing_policy", policy.encode())
 
     def revoke(
         self,
@@ -243,7 +252,7 @@ class Trust:
         for extension, critical in extensions:
             builder = builder.add_extension(extension, critical)
         crl = builder.sign(key or ca.key, SHA256())
-        (self.path / f"{hash}.r0").write_bytes(crl.public_bytes(Encoding.PEM))
+        self._lay(f"{hash}.r0", crl.public_bytes(Encoding.PEM))
 
 
 # -- VOMS -----------------------------------------------------------------------------------------
