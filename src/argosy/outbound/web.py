@@ -148,7 +148,7 @@ class Client:
         self._timer = None
         loop = asyncio.get_running_loop()
         now = loop.time()
-        due = now + self._idle
+        due = now + min(self._idle, self._keep)
         for connection in [one for one in self._busy if one.waiting]:
             if now - connection.since >= self._idle:
                 connection.fail(TimeoutError("the server does not answer in time"))
