@@ -14,6 +14,7 @@ import pytest
 from argosy.executors.contract import Handle, JobRequest, Report
 from argosy.executors.local import LocalDriver
 from argosy.model import JobSpec, Phase, Unavailable
+from tests.waiting import LIMIT
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-async def new_reaper(driver: LocalDriver, seconds: float = 20.0) -> int:
+async def new_reaper(driver: LocalDriver, seconds: float = LIMIT) -> int:
     """The pid of the reaper that the driver talks to once it has noticed that the one before is gone."""
     deadline = time.monotonic() + seconds
     while True:
@@ -62,7 +63,7 @@ class Bench:
         spec = JobSpec(argv[0], list(argv[1:]), **fields)
         assert await self.driver.submit([JobRequest(tag, spec)]) == [tag]
 
-    async def seen(self, *tags: str, phase: Phase = Phase.ENDED, seconds: float = 30.0) -> list[Report]:
+    async def seen(self, *tags: str, phase: Phase = Phase.ENDED, seconds: float = LIMIT) -> list[Report]:
         """The last reports of these jobs, once each has reached `phase`."""
         async with asyncio.timeout(seconds):
             while True:

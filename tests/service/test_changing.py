@@ -95,6 +95,7 @@ async def test_a_vector_is_answered_in_order_each_by_itself(tmp_path: Path) -> N
                 ChangeRequest(queued, "dance"),
                 ChangeRequest(queued),
             ],
+            wait=LIMIT,
         )
         assert [getattr(answer, "state", type(answer)) for answer in answers[:2]] == ["running:lrms:hold", NotFound]
         assert isinstance(answers[2], InvalidStateException)
@@ -169,7 +170,7 @@ async def test_two_wishes_do_not_overtake_each_other(tmp_path: Path) -> None:
     async with told_service(tmp_path, driver=Controlled()) as (service, driver):
         id = await _queued(service, driver)
         answers = await service.change(
-            ALICE, [ChangeRequest(id, one) for one in ("hold", "release", "hold", "release")]
+            ALICE, [ChangeRequest(id, one) for one in ("hold", "release", "hold", "release")], wait=LIMIT
         )
         assert [str(answer.state) for answer in answers] == ["running:lrms:hold", "running:lrms:queued"] * 2
         assert [verb for verb, _ in driver.asked] == ["hold", "release", "hold", "release"]
@@ -203,7 +204,7 @@ def test_suspend_and_resume_a_job_that_runs(service: RunningService, share: str,
     with service.client() as client:
         id = client.submit(_long(share, tmp_path)).id
         _state(client, id, "running:lrms:running")
-        until_outside(lambda: _beat(client, id), 20)
+        until_outside(lambda: _beat(client, id))
         stopped = client.change(id, "suspend", wait=60)
         assert stopped.state == "running:lrms:suspended", list(client.events(id))
     service.kill()
@@ -213,7 +214,7 @@ def test_suspend_and_resume_a_job_that_runs(service: RunningService, share: str,
         before = _beat(client, id)
         going = client.change(id, state="running:lrms:running", wait=60)
         assert going.state == "running:lrms:running"
-        until_outside(lambda: _beat(client, id) not in (before, b""), 20)
+        until_outside(lambda: _beat(client, id) not in (before, b""))
         client.terminate(id)
         assert client.wait(id, 60).state == "terminated"
 

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.service.driving import ALICE, ToldDriver, create, routed_service, told_service
+from tests.waiting import LIMIT
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_a_service_closes_right_after_a_purge(tmp_path: Path) -> None:
     """The purge wakes a task that the closing cancels in the same instant."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(LIMIT):
         async with told_service(tmp_path, housekeeping=1000.0) as (service, _):
             id = await create(service, held=True)
             await service.terminate(ALICE, [id])
@@ -38,6 +39,6 @@ async def test_drivers_are_closed_side_by_side(tmp_path: Path) -> None:
             await super().close()
             raise RuntimeError("a defect")
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(LIMIT):
         async with routed_service(tmp_path, {"a": Slow(), "b": Broken(), "c": Slow()}):
             pass

@@ -15,6 +15,7 @@ from argosy.model import Conflict, Unavailable
 from argosy.store import Activity, Change
 from argosy.store.sqlite import operations
 from tests.service.driving import create, record, told_service, until
+from tests.waiting import LIMIT
 
 pytestmark = pytest.mark.anyio
 
@@ -41,7 +42,7 @@ async def test_damage_where_one_is_recorded_keeps_nobody(tmp_path: Path, monkeyp
             told.append(writer.trouble)  # here: the next that is recorded whole ends it
 
         monkeypatch.setattr(writer, "_fail", failed)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(LIMIT):
             await driver.end(bad, good)
             await driver.end(other)
         assert (await record(service, good)).state is S.FINISHED
@@ -71,7 +72,7 @@ async def test_what_was_recorded_before_the_disk_was_full_is_gone_on_with(tmp_pa
             settled.extend(handle.tag for handle in handles)
 
         service._store.change, driver.settled = partly, settle
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(LIMIT):
             await driver.end(*ids)
         assert calls[:2] == [2, 1]
         for id in ids:

@@ -38,6 +38,7 @@ from argosy.service.policy import ServicePolicy
 from argosy.service.service import ExecutionService
 from argosy.store import Activity, Change
 from tests.service.driving import ALICE, BOB, ToldDriver, create, record, told_service, until
+from tests.waiting import LIMIT
 
 pytestmark = pytest.mark.anyio
 
@@ -56,7 +57,7 @@ async def test_what_is_terminated_while_it_is_being_submitted_is_not_submitted_a
 
         def slow(ids: list[str]) -> None:
             entered.set()
-            assert go_on.wait(10)
+            assert go_on.wait(LIMIT)
             make(ids)
 
         service._sessions.make = slow
@@ -94,7 +95,7 @@ async def test_a_batch_system_that_is_slow_to_clear_up_keeps_nobody(tmp_path: Pa
         driver.settling = released.wait
         first, second = await create(service), await create(service)
         await until(lambda: set(driver.submitted) == {first, second})
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LIMIT):
             await driver.end(first)
             await driver.end(second)
         assert (await record(service, second)).state is S.FINISHED
@@ -113,7 +114,7 @@ async def test_a_defect_in_deciding_about_one_keeps_nobody(tmp_path: Path, monke
             return decide(activity, *more)
 
         monkeypatch.setattr(engine_module, "decide", broken)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LIMIT):
             await service.terminate(ALICE, [bad])
             await driver.end(good)
             await driver.end(bad)
@@ -207,7 +208,7 @@ async def test_a_job_that_replaced_its_directory_keeps_nobody(tmp_path: Path) ->
 async def test_purging_with_termination_does_not_wait_for_what_is_not_ones_own(tmp_path: Path) -> None:
     async with told_service(tmp_path) as (service, _):
         other = await create(service, caller=BOB, held=True)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LIMIT):
             (answer,) = await service.purge(ALICE, [other], terminate=True)
         assert isinstance(answer, NotFound)
 
@@ -229,7 +230,7 @@ async def test_following_ends_where_the_end_was_purged_before_it_was_read(tmp_pa
         await service.terminate(ALICE, [id])
         await service._housekeeping.purge([await record(service, id)])
         purged.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LIMIT):
             await waiting
 
 
@@ -402,7 +403,7 @@ async def test_a_database_that_cannot_be_used_for_a_while_loses_nothing(tmp_path
         await until(lambda: service.unready == ["store"])
         assert not ending.done()
         broken = False
-        await asyncio.wait_for(ending, 10)
+        await asyncio.wait_for(ending, LIMIT)
         assert [one.state for one in await service.status(ALICE, ids)] == [S.FINISHED, S.FINISHED]
         assert service.unready == []
 
@@ -428,7 +429,7 @@ async def test_changes_go_on_being_recorded_whatever_the_store_raises(tmp_path: 
             return await get(ids)
 
         service._store.change, service._store.get = changed, got
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LIMIT):
             await driver.end(bad, good)
         assert failed == [2, 1]
         assert (await record(service, good)).state is S.FINISHED
@@ -450,7 +451,7 @@ async def test_a_defect_in_going_on_with_one_keeps_nobody(tmp_path: Path) -> Non
             perform(instruction, live)
 
         service._engine.perform = broken
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LIMIT):
             await service.terminate(ALICE, [bad, good])
         assert failed == [Instruction.CANCEL]
         await until(lambda: service._engine.get(bad) is not None, "it to be taken up again")

@@ -17,6 +17,7 @@ from argosy.service.contract import CreateRequest
 from argosy.service.service import ExecutionService
 from argosy.store import Created, Query
 from tests.service.driving import ALICE, create, record, told_service, until
+from tests.waiting import LIMIT
 
 
 @pytest.fixture
@@ -108,7 +109,7 @@ async def test_a_purge_does_not_wait_for_ever_for_an_end(tmp_path: Path, monkeyp
     async with told_service(tmp_path) as (service, driver):
         id, other = await create(service), await create(service, held=True)
         await until(lambda: driver.submitted == [id])
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LIMIT):
             slow, done = await service.purge(ALICE, [id, other], terminate=True)
         assert isinstance(slow, InvalidStateException)
         assert "purge it later" in slow.message

@@ -27,6 +27,7 @@ from tests.service.driving import ALICE, create, record, told_service, until
 from tests.service.place import running
 from tests.service.running import RunningService
 from tests.service.running import until as until_true
+from tests.waiting import LIMIT
 
 S = ActivityState
 
@@ -136,7 +137,7 @@ async def test_what_comes_at_the_same_time_must_fit_together(tmp_path: Path) -> 
             except NoRoom:
                 return None
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(LIMIT):
             sizes = await asyncio.gather(*(put(id, name) for id in ids for name in "abc"))
         assert sizes.count(800) == 1, "1500 bytes for all, of which 800 are taken: no other one fits"
         assert sizes.count(None) == 11
@@ -146,7 +147,7 @@ async def test_what_comes_at_the_same_time_must_fit_together(tmp_path: Path) -> 
         async def short() -> AsyncIterator[bytes]:
             yield b"x" * 100
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(LIMIT):
             done = await asyncio.gather(*(service.put_file(ALICE, one, name, short()) for name in "abcd"))
         assert [info.size for info in done] == [100] * 4
         # One that is given up in the middle keeps nothing.
@@ -241,7 +242,7 @@ def test_a_file_is_followed_while_it_grows(service: RunningService, tmp_path: Pa
 
 
 def _wait_for(client: Client, id: str, path: str) -> None:
-    until_true(lambda: any(entry.path == path for entry in client.list_files(id)), 20)
+    until_true(lambda: any(entry.path == path for entry in client.list_files(id)))
 
 
 def test_a_follower_is_let_go_when_the_service_stops(service: RunningService) -> None:
@@ -276,7 +277,7 @@ async def test_the_files_of_what_is_about_to_be_submitted_can_be_listed(
     def make(self: Sessions, sessions: list[str]) -> None:
         if not first.is_set():
             first.set()
-            assert gate.wait(10)
+            assert gate.wait(LIMIT)
         real(self, sessions)
 
     monkeypatch.setattr(Sessions, "make", make)

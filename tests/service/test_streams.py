@@ -22,6 +22,7 @@ from argosy.service.contract import CreateRequest
 from argosy.service.service import ExecutionService
 from argosy.store import Activity, Created, Event
 from tests.service.driving import ALICE, create, record, told_service, until
+from tests.waiting import LIMIT
 
 pytestmark = pytest.mark.anyio
 
@@ -76,7 +77,7 @@ class _Halt:
     def __call__(self, point: str) -> None:
         if point == self._point and not self._there.is_set() and self.more > 0:
             self._there.set()
-            assert self._free.wait(20)
+            assert self._free.wait(LIMIT)
 
     @property
     def more(self) -> int:
@@ -92,7 +93,7 @@ class _Halt:
         self._point, self._seq = point, self._last()
         causing = asyncio.ensure_future(cause)
         try:
-            assert await asyncio.to_thread(self._there.wait, 20)
+            assert await asyncio.to_thread(self._there.wait, LIMIT)
             yield
         finally:
             self._free.set()
@@ -148,10 +149,12 @@ async def test_nothing_ends_before_its_end_is_told(tmp_path: Path) -> None:
         async with halt.at("after-commit", driver.end(id)):
             assert (await service._store.get([id]))[id].state.final
             whole = asyncio.create_task(follow())
-            waiting = asyncio.create_task(changed(service, ALICE, id, version=None, wait=30, closing=asyncio.Event()))
+            waiting = asyncio.create_task(
+                changed(service, ALICE, id, version=None, wait=LIMIT, closing=asyncio.Event())
+            )
             done, _ = await asyncio.wait([whole, waiting], timeout=0.3)
             assert not done, "it has not ended for anybody"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LIMIT):
             assert (await whole)[-1].state is ActivityState.FINISHED
             assert (await waiting).state is ActivityState.FINISHED
 
@@ -176,7 +179,7 @@ async def test_one_that_is_restarted_at_once_when_its_end_is_told_stays_in_hand(
             await until(lambda: _shows(service, one, ActivityState.FAILED))
             restarting = asyncio.create_task(service.restart(ALICE, [one]))
             await asyncio.wait([restarting], timeout=0.1)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LIMIT):
             assert not [answer for answer in await restarting if isinstance(answer, Exception)]
         await until(lambda: f"{one}-2" in driver.submitted)
         await driver.on_reports(
@@ -226,7 +229,7 @@ async def test_a_restarted_activity_is_followed_to_its_new_end(tmp_path: Path) -
             return [event async for events in service.stream(ALICE, [id], after=0) for event in events]
 
         whole = asyncio.create_task(follow())
-        waiting = asyncio.create_task(changed(service, ALICE, id, version=None, wait=30, closing=asyncio.Event()))
+        waiting = asyncio.create_task(changed(service, ALICE, id, version=None, wait=LIMIT, closing=asyncio.Event()))
         done, _ = await asyncio.wait([whole, waiting], timeout=0.3)
         assert not done, "it has not ended"
         await driver.on_reports(

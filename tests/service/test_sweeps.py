@@ -37,6 +37,7 @@ from argosy.service.sweeps.operations import _digest
 from argosy.store import Activity, Query, Sweep, SweepDocument, SweepQuery
 from tests.languages import documents as xml
 from tests.service.driving import ALICE, BOB, ToldDriver, create, routed_service, told_service, until
+from tests.waiting import LIMIT
 
 pytestmark = pytest.mark.anyio
 S = SweepState
@@ -80,7 +81,7 @@ async def test_jobs_are_made_as_others_end_and_have_their_values(tmp_path: Path)
             assert len(driver.submitted) == min(start + 4, 10)
             await driver.end(*driver.submitted[start : start + 2], exit_code=start % 4)
             await submitted(service, driver, min(start + 6, 10))
-        status = await service.sweep(ALICE, id, wait=10)
+        status = await service.sweep(ALICE, id, wait=LIMIT)
         done = status.sweep
         assert (done.state, done.finished, done.nonzero, done.open, status.states) == (S.FINISHED, 10, 4, 0, {})
         assert done.reason == "of 10 jobs 4 ended with another exit code than 0"
@@ -130,7 +131,7 @@ async def test_held_and_released(tmp_path: Path) -> None:
         with pytest.raises(InvalidStateException, match="all of its jobs are made"):
             await service.hold_sweep(ALICE, id)
         await driver.end(*driver.submitted[4:])
-        assert (await service.sweep(ALICE, id, wait=10)).sweep.state is S.FINISHED
+        assert (await service.sweep(ALICE, id, wait=LIMIT)).sweep.state is S.FINISHED
         for refused in (service.hold_sweep, service.release_sweep):
             with pytest.raises(InvalidStateException):
                 await refused(ALICE, id)
@@ -161,7 +162,7 @@ async def test_terminated_as_a_whole(tmp_path: Path) -> None:
         await submitted(service, driver, 260)
         assert (await service.terminate_sweep(ALICE, id)).state is S.TERMINATING
         again = await service.terminate_sweep(ALICE, id)
-        done = (await service.sweep(ALICE, id, wait=20)).sweep
+        done = (await service.sweep(ALICE, id, wait=LIMIT)).sweep
         assert (done.state, done.by, done.finished) == (S.TERMINATED, "alice", 10)
         assert done.terminated == done.made - 10 < 990
         assert all(one.terminate_by == "alice" for one in await children(service, id, "terminated"))
@@ -183,7 +184,7 @@ async def test_it_stops_after_so_many_failures(tmp_path: Path) -> None:
         id = await created(service, 100, window=5, stop_after_failures=2)
         await submitted(service, driver, 5)
         await driver.end(*driver.submitted[:2], exit_code=1)
-        done = (await service.sweep(ALICE, id, wait=10)).sweep
+        done = (await service.sweep(ALICE, id, wait=LIMIT)).sweep
         assert (done.state, done.by, done.failures) == (S.FAILED, None, 2)
         assert done.reason == "2 of its jobs failed; it was to stop after 2"
         assert done.made < 100
@@ -206,7 +207,7 @@ async def test_jobs_that_cannot_be_are_told_and_passed_over(tmp_path: Path) -> N
         assert (told.message or "").startswith("description.stdout: ")
         assert (told.message or "").endswith("(job 270: p=../out)")
         await driver.end(*driver.submitted)
-        done = (await service.sweep(ALICE, made.sweep.id, wait=10)).sweep
+        done = (await service.sweep(ALICE, made.sweep.id, wait=LIMIT)).sweep
         assert (done.state, done.finished, done.refused, done.failures) == (S.FINISHED, 299, 1, 1)
 
 
@@ -274,7 +275,7 @@ async def test_where_its_jobs_go_can_be_said_beside_the_document(tmp_path: Path)
             await drivers["second"].end(*drivers["second"].submitted)
             await submitted(service, drivers["second"], number * 4 + 4)
             await drivers["second"].end(*drivers["second"].submitted)
-            assert (await service.sweep(ALICE, made.id, wait=10)).sweep.share == "second"
+            assert (await service.sweep(ALICE, made.id, wait=LIMIT)).sweep.share == "second"
         assert drivers["first"].submitted == []
         with pytest.raises(InvalidInput, match="did you mean second") as caught:
             await service.create_sweep(ALICE, SweepRequest(script, Options(share="secnd")))
@@ -346,7 +347,7 @@ async def test_an_owner_s_limit_makes_a_sweep_wait(tmp_path: Path) -> None:
             assert (await now(service, id)).open <= 3
             await driver.end(*driver.submitted[ended : ended + 3])
             await submitted(service, driver, min(ended + 6, 10))
-        assert (await service.sweep(ALICE, id, wait=10)).sweep.state is S.FINISHED
+        assert (await service.sweep(ALICE, id, wait=LIMIT)).sweep.state is S.FINISHED
         assert len(set(driver.submitted)) == 10
 
 
@@ -446,7 +447,7 @@ async def test_purged_as_a_whole(tmp_path: Path) -> None:
         with pytest.raises(InvalidStateException, match="terminate it first"):
             await service.purge_sweep(ALICE, id)
         directories = [one.session for one in await children(service, id)]
-        assert await service.purge_sweep(ALICE, id, terminate=True, wait=20)
+        assert await service.purge_sweep(ALICE, id, terminate=True, wait=LIMIT)
         assert await children(service, id) == []
         with pytest.raises(NotFound):
             await service.sweep(ALICE, id)
@@ -459,7 +460,7 @@ async def test_it_expires_with_its_activities(tmp_path: Path, monkeypatch: pytes
         id = await created(service, 3)
         await submitted(service, driver, 3)
         await driver.end(*driver.submitted)
-        done = (await service.sweep(ALICE, id, wait=10)).sweep
+        done = (await service.sweep(ALICE, id, wait=LIMIT)).sweep
         assert done.expires == pytest.approx(time.time() + service._policy.retention, abs=20)
         real = time.time
         monkeypatch.setattr(clock, "now", lambda: real() + 8 * 86_400)
@@ -489,7 +490,7 @@ async def test_another_service_goes_on_where_the_last_one_stopped(tmp_path: Path
         # They are being ended without anybody asking again; the batch system says that they are.
         await until(lambda: _all_ending(service, id), "all to be ended")
         await driver.end(*[one.id for one in await children(service, id, "running")], exit_code=143)
-        done = (await service.sweep(ALICE, id, wait=10)).sweep
+        done = (await service.sweep(ALICE, id, wait=LIMIT)).sweep
         assert (done.state, done.finished) == (S.TERMINATED, 5)
         assert [one.parameters["index"] for one in await children(service, id)] == list(range(done.made))
 
@@ -514,7 +515,7 @@ async def test_what_happens_to_a_sweep_is_told_as_it_happens_until_it_is_over(tm
         await service.terminate_sweep(ALICE, id)
         await until(lambda: len(told) == 2)
         await driver.end(*driver.submitted, exit_code=143)
-        await asyncio.wait_for(following, 10)
+        await asyncio.wait_for(following, LIMIT)
         assert told == ["created running", "state running:terminating", "state terminated"]
         first, *_ = await service.sweep_events(ALICE, id)
         told.clear()
@@ -526,7 +527,7 @@ async def test_what_happens_to_a_sweep_is_told_as_it_happens_until_it_is_over(tm
         )
         await until(lambda: service._sweeps.stories._followers)
     with pytest.raises(StopAsyncIteration):  # a service that stops ends its streams
-        await asyncio.wait_for(waits, 10)
+        await asyncio.wait_for(waits, LIMIT)
 
 
 # -- who may ----------------------------------------------------------------------------------------------
@@ -565,7 +566,7 @@ async def test_sweeps_of_others_are_not_there_and_operators_may_end_them(tmp_pat
                 await calls[call](service, operator, id)
         assert (await service.sweep(operator, id)).sweep.state is S.RUNNING
         assert (await service.terminate_sweep(operator, id)).state is S.TERMINATING
-        done = (await service.sweep(ALICE, id, wait=10)).sweep
+        done = (await service.sweep(ALICE, id, wait=LIMIT)).sweep
         assert (done.state, done.by) == (S.TERMINATED, "boss")
         assert await calls[Operation.PURGE_SWEEP](service, administrator, id)
 

@@ -35,7 +35,7 @@ def test_a_job_outlives_a_killed_service_while_its_resource_is_away(service: Run
     service.kill()
     service.start()
     with service.client() as client:
-        until(lambda: client.status(made.id).reason is not None, 10)
+        until(lambda: client.status(made.id).reason is not None)
         again = client.status(made.id)
         assert (again.state, again.waiting_since) == ("pending", since)
         blocked.unlink()
