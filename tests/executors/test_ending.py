@@ -85,3 +85,10 @@ def test_what_needs_thread_pools_is_not_waited_for_in_vain(tmp_path: Path) -> No
     done = program(tmp_path, IMPORT, config, at_exit(), START, submit, path=fake.path)
     assert done.stdout == ""
     assert "jobs are followed no longer" in done.stderr
+
+
+def test_what_is_closed_at_the_end_is_there_for_the_last_steps(tmp_path: Path) -> None:
+    closed = "import threading, weakref\nkept = threading.Event()\nweakref.finalize(kept, print, 'closed')\n"
+    step = "from argosy.executors.ending import at_end\nat_end(lambda: print('taken'))\n"
+    done = program(tmp_path, IMPORT, closed, step)
+    assert (done.stdout, done.stderr) == ("taken\nclosed\n", "")

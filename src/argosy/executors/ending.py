@@ -11,6 +11,7 @@ import atexit
 import logging
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,9 @@ def _end_of_pools() -> None:
     _pools_over = True
 
 
+# The first of these has all of them called when the program ends, after what is registered from here on: what the steps
+# work with is not closed before them.
+weakref.finalize(at_end, int)
 atexit.register(_end)
 # This has no public name; it is what makes thread pools end.
 _register: Callable[[Callable[[], None]], object] = getattr(threading, "_register_atexit", atexit.register)
