@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.servers import gsissh as gsisshs
 from tests.servers import slurmrestd as slurmrestds
@@ -21,6 +22,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that starts the tests in the background makes all that they start deaf to it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+
+# No example has too little time because the machine is busy; Hypothesis does the same by itself where CI is set.
+settings.register_profile("unhurried", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 #: What says of a test that it needs real servers, or accounts: these fixtures, and these marks.
 _SERVERS = {"slurm", "slurmrestd", "gridengine", "sshd", "gsissh", "accounts"}

@@ -57,6 +57,7 @@ async def test_an_array_that_is_tried_apart_gets_its_answers(tmp_path: Path, mon
     monkeypatch.setattr(module, "_CLOSING", 0.1)
     fake = FakeSlurm(tmp_path / "bin")
     os.mkfifo(tmp_path / "begun")
+    begun = os.open(tmp_path / "begun", os.O_RDWR)  # always there to be written to, by however many
     (fake.directory / "sbatch").write_text(
         "#!/bin/sh\nif grep -q '^#SBATCH --array'; then echo 'sbatch: error: no arrays' >&2; exit 1; fi\n"
         f"echo x >{tmp_path}/begun\nexec sleep 1000\n"
@@ -66,8 +67,9 @@ async def test_an_array_that_is_tried_apart_gets_its_answers(tmp_path: Path, mon
     await driver.open(_nothing)
     requests = [JobRequest(f"a{number}", JobSpec("/bin/true")) for number in range(40)]
     submitting = asyncio.create_task(driver.submit(requests))
-    await asyncio.to_thread((tmp_path / "begun").read_text)
+    await asyncio.to_thread(os.read, begun, 1)
     async with asyncio.timeout(60):
         await driver.close()
         answers = await submitting
+    os.close(begun)
     assert [type(answer) for answer in answers] == [Unavailable] * 40

@@ -27,6 +27,7 @@ from argosy import (
 )
 from argosy.executors.local import foreign
 from argosy.executors.local.processes import Table
+from tests.waiting import until
 
 LONG = timedelta(seconds=60)
 S = JobState
@@ -40,11 +41,13 @@ def executor() -> JobExecutor:
 @pytest.fixture
 def process(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Another program's job: a shell that leads a session, and its child."""
-    child = subprocess.Popen(["/bin/sh", "-c", "sleep 300; :"], start_new_session=True)
-    yield child
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
+    command = ["/bin/sh", "-c", "sleep 300 & echo; wait"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as child:
+        assert child.stdout is not None
+        child.stdout.readline()  # they are both there
+        yield child
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
 
 
 def known(pid: int) -> Job:
@@ -97,7 +100,10 @@ def test_one_of_another_program_can_be_controlled(executor: JobExecutor, process
     status = job.wait(LONG)
     assert (status.state, status.exit_code) == (S.CANCELED, None)
     assert process.wait(60) == -signal.SIGTERM
-    assert not [one for one in Table().processes.values() if one.session == process.pid and one.state not in "ZX"]
+    # The other one was sent the signal too, and may be a moment behind.
+    until(
+        lambda: not [one for one in Table().processes.values() if one.session == process.pid and one.state not in "ZX"]
+    )
 
 
 def test_one_can_be_cancelled_as_soon_as_its_status_is_told(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from argosy import InvalidJobException, InvalidStateException, Job, JobExecutor, JobSpec, JobState
+from argosy.executors import callbacks
 
 LONG = timedelta(seconds=60)
 S = JobState
@@ -29,6 +30,7 @@ def test_all_are_started_once(executor: JobExecutor, tmp_path: Path) -> None:
     assert len({job.native_id for job in jobs} - {None}) == 100
     assert [job.wait(LONG).exit_code for job in jobs] == [number % 7 for number in range(100)]
     assert sorted(map(int, out.read_text().split())) == list(range(100))
+    callbacks.flush(LONG.total_seconds())
     assert all(states[:2] == [S.QUEUED, S.ACTIVE] and len(states) == 3 for states in told.values())
 
 

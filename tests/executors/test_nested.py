@@ -6,7 +6,6 @@ import json
 import os
 import sys
 import threading
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -98,13 +97,19 @@ def test_on_a_plain_machine_its_cores_are_the_slots(
                 running -= 1
 
     executor.set_job_status_callback(told)
-    jobs = [Job(JobSpec("/bin/sh", ["-c", "sleep 0.05; exit $1", "sh", str(number)])) for number in range(12)]
+    os.mkfifo(tmp_path / "go")
+    script = ["-c", "read line <go; exit $1", "sh"]
+    jobs = [Job(JobSpec("/bin/sh", [*script, str(number)], directory=tmp_path)) for number in range(12)]
     executor.submit(jobs)
-    assert executor.list() or all(job.status.final for job in jobs)
+    until(lambda: most == 3)
+    assert len(executor.list()) == 12
+    go = os.open(tmp_path / "go", os.O_RDWR)  # until all have read their line
+    os.write(go, b"\n" * len(jobs))
     for number, job in enumerate(jobs):
         status = job.wait(LONG)
         assert status is not None
         assert status.exit_code == number
+    os.close(go)
     assert most == 3
     assert executor.list() == []
     with pytest.raises(InvalidJobException) as caught:
@@ -130,9 +135,15 @@ def test_a_cancelled_job_ends_with_all_its_processes_and_the_next_starts(
     assert status is not None
     assert status.state is JobState.COMPLETED
     if (tmp_path / "pid").exists() and (pid := (tmp_path / "pid").read_text().strip()):
-        with suppress(FileNotFoundError, ProcessLookupError):
-            # It may have been killed before it became `sleep`, and not have been waited for yet.
-            assert Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        until(lambda: not lives(pid))
+
+
+def lives(pid: str) -> bool:
+    """Whether there is such a process, be it killed and not gone yet; one that nobody has waited for has ended."""
+    try:
+        return Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def test_a_program_that_cannot_be_started_leaves_its_share(alone: None, monkeypatch: pytest.MonkeyPatch) -> None:

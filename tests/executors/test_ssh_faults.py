@@ -80,8 +80,8 @@ async def driving(
         await driver.close()
 
 
-def counting(tmp_path: Path, tag: str, seconds: float = 0) -> JobRequest:
-    script = f"sleep {seconds}; echo run >> {tmp_path}/runs"
+def counting(tmp_path: Path, tag: str, first: str = ":") -> JobRequest:
+    script = f"{first}; echo run >> {tmp_path}/runs"
     return JobRequest(tag, JobSpec("/bin/sh", ["-c", script], directory=tmp_path))
 
 
@@ -150,7 +150,10 @@ async def test_cut_between_commands(own: Sshd, tmp_path: Path) -> None:
         tag = new_tag()
         for _ in range(20):
             (answer,) = await driven.driver.submit([counting(tmp_path, tag)])
-            if isinstance(answer, str) or await persist(lambda: driven.driver.find([tag])):
+            if isinstance(answer, str):
+                break
+            if found := await persist(lambda: driven.driver.find([tag])):
+                driven.driver.watch([Handle(tag, found[tag])])
                 break
         report = await driven.end(tag)
         assert (report.outcome, report.exit_code) == (Outcome.EXITED, 0)
@@ -159,10 +162,12 @@ async def test_cut_between_commands(own: Sshd, tmp_path: Path) -> None:
 
 async def test_a_job_ends_while_the_host_is_away(own: Sshd, tmp_path: Path) -> None:
     tag = new_tag()
+    os.mkfifo(tmp_path / "go")
     async with driving(own, tmp_path) as driven:
-        (answer,) = await driven.driver.submit([counting(tmp_path, tag, seconds=1)])
+        (answer,) = await driven.driver.submit([counting(tmp_path, tag, "read line <go")])
         assert isinstance(answer, str)
         own.stop()
+        await asyncio.to_thread((tmp_path / "go").write_text, "\n")
         await until((tmp_path / "runs").exists, seconds=120)
         assert tag not in driven.ends
         own.start()
@@ -175,12 +180,13 @@ async def test_cuts_all_the_time(own: Sshd, tmp_path: Path) -> None:
     """Twenty jobs, with the connection cut over and over while they are submitted, run and end."""
     tags = [new_tag() for _ in range(20)]
     async with driving(own, tmp_path) as driven:
-        cutting = True
 
         async def storm() -> None:
-            while cutting:
-                await asyncio.sleep(1.5)
+            pause = 0.2
+            while True:
+                await asyncio.sleep(pause)
                 own.cut()
+                pause *= 1.3  # where all is slow, what takes longer than a pause has its turn too
 
         storming = asyncio.create_task(storm())
 
@@ -200,8 +206,8 @@ async def test_cuts_all_the_time(own: Sshd, tmp_path: Path) -> None:
             async with asyncio.timeout(60):
                 await asyncio.gather(*(one(tag) for tag in tags))
         finally:
-            cutting = False
-            await storming
+            storming.cancel()
+            await asyncio.wait([storming])
         for tag in tags:
             report = await driven.end(tag)
             assert (report.outcome, report.exit_code) == (Outcome.EXITED, 0)

@@ -27,6 +27,7 @@ from argosy import (
     StagingMode,
     SubmitException,
 )
+from argosy.executors import callbacks
 from argosy.executors.batch.driver import BatchConfig
 from argosy.executors.batch.executor import BatchExecutorConfig
 
@@ -74,6 +75,7 @@ def run(executor: JobExecutor, spec: JobSpec) -> tuple[JobStatus, list[JobStatus
     executor.submit(job)
     status = job.wait(LONG)
     assert status is not None, job
+    callbacks.flush(LONG.total_seconds())
     return status, told
 
 

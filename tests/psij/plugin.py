@@ -21,11 +21,10 @@ echo Q > job.$n
 (
     exec </dev/null >/dev/null 2>&1
     while [ -e hold ]; do /bin/sleep 0.05; done
-    echo R > job.$n
-    TOY_ID=$n setsid bash "$1" & echo $! > pid.$n
+    # Once it is shown to run, its process group is there, and known.
+    TOY_ID=$n setsid bash -c 'echo $$ > pid.$TOY_ID; echo R > job.$TOY_ID; exec bash "$1"' toy "$1" &
     wait $!
-    echo E > job.$n
-    [ ! -e forget ] || rm job.$n
+    [ "$(cat job.$n)" = X ] || echo E > job.$n
 ) &
 echo "Submitted job $n"
 """
@@ -51,7 +50,6 @@ cd {root}
 [ "$(cat job.$1)" != E ] || { echo "job has ended" >&2; exit 5; }
 echo X > job.$1
 kill -KILL -$(cat pid.$1)
-sleep 0.2; echo X > job.$1
 """
 
 _TLIST = r"""

@@ -16,6 +16,7 @@ import pytest
 from packaging.version import Version
 
 import argosy.psij as psij
+from argosy.executors import callbacks
 from argosy.psij.executors.batch.batch_scheduler_executor import BatchSchedulerExecutorConfig
 
 LONG = timedelta(seconds=60)
@@ -105,6 +106,7 @@ def test_list_and_attach(jex: psij.JobExecutor) -> None:
     jex.attach(other, job.native_id)
     assert other.wait(LONG, S.QUEUED).state in (S.QUEUED, S.ACTIVE)
     assert (other.executor, other.native_id, other.spec) == (jex, job.native_id, psij.JobSpec())
+    callbacks.flush(LONG.total_seconds())
     assert states[0] is S.QUEUED
     with pytest.raises(psij.InvalidJobException):
         jex.attach(other, job.native_id)
@@ -128,6 +130,7 @@ def test_exit_codes_messages_and_times(jex: psij.JobExecutor) -> None:
     job.set_job_status_callback(lambda job, status: seen.append(status))
     jex.submit(job)
     assert job.wait(LONG).exit_code == 9
+    callbacks.flush(LONG.total_seconds())
     assert [status.exit_code for status in seen[:-1]] == [None] * (len(seen) - 1)
     assert all(before - 2 <= status.time <= time.time() + 2 for status in seen)
     assert seen[-1].state is S.FAILED

@@ -78,11 +78,13 @@ result["many"] = sorted((root / "many").read_text().splitlines())
 result["posted"] = (root / "posted").read_text()
 
 # Waiting.
-job = Job(JobSpec("/bin/sleep", ["0.3"]))
+os.mkfifo(root / "go")
+job = Job(sh("read line <go", directory=root))
 result["wait new"] = job.wait(timedelta(seconds=0.05))
 executor.submit(job)
 result["wait short"] = job.wait(timedelta(seconds=0.02), JobState.COMPLETED)
 result["wait queued"] = job.wait(LONG, [JobState.QUEUED]) is not None
+(root / "go").write_text("\n")
 result["wait unreachable"] = str(job.wait(LONG, JobState.CANCELED).state)
 
 # Many at once.

@@ -86,7 +86,7 @@ async def test_a_file_that_changes_meanwhile_is_begun_anew(make: Make, web: Faul
     while not web.asked:
         await asyncio.sleep(0.01)
     other = os.urandom(250_000)
-    web.pages["/f"].data, web.pages["/f"].etag = other, '"two"'
+    web.put("/f", other, etag='"two"')  # at once: an answer is about the one or the other
     await running
     assert (session / "in.dat").read_bytes() in (other, DATA)
 
@@ -300,7 +300,10 @@ async def test_a_quota(make: Make, web: FaultyWeb, session: Path) -> None:
 async def test_limits_per_host(make: Make, web: FaultyWeb, session: Path) -> None:
     staging = make(transfers_per_host=2)
     await asyncio.gather(
-        *(staging.fetch(Fetch(str(session), f"f{n}", (web.put(f"/{n}", DATA),), cacheable=False)) for n in range(12))
+        *(
+            staging.fetch(Fetch(str(session), f"f{n}", (web.put(f"/{n}", DATA, "wait"),), cacheable=False))
+            for n in range(12)
+        )
     )
     assert web.most_at_once <= 2
     assert len(left(session)) == 12

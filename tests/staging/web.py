@@ -107,11 +107,18 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         with web.lock:
             web.at_once += 1
             web.most_at_once = max(web.at_once, web.most_at_once)
+        self._counted = True
         try:
             self._answered()
         finally:
-            with web.lock:
-                web.at_once -= 1
+            self._leave()
+
+    def _leave(self) -> None:
+        """Count no more as under way: whoever has the whole answer asks for the next before this thread goes on."""
+        if self._counted:
+            self._counted = False
+            with self.server.web.lock:
+                self.server.web.at_once -= 1
 
     def _answered(self) -> None:
         web = self.server.web
@@ -151,9 +158,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(data)))
+        self._leave()
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(data if send is None else data[:send])
+
+    def _way_wait(self, page: Page, argument: str) -> None:
+        self.server.web.go.wait(0.05)
+        self._good(page)
 
     def _way_busy(self, page: Page, argument: str) -> None:
         self._plain(503, b"come back later", {"Retry-After": argument} if argument else {})

@@ -27,7 +27,7 @@ from argosy.executors.batch.executor import BatchExecutorConfig
 from argosy.model import Command, Unavailable
 from argosy.transport import Credential, Transport, open_transport
 from argosy.transport.gsissh import GSISSHTransport
-from argosy.transport.shell import sessions
+from argosy.transport.shell import backoff, sessions
 from argosy.transport.shell.backoff import LoginRefused
 from tests.servers.gsissh import Gsissh, install
 from tests.servers.sshd import Sshd, make_key, running
@@ -92,9 +92,18 @@ async def refusal(gsissh: Gsissh, kind: type[Unavailable] = LoginRefused) -> str
 
 
 def children() -> set[int]:
-    """The processes that this one has started."""
+    """The processes of gsissh that this one has started; the library's own loop may start others meanwhile."""
     here = Path(f"/proc/{os.getpid()}/task")
-    return {int(pid) for task in here.glob("*/children") for pid in task.read_text().split()}
+    found = {int(pid) for task in here.glob("*/children") for pid in read(task).split()}
+    return {pid for pid in found if read(Path(f"/proc/{pid}/comm")).strip() in ("gsissh", "ssh")}
+
+
+def read(file: Path) -> str:
+    """What the kernel tells there; empty where the process, or the thread, has ended."""
+    try:
+        return file.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 # -- urls and the program ---------------------------------------------------------------------------------------------
@@ -249,7 +258,8 @@ async def test_who_has_no_account_there_is_refused(own: tuple[Sshd, Gsissh]) -> 
     assert "Permission denied (gssapi-keyex,gssapi-with-mic). It may have no account" in said
 
 
-async def test_refused_logins_are_few(own: tuple[Sshd, Gsissh]) -> None:
+async def test_refused_logins_are_few(own: tuple[Sshd, Gsissh], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backoff, "_WAIT_REFUSED", 60.0)
     _, gsissh = own
     (gsissh.directory / "gridmap").write_text("")
     async with to(gsissh) as transport:
@@ -258,7 +268,10 @@ async def test_refused_logins_are_few(own: tuple[Sshd, Gsissh]) -> None:
     assert len(gsissh.lines().splitlines()) == 1
 
 
-async def test_another_credential_is_tried_at_once(own: tuple[Sshd, Gsissh], tmp_path: Path) -> None:
+async def test_another_credential_is_tried_at_once(
+    own: tuple[Sshd, Gsissh], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backoff, "_WAIT_REFUSED", 60.0)
     _, gsissh = own
     newest = tmp_path / "nosuch"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -15,6 +16,7 @@ from argosy.model import Command, Unavailable
 from argosy.transport import Transport, open_transport
 from argosy.transport.shell import sessions
 from tests.servers.sshd import Sshd, make_key, running
+from tests.waiting import until_async as until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.ssh]
 
@@ -143,26 +145,30 @@ async def test_a_key_with_a_passphrase_is_never_asked_for(own: Sshd, tmp_path: P
     assert "ssh-add" in words
 
 
+def listens(path: Path) -> bool:
+    """Whether somebody can be reached at it: the file is there before that."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
 async def test_a_key_with_a_passphrase_in_an_agent(own: Sshd, tmp_path: Path) -> None:
     key = make_key(tmp_path / "locked", "secret")
     own.trust(Path(f"{key}.pub"))
-    socket = tmp_path / "agent"
+    place = tmp_path / "agent"
     ask = tmp_path / "ask"
     ask.write_text("#!/bin/sh\necho secret\n")
     ask.chmod(0o700)
-    agent = subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.DEVNULL)
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", place], stdout=subprocess.DEVNULL)
     try:
-        while not socket.exists():
-            assert agent.poll() is None
-            await asyncio.sleep(0.02)
+        await until(lambda: agent.poll() is not None or listens(place))
         environ = {
-            "SSH_AUTH_SOCK": str(socket),
+            "SSH_AUTH_SOCK": str(place),
             "SSH_ASKPASS": str(ask),
             "SSH_ASKPASS_REQUIRE": "force",
             "PATH": "/usr/bin:/bin",
         }
         subprocess.run(["ssh-add", "-q", key], env=environ, check=True, stdin=subprocess.DEVNULL, timeout=20)
-        own.write_config(IdentityFile=key, IdentityAgent=socket)
+        own.write_config(IdentityFile=key, IdentityAgent=place)
         async with to(own) as transport:
             assert (await transport.run(TRUE, timeout=20)).returncode == 0
     finally:
@@ -330,7 +336,7 @@ async def test_a_host_that_is_away_for_a_while(own: Sshd, tmp_path: Path) -> Non
         await asyncio.wait_for(changed.wait(), 60)
         changed.clear()
         (tmp_path / "after").touch()
-        await asyncio.wait_for(changed.wait(), 10)
+        await asyncio.wait_for(changed.wait(), 60)
         stop()
 
 

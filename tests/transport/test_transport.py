@@ -7,7 +7,6 @@ import contextlib
 import os
 import pwd
 import sys
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -60,42 +59,41 @@ def lives(pid: int) -> bool:
 
 async def test_a_commands_output_streams_and_exit_code(transport: Transport) -> None:
     command = "cat; printf 'quota d\\351pass\\351' >&2; exit 3"
-    done = await transport.run(Command(("sh", "-c", command), stdin="ü\udcff"), timeout=10)
+    done = await transport.run(Command(("sh", "-c", command), stdin="ü\udcff"), timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (3, "ü\ufffd", "quota d\ufffdpass\ufffd")
     assert done.words == done.stderr
 
 
 async def test_what_goes_to_a_command_arrives_as_bytes(transport: Transport) -> None:
-    done = await transport.run(Command(("od", "-An", "-tx1"), stdin="ü\udcff"), timeout=10)
+    done = await transport.run(Command(("od", "-An", "-tx1"), stdin="ü\udcff"), timeout=60)
     assert done.stdout.split() == ["c3", "bc", "ff"]
 
 
 async def test_arguments_are_no_shell_line(transport: Transport) -> None:
-    done = await transport.run(Command(("printf", "%s|", "a b", "$(id)", "")), timeout=10)
+    done = await transport.run(Command(("printf", "%s|", "a b", "$(id)", "")), timeout=60)
     assert done.stdout == "a b|$(id)||"
 
 
 async def test_variables_are_set_and_removed(transport: Transport) -> None:
     command = Command(("sh", "-c", 'echo "$A-${HOME-none}"'), environment={"A": "x", "HOME": None})
-    assert (await transport.run(command, timeout=10)).stdout == "x-none\n"
+    assert (await transport.run(command, timeout=60)).stdout == "x-none\n"
 
 
 async def test_a_command_that_is_not_there(transport: Transport) -> None:
     with pytest.raises(Unavailable, match="no-such-command cannot be run"):
-        await transport.run(Command(("no-such-command",)), timeout=10)
+        await transport.run(Command(("no-such-command",)), timeout=60)
 
 
 async def test_a_command_that_hangs_is_killed_with_its_children(transport: Transport, tmp_path: Path) -> None:
-    begun = time.monotonic()
-    with pytest.raises(Unavailable, match=r"no answer within 0\.5 s"):
-        await transport.run(Command(("sh", "-c", f"sleep 60 & echo $! > {tmp_path}/pid; wait")), timeout=0.5)
-    assert time.monotonic() - begun < 10
+    await transport.run(Command(("true",)), timeout=60)  # it is there: the time that follows is the command's own
+    with pytest.raises(Unavailable, match=r"no answer within 2 s"):
+        await transport.run(Command(("sh", "-c", f"sleep 600 & echo $! > {tmp_path}/pid; wait")), timeout=2)
     await until(lambda: not lives(int((tmp_path / "pid").read_text())))
 
 
 async def test_many_commands_at_once(transport: Transport) -> None:
     done = await asyncio.gather(
-        *(transport.run(Command((sys.executable, "-c", f"print({n})")), timeout=30) for n in range(20))
+        *(transport.run(Command((sys.executable, "-c", f"print({n})")), timeout=60) for n in range(20))
     )
     assert [int(one.stdout) for one in done] == list(range(20))
 
@@ -136,11 +134,11 @@ async def test_new_files_are_noticed(transport: Transport, tmp_path: Path) -> No
     stop = await transport.watch(str(tmp_path), changed.set)
     assert stop is not None
     (tmp_path / "tmp").mkdir()
-    await asyncio.wait_for(changed.wait(), 5)
+    await asyncio.wait_for(changed.wait(), 60)
     changed.clear()
     (tmp_path / "tmp" / "x").touch()
     (tmp_path / "tmp" / "x").rename(tmp_path / "x")
-    await asyncio.wait_for(changed.wait(), 5)
+    await asyncio.wait_for(changed.wait(), 60)
     stop()
 
 
@@ -214,7 +212,7 @@ async def test_what_is_written_is_read(transport: Transport, tmp_path: Path, dat
 async def test_any_argument_and_any_input_arrive(transport: Transport, value: str) -> None:
     value = value.encode("utf-8", "replace").decode()
     command = Command(("sh", "-c", 'printf "%s|%s|" "$1" "$V"; cat', "sh", value), value, {"V": value})
-    assert (await transport.run(command, timeout=20)).stdout == f"{value}|{value}|{value}"
+    assert (await transport.run(command, timeout=60)).stdout == f"{value}|{value}|{value}"
 
 
 async def test_a_large_file_and_a_large_input(transport: Transport, tmp_path: Path) -> None:
@@ -222,18 +220,18 @@ async def test_a_large_file_and_a_large_input(transport: Transport, tmp_path: Pa
     await transport.write(f"{tmp_path}/f", data)
     assert await transport.read(f"{tmp_path}/f") == data
     lines = "x" * 79 + "\n"
-    assert (await transport.run(Command(("wc", "-c"), stdin=lines * 40_000), timeout=20)).stdout.split() == ["3200000"]
+    assert (await transport.run(Command(("wc", "-c"), stdin=lines * 40_000), timeout=60)).stdout.split() == ["3200000"]
 
 
 async def test_much_output_of_both_kinds(transport: Transport) -> None:
     script = "i=0; while [ $i -lt 2000 ]; do i=$((i+1)); printf %0500d $i; printf %0500d $i >&2; done"
-    done = await transport.run(Command(("sh", "-c", script)), timeout=20)
+    done = await transport.run(Command(("sh", "-c", script)), timeout=60)
     assert len(done.stdout) == len(done.stderr) == 1_000_000
 
 
 async def test_a_signals_end_is_no_success(transport: Transport) -> None:
     for script in ("kill -9 $$", "cat >/dev/null; kill -9 $$"):
-        done = await transport.run(Command(("sh", "-c", script), "x"), timeout=10)
+        done = await transport.run(Command(("sh", "-c", script), "x"), timeout=60)
         assert done.returncode in (-9, 128 + 9)
 
 
@@ -287,7 +285,7 @@ async def test_a_watch_ends(transport: Transport, tmp_path: Path) -> None:
     stop_other = await transport.watch(str(tmp_path), other.set)
     assert stop_other is not None
     (tmp_path / "x").touch()
-    await asyncio.wait_for(other.wait(), 5)
+    await asyncio.wait_for(other.wait(), 60)
     stop_other()
     assert not told
 
@@ -299,7 +297,7 @@ async def test_closing_ends_what_waits(transport: Transport, tmp_path: Path) -> 
     await until((tmp_path / "begun").exists)
     await transport.close()
     with contextlib.suppress(Unavailable):
-        assert (await asyncio.wait_for(waiting, 10)).returncode == -9
+        assert (await asyncio.wait_for(waiting, 40)).returncode == -9
 
 
 KILLED = """
