@@ -75,8 +75,9 @@ def test_run_n_jobs_while_throttling_to_m_concurrent_jobs(jex: psij.JobExecutor)
 
         def start(self) -> None:
             self.jex.set_job_status_callback(self.callback)
-            while self.count < self.m:
-                self.submit_next()
+            with self.lock:  # none is seen to end before the first of them are all there
+                while self.count < self.m:
+                    self.submit_next()
 
         def callback(self, job: psij.Job, status: psij.JobStatus) -> None:
             if status.final:
