@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import AsyncIterator
@@ -16,7 +17,7 @@ from argosy.service.contract import FileInfo, OpenFile
 from argosy.service.files.conditions import Conditions
 from argosy.service.files.sessions import Sessions
 from argosy.staging import TransferFailed
-from argosy.staging.beneath import parent_of
+from argosy.staging.beneath import name_new, parent_of
 from argosy.staging.finding import find
 
 pytestmark = pytest.mark.anyio
@@ -136,7 +137,35 @@ async def test_an_upload_is_whole_or_not_there(sessions: Sessions, session: Path
     assert read(sessions, session, "data/in.bin") == b"onetwo"
 
 
-def test_content_of_the_description_does_not_replace_what_a_job_has_made_of_it(tmp_path: Path) -> None:
+@pytest.fixture(params=[None, errno.EPERM, errno.EOPNOTSUPP])
+def links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system with hard links, and such as have none."""
+    if request.param is not None:
+
+        def none(*args: object, **kwargs: object) -> None:
+            raise OSError(request.param, os.strerror(request.param))
+
+        monkeypatch.setattr(os, "link", none)
+
+
+def test_a_new_file_takes_no_name_that_something_has(links: None, tmp_path: Path) -> None:
+    parent = os.open(tmp_path, os.O_RDONLY)
+    try:
+        (tmp_path / "partial").write_text("one")
+        name_new("partial", "name", parent)
+        assert os.listdir(tmp_path) == ["name"]
+        (tmp_path / "other").write_text("two")
+        (tmp_path / "link").symlink_to("nowhere")
+        for name in ("name", "link"):
+            with pytest.raises(FileExistsError):
+                name_new("other", name, parent)
+    finally:
+        os.close(parent)
+    assert (tmp_path / "name").read_text() == "one"
+    assert (tmp_path / "other").read_text() == "two"
+
+
+def test_content_of_the_description_does_not_replace_what_a_job_has_made_of_it(links: None, tmp_path: Path) -> None:
     """Two looks at the input come at the same time; the slower one ends when the job runs."""
 
     def meanwhile(point: str) -> None:

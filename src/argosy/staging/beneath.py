@@ -6,6 +6,7 @@ meanwhile can lead the walk out: a link is read, and its target walked from wher
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from argosy.model.description import session_path
 _MAX_LINKS = 40
 #: How many directories deep: each has a descriptor open meanwhile, and there are not many for all requests together.
 _MAX_DEPTH = 100
+#: What file systems without hard links say (link(2)).
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -117,6 +120,25 @@ class _Walk:
     def close(self) -> None:
         for fd in self._stack:
             os.close(fd)
+
+
+def name_new(partial: str, name: str, parent: int) -> None:
+    """Give a file of the directory `parent` its name, unless something has that name. Raises FileExistsError.
+
+    Where the file system has no hard links it is looked first: two who name at once may both succeed there.
+    """
+    try:
+        os.link(partial, name, src_dir_fd=parent, dst_dir_fd=parent, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        try:
+            os.stat(name, dir_fd=parent, follow_symlinks=False)
+        except FileNotFoundError:
+            os.rename(partial, name, src_dir_fd=parent, dst_dir_fd=parent)
+            return
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name) from None
+    os.unlink(partial, dir_fd=parent)
 
 
 def make_directory(root: str, path: str) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from argosy.model.description import PARTIAL
 
 from . import marks
+from .beneath import name_new
 from .contract import Fetch
 from .errors import Fault, TransferFailed
 from .scribe import NAME, WRITE, Scribe, Sheet, Trouble
@@ -181,10 +182,10 @@ def _name(arrival: Arrival) -> None:
         elif request.creation == "refuse":
             _mark(request, path, sink.descriptor)
             try:
-                os.link(sink.name, name, src_dir_fd=parent, dst_dir_fd=parent, follow_symlinks=False)
+                name_new(sink.name, name, parent)
             except FileExistsError:
                 raise _exists(path) from None
-            os.unlink(sink.name, dir_fd=parent)
+            sink.placed = True
         else:
             try:
                 os.rename(sink.name, name, src_dir_fd=parent, dst_dir_fd=parent)

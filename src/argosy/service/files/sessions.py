@@ -15,7 +15,7 @@ from argosy.model import Conflict, InputFile, InvalidInput, NoRoom, NotFound, Pr
 from argosy.model.description import PARTIAL
 from argosy.service.contract import FileInfo, OpenFile
 from argosy.staging import Fault, TransferFailed
-from argosy.staging.beneath import parent_of
+from argosy.staging.beneath import name_new, parent_of
 from argosy.staging.checksums import Checksums
 from argosy.staging.finding import find, is_pattern
 from argosy.staging.sink import write_all
@@ -222,8 +222,7 @@ class Sessions:
                 with self._changing:
                     _check(conditions, path, parent, name)
                     if refuse or conditions.none_match == "*":
-                        os.link(partial, name, src_dir_fd=parent, dst_dir_fd=parent, follow_symlinks=False)
-                        os.unlink(partial, dir_fd=parent)
+                        name_new(partial, name, parent)
                     else:
                         os.rename(partial, name, src_dir_fd=parent, dst_dir_fd=parent)
             except BaseException as error:
@@ -257,8 +256,8 @@ class Sessions:
                 finally:
                     os.close(fd)
                 self._fault("stage-in")
-                with contextlib.suppress(FileExistsError):  # another look was quicker, and a job may have changed it
-                    os.link(partial, name, src_dir_fd=parent, dst_dir_fd=parent, follow_symlinks=False)
+                name_new(partial, name, parent)
+            except FileExistsError:  # another look was quicker, and a job may have changed it
                 os.unlink(partial, dir_fd=parent)
             except BaseException:
                 with contextlib.suppress(FileNotFoundError):

@@ -18,7 +18,7 @@ from typing import Any
 from argosy.model import InvalidInput, NotAllowed, NotFound
 from argosy.model.description import PARTIAL, CreationFlag
 from argosy.outbound import Url
-from argosy.staging.beneath import parent_of
+from argosy.staging.beneath import name_new, parent_of
 from argosy.staging.contract import Direction
 from argosy.staging.errors import Fault, TransferFailed
 from argosy.staging.scheme import Call, Content, Context, Entry, Scheme, Sink, Stat
@@ -119,7 +119,7 @@ class File(Scheme):
                     os.close(fd)
                 if creation == "refuse":
                     try:
-                        os.link(partial, name, src_dir_fd=parent, dst_dir_fd=parent, follow_symlinks=False)
+                        name_new(partial, name, parent)
                     except FileExistsError:
                         raise TransferFailed(
                             f"there is something at {url} already, and it must not be replaced", Fault.EXISTS
