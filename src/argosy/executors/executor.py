@@ -17,7 +17,6 @@ from argosy.model import (
     JobSpec,
     JobState,
     JobStatus,
-    Observation,
     SubmitException,
 )
 from argosy.model.plugins import Plugin, registered
@@ -28,6 +27,8 @@ from .job import Callback, Job, notify
 
 if TYPE_CHECKING:
     from packaging.version import Version
+
+    from argosy.model import Observation
 
 log = logging.getLogger(__name__)
 

@@ -1,11 +1,12 @@
-"""What a job is: specifications, resources, states. Pure data; nothing here does anything."""
+"""What a job is: specifications, resources, states. Pure data; nothing here does anything.
 
-from .activity import ActivityState
+What the library does not need for every job is imported when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from .attributes import JobAttributes
-from .codec import spec_from_dict, spec_to_dict
-from .command import Command, Completed, Origin
-from .description import ActivityDescription, EnvironmentRequest, InputFile, OutputFile
-from .environments import EnvironmentParameter, RuntimeEnvironment
 from .errors import (
     ArgosyError,
     Conflict,
@@ -21,13 +22,43 @@ from .errors import (
     TooLarge,
     Unavailable,
 )
-from .lrms import Observation, Outcome, Phase, Share, Snapshot, Usage
-from .nodes import NodeKind, kinds_of
 from .resources import ResourceSpec, ResourceSpecV1
 from .spec import JobSpec
 from .staging import URI, StageIn, StageOut, StageOutFlags, StagingMode
 from .states import JobState, JobStateOrder
 from .status import JobStatus
+
+if TYPE_CHECKING:
+    from .activity import ActivityState
+    from .codec import spec_from_dict, spec_to_dict
+    from .command import Command, Completed, Origin
+    from .description import ActivityDescription, EnvironmentRequest, InputFile, OutputFile
+    from .environments import EnvironmentParameter, RuntimeEnvironment
+    from .lrms import Observation, Outcome, Phase, Share, Snapshot, Usage
+    from .nodes import NodeKind, kinds_of
+
+_LATER = {
+    "ActivityDescription": "description",
+    "ActivityState": "activity",
+    "Command": "command",
+    "Completed": "command",
+    "EnvironmentParameter": "environments",
+    "EnvironmentRequest": "description",
+    "InputFile": "description",
+    "NodeKind": "nodes",
+    "Observation": "lrms",
+    "Origin": "command",
+    "Outcome": "lrms",
+    "OutputFile": "description",
+    "Phase": "lrms",
+    "RuntimeEnvironment": "environments",
+    "Share": "lrms",
+    "Snapshot": "lrms",
+    "Usage": "lrms",
+    "kinds_of": "nodes",
+    "spec_from_dict": "codec",
+    "spec_to_dict": "codec",
+}
 
 __all__ = [
     "URI",
@@ -76,3 +107,15 @@ __all__ = [
     "spec_from_dict",
     "spec_to_dict",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f".{_LATER[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})
