@@ -15,7 +15,7 @@ LONG = timedelta(seconds=60)
 
 def main(directory: Path) -> dict[str, object]:
     executor = JobExecutor.get_instance("nested")
-    seen: dict[str, object] = {"where": executor.starter.where}  # type: ignore[attr-defined]
+    seen: dict[str, object] = {"where": executor.starter.where}
     lock = threading.Lock()
     running: set[str] = set()
     most = 0

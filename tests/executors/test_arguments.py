@@ -27,7 +27,7 @@ def test_what_is_no_job_is_refused(executor: JobExecutor, wrong: Any) -> None:
 
 def test_any_iterable_of_jobs_is_taken() -> None:
     jobs = [Job(JobSpec("/bin/true")) for _ in range(3)]
-    JobExecutor.get_instance("local").submit(job for job in jobs)  # type: ignore[arg-type]
+    JobExecutor.get_instance("local").submit(job for job in jobs)
     assert [job.wait().state for job in jobs] == [S.COMPLETED] * 3
 
 
@@ -49,10 +49,10 @@ def test_what_cannot_be_waited_for_is_refused(arguments: tuple[Any, ...], named:
 
 def test_what_names_no_executor_is_refused() -> None:
     with pytest.raises(TypeError, match=r"^name must be a text"):
-        JobExecutor.get_instance(None)  # type: ignore[arg-type]
+        JobExecutor.get_instance(None)
 
 
 @pytest.mark.parametrize("name", ["local", "slurm"])
 def test_what_is_no_configuration_is_refused(name: str) -> None:
     with pytest.raises(TypeError, match=r"^config must be a JobExecutorConfig"):
-        JobExecutor.get_instance(name, config={"work_directory": "/tmp"})  # type: ignore[arg-type]
+        JobExecutor.get_instance(name, config={"work_directory": "/tmp"})

@@ -33,23 +33,6 @@ def test_what_is_no_id_is_refused_and_the_job_stays_new(tmp_path: Path, odd: str
     assert (job.status.state, job.executor, job.native_id, job.spec) == (S.NEW, None, None, None)
 
 
-@pytest.mark.parametrize("name", ["slurm", "local", "nested", "argosy"])
-def test_what_another_thread_has_just_taken_is_refused(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", FakeSlurm(tmp_path / "bin").path)
-    executor = slurm_executor(tmp_path) if name == "slurm" else JobExecutor.get_instance(name)
-    first, job = JobExecutor.get_instance("local"), Job()
-
-    def taken(job: Job) -> None:
-        job.executor = first  # after it was looked at, before it is bound
-
-    monkeypatch.setattr(executor, "check_attach", taken)
-    with pytest.raises(InvalidJobException, match="executor"):
-        executor.attach(job, "1")
-    assert (job.executor, job.status.state, job.native_id, job.spec) == (first, S.NEW, None, None)
-
-
 @pytest.mark.parametrize("cancel", [False, True])
 def test_what_is_not_known_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cancel: bool) -> None:
     monkeypatch.setenv("PATH", FakeSlurm(tmp_path / "bin").path)

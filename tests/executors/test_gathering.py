@@ -423,46 +423,6 @@ def test_many_threads(make, fake: FakeSlurm) -> None:
     assert None not in ids
 
 
-def test_one_job_from_many_threads_is_submitted_once(make, fake: FakeSlurm) -> None:
-    executor = make(GatheringConfig())
-    true(executor)
-    job, start, refused = Job(JobSpec("/bin/true")), threading.Barrier(8), []
-
-    def submit() -> None:
-        start.wait()
-        try:
-            executor.submit(job)
-        except InvalidStateException as error:
-            refused.append(error)
-
-    threads = [threading.Thread(target=submit) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(refused) == 7
-    assert job.wait(LONG).state is S.COMPLETED
-    assert len(fake.calls("sbatch")) == 2
-
-
-@pytest.mark.parametrize("gathering", [True, False])
-def test_a_thread_that_was_overtaken_does_not_submit_it_again(make, fake: FakeSlurm, monkeypatch, gathering) -> None:
-    executor, job = make(GatheringConfig(enabled=gathering, alike=600)), Job(JobSpec("/bin/true"))
-    check = executor.check
-
-    def overtaken(one: Job) -> None:
-        check(one)
-        monkeypatch.setattr(executor, "check", check)
-        executor.submit(one)
-        assert one.wait(LONG).state is S.COMPLETED
-
-    monkeypatch.setattr(executor, "check", overtaken)
-    with pytest.raises(InvalidStateException):
-        executor.submit(job)
-    assert len(fake.calls("sbatch")) == 1
-    assert job.executor is executor
-
-
 _PROGRAM = """
 import sys
 from argosy import Job, JobExecutor, JobExecutorConfig, JobSpec

@@ -159,7 +159,7 @@ def test_what_goes_wrong_in_a_start_leaves_jobs_started_or_new(
     def fail_once(*arguments: object) -> child.Started:
         if next(starts) == min(many, 5):
             raise MemoryError
-        return start(*arguments)  # type: ignore[arg-type]
+        return start(*arguments)
 
     jobs = [Job(JobSpec("/bin/true")) for _ in range(many)]
     with monkeypatch.context() as patched:
@@ -186,7 +186,7 @@ def test_one_that_is_just_being_started_cannot_be_cancelled_yet(
             job.cancel()
         except SubmitException as error:
             refusals.append(error.transient)
-        return start(*arguments)  # type: ignore[arg-type]
+        return start(*arguments)
 
     job = Job(JobSpec("/bin/sleep", ["60"]))
     monkeypatch.setattr(module, "start", cancel_meanwhile)

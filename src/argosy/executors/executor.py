@@ -254,10 +254,17 @@ class JobExecutor(ABC):
     def bind(self, job: Job) -> None:
         """Make a job this executor's own, before anything is done for it: of several threads one succeeds.
 
-        Raises JobNotNew in the others. Where the job is then not submitted its `executor` is to be None again.
+        Raises JobNotNew in the others. A job that is then not submitted is to be let go again: `unbind`.
         """
         if not job._bind(self):
             raise JobNotNew(_BOUND)
+
+    @staticmethod
+    def unbind(jobs: Iterable[Job]) -> None:
+        """Those of them that were not accepted can be submitted again, here or elsewhere."""
+        for job in jobs:
+            if job._native_id is None:
+                job.executor = None
 
     def accept(self, job: Job, native_id: str) -> None:
         """A job was accepted: it is QUEUED."""

@@ -113,6 +113,7 @@ class RemoteJobExecutor(JobExecutor):
     def submit(self, job: Job | Sequence[Job]) -> None:
         asked: list[tuple[Job, Description, list[Upload]]] = []
         bound: list[Job] = []
+        handed_over = 0
         try:
             for one in self.jobs_of(job):
                 self.check(one)
@@ -125,12 +126,21 @@ class RemoteJobExecutor(JobExecutor):
                     raise InvalidJobException(
                         f"{error.filename}: {error.strerror}", error, element="stage_in"
                     ) from error
-            for begin in range(0, len(asked), _AT_ONCE):
-                for outcome in call(self._submit(asked[begin : begin + _AT_ONCE])):
+            while handed_over < len(asked):
+                some = asked[handed_over : handed_over + _AT_ONCE]
+                handed_over += len(some)
+                for outcome in call(self._submit_or_unbind(some)):
                     if outcome is not None:
                         raise outcome
         finally:
-            _release(bound)
+            self.unbind(bound[handed_over:])
+
+    async def _submit_or_unbind(self, asked: list[tuple[Job, Description, list[Upload]]]) -> list[ArgosyError | None]:
+        # Here, and not where it is waited for: whoever waits may be interrupted, and the submission goes on.
+        try:
+            return await self._submit(asked)
+        finally:
+            self.unbind([job for job, _, _ in asked])
 
     async def _submit(self, asked: list[tuple[Job, Description, list[Upload]]]) -> list[ArgosyError | None]:
         try:
@@ -286,10 +296,13 @@ class RemoteJobExecutor(JobExecutor):
         if not native_id:
             raise InvalidJobException("an activity's id is needed to attach to", element="native_id")
         self.bind(job)
+        call(self._attach_or_unbind(job, native_id))
+
+    async def _attach_or_unbind(self, job: Job, id: str) -> None:
         try:
-            call(self._attach(job, native_id))
+            await self._attach(job, id)
         finally:
-            _release([job])
+            self.unbind([job])
 
     async def _attach(self, job: Job, id: str) -> None:
         client, follower = self._open()
@@ -351,13 +364,6 @@ def _let_go(client: AsyncClient, loop: asyncio.AbstractEventLoop) -> None:
 def _stages(job: Job) -> bool:
     """Whether the states of staging are told of: they mean nothing to one who asked for none."""
     return job.spec is not None and bool(job.spec.stage_in or job.spec.stage_out)
-
-
-def _release(jobs: Sequence[Job]) -> None:
-    """Those that are no activities can be submitted again, here or elsewhere."""
-    for job in jobs:
-        if job.native_id is None:
-            job.executor = None
 
 
 def _refused(error: ArgosyError) -> ArgosyError:

@@ -128,11 +128,17 @@ class BatchJobExecutor(JobExecutor):
             for one in jobs:
                 self.bind(one)
                 bound.append(one)
-            return call(self._submit([Taken(one, one.spec, origin) for one in jobs if one.spec is not None]))
+        except BaseException:
+            self.unbind(bound)
+            raise
+        return call(self._submit_or_unbind([Taken(one, one.spec, origin) for one in jobs if one.spec is not None]))
+
+    async def _submit_or_unbind(self, taken: Sequence[Taken]) -> list[ArgosyError | None]:
+        # Here, and not where it is waited for: whoever waits may be interrupted, and the submission goes on.
+        try:
+            return await self._submit(taken)
         finally:
-            for one in bound:
-                if one._native_id is None:
-                    one.executor = None
+            self.unbind([one.job for one in taken])
 
     def _kind(self, job: Job) -> tuple[object, JobSpec]:
         """What the batch system is asked for, whatever the job's name, and the specification as it is now."""
