@@ -11,9 +11,9 @@ The library is PSI/J's interface:
 Names are imported when they are first used, so that importing the package costs little.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from ._later import later
 from ._version import __version__
 
 if TYPE_CHECKING:
@@ -39,13 +39,6 @@ if TYPE_CHECKING:
         spec_from_dict,
         spec_to_dict,
     )
-
-_WHERE = {
-    "Job": "executors.job",
-    "JobStatusCallback": "executors.job",
-    "JobExecutor": "executors.executor",
-    "JobExecutorConfig": "executors.executor",
-}
 
 __all__ = [
     "URI",
@@ -74,12 +67,14 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module 'argosy' has no attribute {name!r}")
-    value: object = getattr(import_module(f".{_WHERE.get(name, 'model')}", __name__), name)
-    globals()[name] = value
-    return value
+_EXECUTORS = {
+    "Job": ".executors.job",
+    "JobExecutor": ".executors.executor",
+    "JobExecutorConfig": ".executors.executor",
+    "JobStatusCallback": ".executors.job",
+}
+
+__getattr__ = later(__name__, dict.fromkeys(__all__, ".model") | _EXECUTORS)
 
 
 def __dir__() -> list[str]:

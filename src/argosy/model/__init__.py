@@ -3,8 +3,9 @@
 What the library does not need for every job is imported when it is first used.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from argosy._later import later
 
 from .attributes import JobAttributes
 from .errors import (
@@ -38,26 +39,26 @@ if TYPE_CHECKING:
     from .nodes import NodeKind, kinds_of
 
 _LATER = {
-    "ActivityDescription": "description",
-    "ActivityState": "activity",
-    "Command": "command",
-    "Completed": "command",
-    "EnvironmentParameter": "environments",
-    "EnvironmentRequest": "description",
-    "InputFile": "description",
-    "NodeKind": "nodes",
-    "Observation": "lrms",
-    "Origin": "command",
-    "Outcome": "lrms",
-    "OutputFile": "description",
-    "Phase": "lrms",
-    "RuntimeEnvironment": "environments",
-    "Share": "lrms",
-    "Snapshot": "lrms",
-    "Usage": "lrms",
-    "kinds_of": "nodes",
-    "spec_from_dict": "codec",
-    "spec_to_dict": "codec",
+    "ActivityDescription": ".description",
+    "ActivityState": ".activity",
+    "Command": ".command",
+    "Completed": ".command",
+    "EnvironmentParameter": ".environments",
+    "EnvironmentRequest": ".description",
+    "InputFile": ".description",
+    "NodeKind": ".nodes",
+    "Observation": ".lrms",
+    "Origin": ".command",
+    "Outcome": ".lrms",
+    "OutputFile": ".description",
+    "Phase": ".lrms",
+    "RuntimeEnvironment": ".environments",
+    "Share": ".lrms",
+    "Snapshot": ".lrms",
+    "Usage": ".lrms",
+    "kinds_of": ".nodes",
+    "spec_from_dict": ".codec",
+    "spec_to_dict": ".codec",
 }
 
 __all__ = [
@@ -108,14 +109,8 @@ __all__ = [
     "spec_to_dict",
 ]
 
-
-def __getattr__(name: str) -> object:
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(f".{_LATER[name]}", __name__), name)
-    globals()[name] = value
-    return value
+__getattr__ = later(__name__, _LATER)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+    return __all__

@@ -5,9 +5,9 @@ The names are Argosy's own classes. `install` makes ``import psij`` itself, with
 are found by their descriptors, once this package has been imported.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from argosy._later import later
 from argosy._version import __version__
 
 from ._aliases import install
@@ -98,14 +98,7 @@ __all__ = [
 
 _enable()
 
-
-def __getattr__(name: str) -> object:
-    where = _WHERE.get(name)
-    if where is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(where, "argosy.psij"), name)
-    globals()[name] = value
-    return value
+__getattr__ = later(__name__, _WHERE)
 
 
 def __dir__() -> list[str]:

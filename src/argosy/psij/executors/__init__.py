@@ -1,6 +1,6 @@
 """The executors, under psij-python's names."""
 
-from importlib import import_module
+from argosy._later import later
 
 _WHERE = {
     "CobaltJobExecutor": ".batch.cobalt",
@@ -9,10 +9,6 @@ _WHERE = {
     "SlurmJobExecutor": ".batch.slurm",
 }
 
-__all__ = ["CobaltJobExecutor", "LocalJobExecutor", "LsfJobExecutor", "SlurmJobExecutor"]  # see below
+__all__ = ["CobaltJobExecutor", "LocalJobExecutor", "LsfJobExecutor", "SlurmJobExecutor"]
 
-
-def __getattr__(name: str) -> object:
-    if name not in _WHERE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_WHERE[name], "argosy.psij.executors"), name)
+__getattr__ = later(__name__, _WHERE)
