@@ -189,7 +189,7 @@ async def test_threads_that_wait_for_an_agent_are_few_and_not_for_ever(
         def agent(self, account: str) -> Agent:
             return agent if account == "bent" else other
 
-    sessions = module.AccountSessions(str(tmp_path), lambda point: None, Seats())  # type: ignore[arg-type]
+    sessions = module.AccountSessions(str(tmp_path), lambda point: None, Seats())
     sessions.start()
 
     def make(account: str) -> str:
@@ -219,7 +219,7 @@ async def test_a_session_directory_that_cannot_be_made_is_no_agent_that_is_away(
         def agent(self, account: str) -> Agent:
             return agent
 
-    sessions = module.AccountSessions(str(tmp_path), lambda point: None, Seats())  # type: ignore[arg-type]
+    sessions = module.AccountSessions(str(tmp_path), lambda point: None, Seats())
     sessions.start()
     bad = session_path(str(tmp_path), ME, "0" * 32)
     Path(bad).parent.parent.mkdir(parents=True)

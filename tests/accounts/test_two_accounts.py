@@ -85,7 +85,7 @@ class Site:
     def ask(self, who: str, method: str, path: str, **named: object) -> httpx.Response:
         with httpx.Client(trust_env=False, timeout=60) as client:
             headers = {"authorization": f"Bearer {self.tokens[who]}"}
-            return client.request(method, self.url + path, headers=headers, **named)  # type: ignore[arg-type]
+            return client.request(method, self.url + path, headers=headers, **named)
 
     def create(self, who: str, **description: object) -> str:
         answer = self.ask(who, "POST", "/v1/activities", json=description)
@@ -114,7 +114,7 @@ class Storage:
 
         class Handler(BaseHTTPRequestHandler):
             def _answer(self, status: int, body: bytes = b"") -> None:
-                storage.askers.append(_whose(self.client_address[1], self.server.server_port))  # type: ignore[attr-defined]
+                storage.askers.append(_whose(self.client_address[1], self.server.server_port))
                 self.send_response(status)
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()

@@ -101,7 +101,7 @@ async def test_who_goes_away_before_the_answer_leaves_a_line(tmp_path: Path) -> 
     async with told_service(tmp_path / "home") as (service, _):
         operations = audited(service, trail)
         (made,) = await operations.create(ALICE, [CreateRequest(Description(executable="/bin/true", held=True))])
-        id = made.activity.id  # type: ignore[union-attr]
+        id = made.activity.id
 
         async def listen() -> None:
             async for _ in operations.stream(ALICE, [id]):
@@ -139,7 +139,7 @@ async def test_every_operation_leaves_a_line(tmp_path: Path) -> None:
         operations = audited(service, trail)
         assert isinstance(operations, Operations)
         (made,) = await operations.create(ALICE, [CreateRequest(Description(executable="/bin/true", held=True))])
-        id = made.activity.id  # type: ignore[union-attr]
+        id = made.activity.id
         await operations.status(ALICE, [id, "0" * 32])
         with pytest.raises(ArgosyError):
             await operations.description(Caller("bob"), id)

@@ -91,4 +91,4 @@ def seen(show: Path) -> tuple[list[bytes], dict[bytes, bytes]]:
         blocks.append(data[8 : 8 + size].split(b"\0")[:-1])
         data = data[8 + size :]
     arguments, environ = blocks
-    return arguments[3:], dict(entry.split(b"=", 1) for entry in environ)  # type: ignore[misc]
+    return arguments[3:], dict(entry.split(b"=", 1) for entry in environ)

@@ -42,7 +42,7 @@ def all_named(prefix: str) -> list[str]:
 
 
 def utc(*parts: int) -> float:
-    return datetime(*parts, tzinfo=UTC).timestamp()  # type: ignore[misc, arg-type]
+    return datetime(*parts, tzinfo=UTC).timestamp()
 
 
 @pytest.mark.parametrize("name", [*all_named("02-"), *all_named("02b"), *all_named("02d"), *all_named("17d")])

@@ -309,7 +309,7 @@ def test_a_second_ctrl_c_leaves(live: Live, home: Path) -> None:
         asked.extend(ids)
         return await live.operations.status(caller, ids)
 
-    live.operations.terminate = never  # type: ignore[method-assign]
+    live.operations.terminate = never
     with subprocess.Popen(
         [sys.executable, "-m", "argosy.cli", "run", "--", "prog"],
         env=environment(home),
@@ -339,7 +339,7 @@ def test_ctrl_c_before_the_service_has_answered(live: Live, home: Path) -> None:
         await let_go.wait()
         return await create(caller, requests)
 
-    live.operations.create = slowly  # type: ignore[method-assign]
+    live.operations.create = slowly
     command = [sys.executable, "-m", "argosy.cli", "run", "--", "prog"]
     for often in (2, 1):
         asked.clear()

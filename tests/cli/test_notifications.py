@@ -41,7 +41,7 @@ def used(number: int, **more: object) -> UsageRecord:
     fields: dict[str, object] = dict.fromkeys(UsageRecord.__dataclass_fields__)
     fields |= {"number": number, "activity": f"{number:032x}", "run": 0, "owner": "alice", "resource": "local"}
     fields |= {"state": "finished", "created": 1e9, "final_at": 1e9 + number, "cores": 2, "wall_seconds": 3661.0}
-    return UsageRecord(**fields | {"hosts": ("n1", "n2")} | more)  # type: ignore[arg-type]
+    return UsageRecord(**fields | {"hosts": ("n1", "n2")} | more)
 
 
 def test_a_secret_is_shown_once(argosy: Command, live: Live, tmp_path: Path) -> None:

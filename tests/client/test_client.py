@@ -213,9 +213,9 @@ def test_a_download_begins_anew_where_the_file_has_changed(live: Live, tmp_path:
 
         def change(*arguments: object) -> None:
             live.do(live.operations.write, made.id, "f", b"b" * 900_000)
-            real(*arguments)  # type: ignore[arg-type]
+            real(*arguments)
 
-        client._pause = change  # type: ignore[method-assign]
+        client._pause = change
         assert Path(client.get_file(made.id, "f", tmp_path / "f")).read_bytes() == b"b" * 900_000
 
 
@@ -289,9 +289,9 @@ def test_what_is_in_a_pipe_is_not_written_twice(live: Live, tmp_path: Path) -> N
 
         def change(*arguments: object) -> None:
             live.do(live.operations.write, made.id, "f", b"b" * 9_000)
-            real(*arguments)  # type: ignore[arg-type]
+            real(*arguments)
 
-        client._pause = change  # type: ignore[method-assign]
+        client._pause = change
         with pytest.raises(Unavailable, match="changed meanwhile"):
             client.get_file(made.id, "f", tmp_path / "pipe")
     assert set(os.read(reading, 20_000)) == {ord("a")}

@@ -59,7 +59,7 @@ class Service:
         return self.answers[min(len(self.asked), len(self.answers)) - 1]()
 
     def client(self, **more: float) -> Client:
-        return Client(HERE, transport=httpx.MockTransport(self), **more)  # type: ignore[arg-type]
+        return Client(HERE, transport=httpx.MockTransport(self), **more)
 
 
 @contextlib.contextmanager
@@ -110,7 +110,7 @@ def test_an_upload_that_was_refused_for_a_limit_is_sent_whole_again(kind: str, t
 
     source = opened(kind, tmp_path)
     with Client(HERE, transport=httpx.MockTransport(answer)) as client:
-        client.put_file("x", "f", source)  # type: ignore[arg-type]
+        client.put_file("x", "f", source)
     assert bodies == [(b"abc", "3")] * 3
     if isinstance(source, io.IOBase):
         assert not source.closed
@@ -127,7 +127,7 @@ async def test_the_same_for_an_event_loop(kind: str, tmp_path: Path) -> None:
 
     source = opened(kind, tmp_path)
     async with AsyncClient(HERE, transport=httpx.MockTransport(answer)) as client:
-        await client.put_file("x", "f", source)  # type: ignore[arg-type]
+        await client.put_file("x", "f", source)
     assert bodies == [(b"abc", "3")] * 3
     if isinstance(source, io.IOBase):
         source.close()
@@ -226,7 +226,7 @@ def test_a_client_knows_that_a_service_has_answered() -> None:
     service = Service(lambda: httpx.Response(404, text="-"), gone)
     pauses: list[float] = []
     with service.client() as client:
-        client._pause = pauses.append  # type: ignore[method-assign]
+        client._pause = pauses.append
         with pytest.raises(NotFound):
             client.status("x")
         with pytest.raises(ServiceUnreachable, match="refused"):
@@ -268,7 +268,7 @@ def test_a_stream_that_is_the_first_thing_asked_outlasts_a_restart_too() -> None
     service = Service(lambda: streamed(b"id: 1\n\n"), away_again)
     pauses: list[float] = []
     with service.client() as client:
-        client._pause = pauses.append  # type: ignore[method-assign]
+        client._pause = pauses.append
         with pytest.raises(ServiceUnreachable):
             list(client.stream(["x"]))
     assert len(pauses) == 12
@@ -278,7 +278,7 @@ def test_each_time_a_stream_is_taken_up_it_waits_as_long_as_it_may() -> None:
     answers = [partial(streamed, b"id: 1\n\n"), lambda: away("5")] * 8
     service = Service(*answers, partial(streamed, b"event: end\ndata: {}\n\n"))
     with service.client(patience=30) as client:
-        client._pause = lambda seconds: None  # type: ignore[method-assign]
+        client._pause = lambda seconds: None
         assert list(client.stream(["x"])) == []
     assert len(service.asked) == 17
 
@@ -291,4 +291,4 @@ def test_many_files_are_followed_by_one_client(live: Live) -> None:
         assert {next(one) for one in following} == {b"one"}
         assert client.status(made.id).id == made.id
         for one in following:
-            one.close()  # type: ignore[attr-defined]
+            one.close()

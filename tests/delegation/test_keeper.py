@@ -43,7 +43,7 @@ GRID = Caller("/O=Grid/CN=Alice")
 
 
 def password(text: str = "s3cret-word", **more: object) -> NewCredential:
-    return NewCredential(kind="password", user="u", password=text, hosts=["*"], **more)  # type: ignore[arg-type]
+    return NewCredential(kind="password", user="u", password=text, hosts=["*"], **more)
 
 
 # -- sealing --------------------------------------------------------------------------------------

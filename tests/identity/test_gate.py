@@ -28,7 +28,7 @@ class Says(Authenticator):
 
     def __init__(self, answer: Caller | Refused | None, *, implicit: bool = False) -> None:
         self.answer = answer
-        self.implicit = implicit  # type: ignore[misc]
+        self.implicit = implicit
 
     @classmethod
     def from_config(cls, options: Mapping[str, Any], directory: Path) -> Self:

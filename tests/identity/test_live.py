@@ -32,7 +32,7 @@ class World:
 
     def ask(self, method: str = "GET", path: str = "/v1/activities", **named: object) -> httpx.Response:
         with httpx.Client(trust_env=False, timeout=60) as client:
-            return client.request(method, self.url + path, **named)  # type: ignore[arg-type]
+            return client.request(method, self.url + path, **named)
 
     def create(self, headers: dict[str, str]) -> str:
         answer = self.ask("POST", json={"executable": "/bin/true", "held": True}, headers=headers)
@@ -40,7 +40,7 @@ class World:
         return answer.json()["id"]
 
     def proxy(self, who: str, **named: object) -> dict[str, str]:
-        proxy = make_proxy(make_user(CA, f"/O=Grid/CN={who}", **TODAY), **(TODAY_PROXY | named))  # type: ignore[arg-type]
+        proxy = make_proxy(make_user(CA, f"/O=Grid/CN={who}", **TODAY), **(TODAY_PROXY | named))
         return {"PROXY": header(proxy.file())}
 
 
@@ -142,16 +142,16 @@ def test_a_bad_proxy_is_told_why(world: World) -> None:
 
 
 def test_a_revocation_is_heeded_by_what_was_verified_before(world: World) -> None:
-    user = make_user(CA, "/O=Grid/CN=Alice Revoked", **TODAY)  # type: ignore[arg-type]
-    headers = {"PROXY": header(make_proxy(user, **TODAY_PROXY).file())}  # type: ignore[arg-type]
+    user = make_user(CA, "/O=Grid/CN=Alice Revoked", **TODAY)
+    headers = {"PROXY": header(make_proxy(user, **TODAY_PROXY).file())}
     assert world.ask(headers=headers).status_code == 200
-    world.trust.revoke(CA, (user.cert.serial_number,), begin=TODAY["begin"], end=TODAY["end"])  # type: ignore[arg-type]
+    world.trust.revoke(CA, (user.cert.serial_number,), begin=TODAY["begin"], end=TODAY["end"])
     answer = world.ask(headers=headers)
     assert (answer.status_code, "revoked" in answer.json()["detail"]) == (401, True)
 
 
 def test_a_proxy_of_20_kib_comes_through(world: World) -> None:
-    proxy = make_proxy(make_user(CA, "/O=Grid/CN=Alice", **TODAY), **TODAY_PROXY)  # type: ignore[arg-type]
+    proxy = make_proxy(make_user(CA, "/O=Grid/CN=Alice", **TODAY), **TODAY_PROXY)
     file = proxy.file() + CA.pem() * 14
     assert 20_000 < len(header(file)) < 60_000
     assert world.ask(headers={"PROXY": header(file)}).status_code == 200
@@ -202,9 +202,9 @@ def test_no_secret_is_written_down(world: World) -> None:
     """Whatever was sent is neither in the log nor in any file of the service."""
     store = TokenStore(world.service.directory)
     token, _ = store.create("carol", lifetime=60)
-    proxy = make_proxy(make_user(CA, "/O=Grid/CN=Alice", **TODAY), **TODAY_PROXY)  # type: ignore[arg-type]
+    proxy = make_proxy(make_user(CA, "/O=Grid/CN=Alice", **TODAY), **TODAY_PROXY)
     jwt = world.issuer.token(groups=["/dteam"])
-    bad = header(make_proxy(make_user(CA, "/O=Grid/CN=Alice", **TODAY), signer=rsa_key("x"), **TODAY_PROXY).file())  # type: ignore[arg-type]
+    bad = header(make_proxy(make_user(CA, "/O=Grid/CN=Alice", **TODAY), signer=rsa_key("x"), **TODAY_PROXY).file())
     world.create({"PROXY": header(proxy.file())})
     world.create({"Authorization": f"Bearer {token}"})
     world.create({"Authorization": f"Bearer {jwt}"})

@@ -169,24 +169,24 @@ _CALLBACK = Callback("https://receiver.example.org/hook")
 
 CALLS: dict[Operation, list[Call]] = {
     Operation.CREATE: [
-        lambda s, c, at: _vector(s.create(c, [CreateRequest(Description(executable="/bin/true", held=True), "key")]))  # type: ignore[arg-type]
+        lambda s, c, at: _vector(s.create(c, [CreateRequest(Description(executable="/bin/true", held=True), "key")]))
     ],
-    Operation.START: [lambda s, c, at: _vector(s.start(c, [at]))],  # type: ignore[arg-type]
-    Operation.RESTART: [lambda s, c, at: _vector(s.restart(c, [at]))],  # type: ignore[arg-type]
+    Operation.START: [lambda s, c, at: _vector(s.start(c, [at]))],
+    Operation.RESTART: [lambda s, c, at: _vector(s.restart(c, [at]))],
     Operation.CHANGE: [
-        lambda s, c, at: _vector(s.change(c, [ChangeRequest(at, "release")])),  # type: ignore[arg-type]
-        lambda s, c, at: _vector(s.change(c, [ChangeRequest(at, state="pending:held")])),  # type: ignore[arg-type]
+        lambda s, c, at: _vector(s.change(c, [ChangeRequest(at, "release")])),
+        lambda s, c, at: _vector(s.change(c, [ChangeRequest(at, state="pending:held")])),
     ],
-    Operation.STATUS: [lambda s, c, at: _vector(s.status(c, [at]))],  # type: ignore[arg-type]
+    Operation.STATUS: [lambda s, c, at: _vector(s.status(c, [at]))],
     Operation.DESCRIPTION: [lambda s, c, at: s.description(c, at)],
     Operation.PAGE: [lambda s, c, at: s.page(c, Query(owner="alice")), lambda s, c, at: s.page(c, Query(owner="bob"))],
     Operation.EVENTS: [lambda s, c, at: s.events(c, at)],
     Operation.STREAM: [_stream],
     Operation.TRANSFERS: [lambda s, c, at: s.transfers(c, at)],
-    Operation.TERMINATE: [lambda s, c, at: _vector(s.terminate(c, [at]))],  # type: ignore[arg-type]
+    Operation.TERMINATE: [lambda s, c, at: _vector(s.terminate(c, [at]))],
     Operation.PURGE: [
-        lambda s, c, at: _vector(s.purge(c, [at])),  # type: ignore[arg-type]
-        lambda s, c, at: _vector(s.purge(c, [at], terminate=True)),  # type: ignore[arg-type]
+        lambda s, c, at: _vector(s.purge(c, [at])),
+        lambda s, c, at: _vector(s.purge(c, [at], terminate=True)),
     ],
     Operation.COUNTS: [lambda s, c, at: s.counts(c)],
     Operation.DRAIN: [lambda s, c, at: s.drain(c)],
@@ -212,7 +212,7 @@ CALLS: dict[Operation, list[Call]] = {
     Operation.DEAD_LETTERS: [lambda s, c, at: s.dead_letters(c)],
     Operation.USAGE: [lambda s, c, at: s.usage(c, UsageQuery(activity=at), ["user"])],
     Operation.USAGE_RECORDS: [lambda s, c, at: s.usage_records(c, UsageQuery(activity=at))],
-    Operation.RESEND: [lambda s, c, at: _vector(s.resend(c, [0]))],  # type: ignore[arg-type]
+    Operation.RESEND: [lambda s, c, at: _vector(s.resend(c, [0]))],
     Operation.CREDENTIALS: [lambda s, c, at: s.credentials(c)],
     Operation.ADD_CREDENTIAL: [lambda s, c, at: s.add_credential(c, _password("another"))],
     Operation.REPLACE_CREDENTIAL: [
@@ -382,7 +382,7 @@ def _ends_what_is_cancelled(driver: ToldDriver) -> set[asyncio.Task[None]]:
         ending.add(task)
         return [None for _ in handles]
 
-    driver.control = control  # type: ignore[method-assign]
+    driver.control = control
     return ending
 
 
@@ -420,7 +420,7 @@ _STEP = st.tuples(
 
 @given(steps=st.lists(_STEP, max_size=12))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_any_calls_in_any_order(tmp_path_factory: pytest.TempPathFactory, steps: list[tuple]) -> None:  # type: ignore[type-arg]
+async def test_any_calls_in_any_order(tmp_path_factory: pytest.TempPathFactory, steps: list[tuple]) -> None:
     """Whatever was done before, an answer concerns the caller's own unless the table says otherwise."""
     async with told_service(tmp_path_factory.mktemp("any")) as (service, driver), asyncio.timeout(30):
         ending = _ends_what_is_cancelled(driver)

@@ -31,7 +31,7 @@ async def test_a_token_is_its_owner_within_its_scopes(tmp_path: Path) -> None:
     assert caller is not None
     assert (caller.name, caller.scopes, caller.expires, caller.method) == ("alice", {Scope.READ}, 1060.0, "api-token")
     whole, _ = store.create("bob", lifetime=60)
-    assert (await APITokens(store).authenticate(sent(whole))).scopes is None  # type: ignore[union-attr]
+    assert (await APITokens(store).authenticate(sent(whole))).scopes is None
     assert next(one.id for one in store.records()) == record.id
 
 

@@ -87,7 +87,7 @@ class FakeOperations(NoSweeps, FakeNotifications, FakeUsage, CredentialOperation
     def __init__(self) -> None:
         super().__init__()
         self.activities: dict[str, Activity] = {}
-        self.keeper = Keeper(Credentials(), Vault([bytes(32)]))  # type: ignore[arg-type]
+        self.keeper = Keeper(Credentials(), Vault([bytes(32)]))
         self.descriptions: dict[str, Description] = {}
         self.log: list[Event] = []
         self.files: dict[str, dict[str, tuple[bytes, bool]]] = {}

@@ -23,7 +23,7 @@ S = ActivityState
 
 async def job(operations: FakeOperations) -> str:
     (made,) = await operations.create(CALLER, [CreateRequest(Description(executable="x"))])
-    return made.activity.id  # type: ignore[union-attr]
+    return made.activity.id
 
 
 async def test_the_history_is_paged(http: httpx.AsyncClient, operations: FakeOperations) -> None:
@@ -106,7 +106,7 @@ async def test_what_is_not_shown_moves_the_place_to_go_on_from(operations: FakeO
     told = await anext(source)
     assert told.startswith(b"id: 1\nevent: created\n")
     assert told.endswith(b"\n\nid: 2\n\n")
-    await source.aclose()  # type: ignore[attr-defined]
+    await source.aclose()
 
 
 def test_a_stream_shows_what_happens_while_it_is_open_and_is_cut_when_the_server_stops(live: Live) -> None:
@@ -162,7 +162,7 @@ async def test_a_quiet_stream_shows_that_it_is_alive(operations: FakeOperations)
     beats = [await anext(source) for _ in range(3)]
     assert beats == [b"id: 7\n\n", b": \n\n", b": \n\n"]
     assert operations.streams == 1
-    await source.aclose()  # type: ignore[attr-defined]
+    await source.aclose()
     assert operations.streams == 0
 
 

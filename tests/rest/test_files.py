@@ -27,7 +27,7 @@ MODIFIED = "Tue, 14 Nov 2023 22:13:20 GMT"
 
 async def job(operations: FakeOperations) -> str:
     (made,) = await operations.create(CALLER, [CreateRequest(Description(executable="x"))])
-    return made.activity.id  # type: ignore[union-attr]
+    return made.activity.id
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,7 @@ def test_any_range_is_within_the_file_or_ignored(value: str, size: int) -> None:
 
 def test_what_may_wait_long_is_counted_as_a_stream() -> None:
     def counted(path: str, query: bytes = b"", method: str = "GET") -> bool:
-        return _is_stream({"method": method, "path": path, "query_string": query})  # type: ignore[typeddict-item]
+        return _is_stream({"method": method, "path": path, "query_string": query})
 
     assert counted("/v1/events")
     assert counted("/v1/activities/x/stream")

@@ -84,7 +84,7 @@ class Gsissh:
     def logins(self) -> list[tuple[str, str]]:
         """Who has logged in, or tried to: the name and the serial number of the proxy."""
         file = self.directory / "logins"
-        return [tuple(line.split("\t")) for line in file.read_text().splitlines()] if file.exists() else []  # type: ignore[misc]
+        return [tuple(line.split("\t")) for line in file.read_text().splitlines()] if file.exists() else []
 
     def lines(self) -> str:
         """The command lines that it was started with."""

@@ -99,7 +99,7 @@ async def test_a_jump_that_lasts_is_followed(tmp_path: Path, machine: Machine) -
 
 
 async def _is(service: object, id: str, state: ActivityState) -> bool:
-    return (await record(service, id)).state is state  # type: ignore[arg-type]
+    return (await record(service, id)).state is state
 
 
 async def test_a_message_that_was_put_off_does_not_wait_for_a_clock_that_was_set_back(

@@ -203,7 +203,7 @@ def test_a_directory_of_very_many_files_is_listed_in_bounded_time_and_memory(tmp
         looks += 1
         return look(*args)
 
-    sessions._listings._look = counted  # type: ignore[method-assign]
+    sessions._listings._look = counted
     while True:
         entries, after = sessions.entries(str(session), "", after, 5000)
         names += [entry.path for entry in entries]

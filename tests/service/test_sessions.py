@@ -268,7 +268,7 @@ def test_only_session_directories_are_removed(sessions: Sessions, tmp_path: Path
 
 async def test_what_has_changed_while_an_upload_came_is_not_replaced(sessions: Sessions, session: Path) -> None:
     (session / "there").write_text("old")
-    etag = sessions.open(str(session), "there").info.etag  # type: ignore[union-attr]
+    etag = sessions.open(str(session), "there").info.etag
 
     async def meanwhile(name: str) -> AsyncIterator[bytes]:
         yield b"mine"
@@ -313,7 +313,7 @@ def test_of_a_link_the_link_is_removed(sessions: Sessions, session: Path, tmp_pa
 def test_a_link_has_the_tag_that_its_readers_are_told(sessions: Sessions, session: Path) -> None:
     (session / "q").write_text("q")
     (session / "lq").symlink_to("q")
-    etag = sessions.open(str(session), "lq").info.etag  # type: ignore[union-attr]
+    etag = sessions.open(str(session), "lq").info.etag
     with pytest.raises(PreconditionFailed):
         sessions.delete(str(session), "lq", Conditions(none_match=etag))
     sessions.delete(str(session), "lq", Conditions(match=etag))

@@ -98,7 +98,7 @@ async def test_all_that_has_sources_is_fetched_while_the_client_still_pushes(tmp
         assert (where / "a").read_bytes() == DATA
         assert (where / "in/b").read_bytes() == b"b"
         assert (where / "in/b").stat().st_mode & 0o700 == 0o700
-        by_path = {event.detail["path"]: event.detail for event in await told(service, id, "fetched")}  # type: ignore[index]
+        by_path = {event.detail["path"]: event.detail for event in await told(service, id, "fetched")}
         assert by_path["a"]["size"] == len(DATA)
         assert by_path["a"]["source"] == place.url + "/a"
         (tried,) = by_path["in/b"]["tried"]
@@ -128,7 +128,7 @@ async def test_what_can_never_be_moved_is_refused_at_creation(
     async with told_service(tmp_path, staging=staging(tmp_path)) as (service, _):
         (answer,) = await service.create(ALICE, [CreateRequest(Description(executable="x", **fields))])
         assert isinstance(answer, kind)
-        assert answer.element == element  # type: ignore[attr-defined]
+        assert answer.element == element
 
 
 def misbehave(place: Place, how: str) -> dict[str, Any]:
@@ -217,7 +217,7 @@ async def test_output_goes_to_all_its_targets(tmp_path: Path, place: Place) -> N
         assert place.files == {"/1/o": DATA, "/2/o": DATA, "/many/r1.dat": b"1", "/many/r2.dat": b"2"}
         there = sorted(path.name for path in session(service, done).iterdir() if not path.name.startswith("."))
         assert there == ["kept", "o", "r1.dat", "r2.dat"]
-        pushed = {event.detail["target"]: event.detail for event in await told(service, id, "pushed")}  # type: ignore[index]
+        pushed = {event.detail["target"]: event.detail for event in await told(service, id, "pushed")}
         assert pushed[place.url + "/2/o"]["size"] == len(DATA)
         assert pushed[place.url + "/many/"]["files"] == 2
 
@@ -344,7 +344,7 @@ async def test_an_expired_credential_holds_it_until_there_is_another(tmp_path: P
             assert activity.owner == "alice"
             return next(used)
 
-    async with told_service(tmp_path, staging=mover, credentials=Each()) as (service, driver):  # type: ignore[arg-type]
+    async with told_service(tmp_path, staging=mover, credentials=Each()) as (service, driver):
         failure = TransferFailed("the proxy expired at noon", Fault.CREDENTIAL)
         if stage == "in":
             mover.failure = failure
@@ -376,7 +376,7 @@ async def test_an_expired_credential_holds_it_until_there_is_another(tmp_path: P
 async def test_a_full_disk_is_told_and_waited_for_within_a_bound(tmp_path: Path, stage: str) -> None:
     mover = Mover()
     full = TransferFailed("no space left on device", Fault.FULL)
-    async with told_service(tmp_path, staging=mover) as (service, driver):  # type: ignore[arg-type]
+    async with told_service(tmp_path, staging=mover) as (service, driver):
         waits, fails = await create(service, **BOTH), await create(service, **BOTH)
         if stage == "out":
             for id in (waits, fails):

@@ -38,12 +38,12 @@ def _limit(writer: Writer, pages: int | None) -> None:
     plain = writer._transaction
 
     def limited(written: object, batch: object) -> None:
-        db: sqlite3.Connection = written.db  # type: ignore[attr-defined]
+        db: sqlite3.Connection = written.db
         (now,) = db.execute("PRAGMA page_count").fetchone()
         db.execute(f"PRAGMA max_page_count = {1 << 30 if pages is None else now + pages}").fetchall()
-        plain(written, batch)  # type: ignore[arg-type]
+        plain(written, batch)
 
-    writer._transaction = limited  # type: ignore[method-assign]
+    writer._transaction = limited
 
 
 async def _fill(service: ExecutionService) -> None:
@@ -56,7 +56,7 @@ async def test_a_store_on_a_full_disk_is_told_of_until_there_is_room(tmp_path: P
         assert await troubles(service) == []
         assert service.unready == []
         began = time.time()
-        _limit(service._store._writer, 0)  # type: ignore[attr-defined]
+        _limit(service._store._writer, 0)
         with pytest.raises(Unavailable, match="full"):
             await _fill(service)
         (told,) = await troubles(service)
@@ -68,7 +68,7 @@ async def test_a_store_on_a_full_disk_is_told_of_until_there_is_room(tmp_path: P
         with pytest.raises(Unavailable):
             await _fill(service)
         assert (await service.overview(BOSS)).troubles[0].since == since
-        _limit(service._store._writer, None)  # type: ignore[attr-defined]
+        _limit(service._store._writer, None)
         await create(service, held=True)
         assert await troubles(service) == []
         assert service.unready == []
@@ -81,11 +81,11 @@ async def test_a_resource_that_is_away_and_one_that_cannot_be_opened(tmp_path: P
         async def nobody() -> list[object]:
             raise Unavailable("the controller does not answer")
 
-        seen, driver.shares = driver.shares, nobody  # type: ignore[method-assign, assignment]
+        seen, driver.shares = driver.shares, nobody
         await until(lambda: service._resources["told"].why_unknown)
         assert await troubles(service) == [("resource", "told", "the controller does not answer")]
         assert service.unready == []  # activities wait for it; what is asked is answered
-        driver.shares = seen  # type: ignore[method-assign]
+        driver.shares = seen
         await until(lambda: service._resources["told"].why_unknown is None)
         assert await troubles(service) == []
         resource = service._resources["told"]
@@ -99,7 +99,7 @@ async def test_secrets_under_a_key_that_is_gone(tmp_path: Path) -> None:
     async with told_service(tmp_path) as (service, _):
         store = service._store
         gone = Secrets(Vault([os.urandom(32)]))
-        store._secrets._sealer = Vault([os.urandom(32)])  # type: ignore[attr-defined]
+        store._secrets._sealer = Vault([os.urandom(32)])
         lost = Subscription("s", "alice", "https://h/", "https://h:443", new_secret(), 1.0)
         await store.add_subscription(lost, 10)
         assert await troubles(service) == []

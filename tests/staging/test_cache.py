@@ -20,7 +20,7 @@ DATA = os.urandom(300_000)
 
 
 async def fetch(staging: Staging, session: Path, name: str, url: str, **options: object) -> Fetched:
-    return await staging.fetch(Fetch(str(session), name, (url,), **options))  # type: ignore[arg-type]
+    return await staging.fetch(Fetch(str(session), name, (url,), **options))
 
 
 def gets(web: FaultyWeb) -> int:

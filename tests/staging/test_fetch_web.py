@@ -24,7 +24,7 @@ DATA = os.urandom(300_000)
 
 
 async def fetch(staging: Staging, session: Path, *sources: str, **options: object) -> object:
-    return await staging.fetch(Fetch(str(session), "in.dat", sources, **{"cacheable": False, **options}))  # type: ignore[arg-type]
+    return await staging.fetch(Fetch(str(session), "in.dat", sources, **{"cacheable": False, **options}))
 
 
 async def failure(staging: Staging, session: Path, *sources: str, **options: object) -> TransferFailed:

@@ -65,7 +65,7 @@ async def test_each_is_on_the_disk_before_its_name_and_the_directory_before_the_
 
     def see_turn(arrivals: list[object], fault: Callable[[str], None], scribe: Scribe) -> object:
         turns.append(len(arrivals))
-        return place(arrivals, fault, scribe)  # type: ignore[arg-type]
+        return place(arrivals, fault, scribe)
 
     def see_written(self: Scribe, sheets: Sequence[Sheet]) -> object:
         answers = asked(self, sheets)

@@ -21,7 +21,7 @@ DATA = os.urandom(300_000)
 
 
 async def push(staging: Staging, session: Path, *targets: str, path: str = "out", **options: object) -> list[Pushed]:
-    return await staging.push(Push(str(session), path, targets, **options))  # type: ignore[arg-type]
+    return await staging.push(Push(str(session), path, targets, **options))
 
 
 async def test_all_targets_are_reported(make: Make, web: FaultyWeb, session: Path) -> None:
@@ -117,7 +117,7 @@ async def test_what_can_never_be_is_refused_at_creation(make: Make, tmp_path: Pa
     assert caught.value.element == "inputs[0].sources[0]"
     for url, direction in (("data:,x", "push"), ("https://example.org/dir/", "fetch"), ("file:///x", "fetch")):
         with pytest.raises(InvalidInput):
-            staging.check(url, direction)  # type: ignore[arg-type]
+            staging.check(url, direction)
     with pytest.raises(NotAllowed):
         make(policy=OutboundPolicy()).check("davs://127.0.0.1/x", "fetch")
     (tmp_path / "open").mkdir()

@@ -69,7 +69,7 @@ async def push(
     staging: Staging, session: Path, path: str, there: Place, *targets: str, **options: object
 ) -> list[object]:
     options = {"credentials": there.credentials, **options}
-    return list(await staging.push(Push(str(session), path, targets, **options)))  # type: ignore[arg-type]
+    return list(await staging.push(Push(str(session), path, targets, **options)))
 
 
 @pytest.mark.parametrize("data", [b"", b"small", LARGE], ids=["empty", "small", "large"])
@@ -121,7 +121,7 @@ async def test_a_wrong_checksum_is_found(make: Make, there: Place, session: Path
     for wrong in ({"size": 8}, {"size": 10}, {"checksums": {"md5": "0" * 32}}, {"checksums": {"adler32": "0"}}):
         with pytest.raises(TransferFailed) as caught:
             await make(attempts=1, **there.options).fetch(
-                Fetch(str(session), "in.dat", (there.at(name),), credentials=there.credentials, **wrong)  # type: ignore[arg-type]
+                Fetch(str(session), "in.dat", (there.at(name),), credentials=there.credentials, **wrong)
             )
         assert caught.value.fault is Fault.CORRUPT
         assert left(session) == []
@@ -273,8 +273,8 @@ async def test_names_that_are_no_text_arrive_as_they_are_or_are_refused_in_words
         (session / "out" / os.fsdecode(name)).write_bytes(data)
     where = tree.at(f"{unique()}/")
     (done,) = await push(staging, session, "out/", tree, where)
-    if done.error is not None:  # type: ignore[attr-defined]
-        assert done.fault == Fault.REFUSED.value, done  # type: ignore[attr-defined]
+    if done.error is not None:
+        assert done.fault == Fault.REFUSED.value, done
         assert tree.scheme != "file"
         return
     try:

@@ -44,7 +44,7 @@ class FaultyWeb:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def put(self, path: str, data: bytes, *behave: str, **more: object) -> str:
-        self.pages[path] = Page(data, list(behave), **more)  # type: ignore[arg-type]
+        self.pages[path] = Page(data, list(behave), **more)
         return self.url + path
 
     def stop(self) -> None:

@@ -44,7 +44,7 @@ def lay(pair: Pair, directory: Path, name: str) -> tuple[Path, Path]:
 
 
 def user(name: str = "Alice", **named: object) -> Pair:
-    return make_user(CA, f"/O=Grid/CN={name}", **(LONG | named))  # type: ignore[arg-type]
+    return make_user(CA, f"/O=Grid/CN={name}", **(LONG | named))
 
 
 class Secure:
@@ -76,7 +76,7 @@ class Secure:
 
     def ask(self, credential: Path | None = None, path: str = "/v1/activities", **named: object) -> httpx.Response:
         with httpx.Client(verify=self.context(credential), trust_env=False, timeout=60) as client:
-            return client.get(self.url + path, **named)  # type: ignore[arg-type]
+            return client.get(self.url + path, **named)
 
     def credential(self, pair: Pair, name: str = "credential") -> Path:
         path = self.directory / f"{name}.pem"

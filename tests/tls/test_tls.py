@@ -150,7 +150,7 @@ def test_revoked_while_the_connection_stays(secure: Secure) -> None:
     with httpx.Client(verify=secure.context(secure.credential(alice)), trust_env=False, timeout=60) as client:
         address = secure.url + "/v1/activities"
         assert client.get(address).status_code == 200
-        secure.trust.revoke(alice.issuer or alice, (alice.cert.serial_number,), **LONG)  # type: ignore[arg-type]
+        secure.trust.revoke(alice.issuer or alice, (alice.cert.serial_number,), **LONG)
         try:
             answer = client.get(address)
         finally:

@@ -84,7 +84,7 @@ def test_3_6_3_the_service_pushes_output(alice: Client, storage: Place, share: s
     assert failed.state == "failed"
     assert storage.url + "/locked" in (failed.reason or "")
     assert (storage.files["/one"], storage.files["/two"]) == (b"result", b"result")
-    told = {event.detail["target"]: event.kind for event in alice.events(made["id"]) if "push" in event.kind}  # type: ignore[index]
+    told = {event.detail["target"]: event.kind for event in alice.events(made["id"]) if "push" in event.kind}
     assert told == {
         storage.url + "/one": "pushed",
         storage.url + "/two": "pushed",
